@@ -1,0 +1,77 @@
+# The two modules that are shipped: holdfast, and holdfast.testing for programs that test their use of it.
+# Interface units in modules/ are what a user reads; partitions in src/ are internal.
+
+set(room ${PROJECT_SOURCE_DIR})
+
+add_library(holdfast)
+add_library(holdfast::holdfast ALIAS holdfast)
+target_sources(holdfast
+  PUBLIC FILE_SET CXX_MODULES BASE_DIRS ${room}/modules ${room}/src FILES
+    ${room}/modules/holdfast.cppm
+    ${room}/modules/error.cppm
+    ${room}/modules/time.cppm
+    ${room}/modules/state.cppm
+    ${room}/modules/backoff.cppm
+    ${room}/modules/network.cppm
+    ${room}/modules/options.cppm
+    ${room}/modules/message.cppm
+    ${room}/modules/engine.cppm
+    ${room}/modules/upgrade.cppm
+    ${room}/modules/state_channel.cppm
+    ${room}/modules/connection.cppm
+    ${room}/src/masking.cppm
+    ${room}/src/completion.cppm
+    ${room}/src/wakeup.cppm
+    ${room}/src/channel.cppm
+    ${room}/src/inbox.cppm
+    ${room}/src/outbox.cppm
+    ${room}/src/dial.cppm
+    ${room}/src/liveness.cppm
+    ${room}/src/session.cppm
+    ${room}/src/actor.cppm
+  PRIVATE
+    ${room}/src/error.cpp
+    ${room}/src/time.cpp
+    ${room}/src/state.cpp
+    ${room}/src/backoff.cpp
+    ${room}/src/network.cpp
+    ${room}/src/options.cpp
+    ${room}/src/message.cpp
+    ${room}/src/engine.cpp
+    ${room}/src/engine_output.cpp
+    ${room}/src/masking.cpp
+    ${room}/src/utf8.cpp
+    ${room}/src/upgrade.cpp
+    ${room}/src/channel.cpp
+    ${room}/src/listeners.cpp
+    ${room}/src/inbox.cpp
+    ${room}/src/outbox.cpp
+    ${room}/src/dial.cpp
+    ${room}/src/session.cpp
+    ${room}/src/actor.cpp
+    ${room}/src/commands.cpp
+    ${room}/src/connection.cpp)
+target_compile_features(holdfast PUBLIC cxx_std_20)
+target_link_libraries(holdfast PUBLIC Boost::headers Boost::url OpenSSL::Crypto Threads::Threads
+                      PRIVATE $<BUILD_INTERFACE:holdfast_strict>)
+set_target_properties(holdfast PROPERTIES EXPORT_NAME holdfast)
+
+add_library(holdfast_testing)
+add_library(holdfast::testing ALIAS holdfast_testing)
+target_sources(holdfast_testing
+  PUBLIC FILE_SET CXX_MODULES BASE_DIRS ${room}/modules ${room}/src FILES
+    ${room}/modules/testing/testing.cppm
+    ${room}/modules/testing/world.cppm
+    ${room}/modules/testing/simulated_network.cppm
+    ${room}/modules/testing/server.cppm
+    ${room}/modules/testing/loopback.cppm
+    ${room}/src/testing/link.cppm
+  PRIVATE
+    ${room}/src/testing/world.cpp
+    ${room}/src/testing/link.cpp
+    ${room}/src/testing/simulated_network.cpp
+    ${room}/src/testing/server.cpp
+    ${room}/src/testing/server_session.cpp
+    ${room}/src/testing/loopback.cpp)
+target_link_libraries(holdfast_testing PUBLIC holdfast PRIVATE $<BUILD_INTERFACE:holdfast_strict>)
+set_target_properties(holdfast_testing PROPERTIES EXPORT_NAME testing)

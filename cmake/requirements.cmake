@@ -1,0 +1,21 @@
+# What holdfast needs, each checked with a message that says what is too old and what would do.
+
+if(NOT CMAKE_GENERATOR MATCHES "Ninja")
+  message(FATAL_ERROR "holdfast is a C++20 module: configure with -G Ninja (found ${CMAKE_GENERATOR})")
+endif()
+if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
+  message(FATAL_ERROR "holdfast needs clang 19 or newer, because Boost.Asio does not yet go into a module of other "
+                      "compilers (found ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}). "
+                      "Set CMAKE_CXX_COMPILER, for example to clang++-19.")
+endif()
+
+if(POLICY CMP0167)
+  cmake_policy(SET CMP0167 NEW)  # Boost's own CMake files
+endif()
+find_package(Boost 1.83 CONFIG QUIET COMPONENTS headers url)
+if(NOT Boost_FOUND)
+  message(FATAL_ERROR "holdfast needs Boost 1.83 or newer with its headers and Boost.URL "
+                      "(found: ${Boost_VERSION}${Boost_NOT_FOUND_MESSAGE})")
+endif()
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS SSL Crypto)
+find_package(Threads REQUIRED)

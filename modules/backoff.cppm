@@ -1,0 +1,128 @@
+/// :backoff — when to try again: facts of a failed attempt in, a decision out. Pure: no clock, no I/O, no
+/// global randomness. The default policy is a table that a user can edit, or replace by a function.
+module;
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+export module holdfast:backoff;
+
+import :error;
+import :time;
+import :state;
+
+namespace holdfast {
+
+/// One seedable source of randomness per actor; eight bytes of state, because there may be many actors
+/// (Knuth's MMIX generator). For jitter only: the engine's masks must be unpredictable and come from OpenSSL.
+export using random_source =
+    std::linear_congruential_engine<std::uint64_t, 6364136223846793005U, 1442695040888963407U, 0U>;
+
+/// Everything a policy may want to know about an attempt that failed or a session that ended.
+export struct attempt_record {
+  change_reason reason{};
+  std::vector<std::pair<std::string, std::string>> http_headers{};  ///< of the answer to the upgrade
+  unsigned attempt = 1;                             ///< attempts since the last stable session
+  std::optional<clock::duration> session_length{};  ///< set if the attempt became a session
+  std::optional<clock::duration> retry_after{};     ///< what the server asked for
+  bool after_network_change = false;                ///< the attempt was started by network_changed()
+};
+
+/// How long to wait. Every wait is jittered, so that many clients do not come back in one burst.
+export enum class retry_delay : std::uint8_t {
+  never,      ///< stop: disconnected is final until connect()
+  immediate,  ///< no wait
+  fresh,      ///< uniform in 0..first_spread
+  step,       ///< uniform in [base/2, ceiling], ceiling = base × factor^step up to cap
+  high_step,  ///< uniform in [ceiling/2, ceiling], so that each wait is longer than the one before
+  cap,        ///< uniform in [cap/2, cap]
+};
+
+export std::string_view to_string(retry_delay delay) noexcept;
+
+/// One row of the table. A row matches if all the criteria that it sets match; the first match decides.
+export struct retry_rule {
+  std::string name{};  ///< shown in `state_change::rule`
+  retry_delay delay = retry_delay::step;
+  std::optional<stage> at{};                 ///< the stage that failed
+  std::vector<error_code> errors{};          ///< any of these
+  std::vector<unsigned> http_statuses{};     ///< any of these answers to the upgrade
+  std::vector<std::uint16_t> close_codes{};  ///< any of these codes in the peer's close frame
+  std::optional<bool> stable{};              ///< the session lasted stable_after (or did not)
+};
+
+export struct retry_decision {
+  std::optional<clock::duration> retry_in{};  ///< empty: never
+  std::string rule{};                         ///< name of the rule that chose it
+};
+
+/// The table of the design: fatal answers and codes, restarts, overload, flapping; the last row matches all.
+export std::vector<retry_rule> default_retry_rules();
+
+/// The policy. Edit the table, the numbers, or give `decide` to replace both.
+export struct retry_policy {
+  std::chrono::milliseconds base{500};
+  double factor = 2.0;
+  std::chrono::milliseconds cap{30'000};
+  std::chrono::milliseconds first_spread{1'000};   ///< first retry after a stable session: uniform in 0..this
+  std::chrono::milliseconds stable_after{10'000};  ///< a session this long resets the step
+  std::chrono::milliseconds retry_after_limit{300'000};  ///< a server's Retry-After counts up to this
+  std::optional<unsigned> attempt_limit{};  ///< failed attempts in a row before it stops; empty: unlimited
+  bool retry_first_connect = true;          ///< false: a failure before the first session is final
+  std::vector<retry_rule> rules = default_retry_rules();
+  /// Replaces the table. Gets the facts and what the table would decide.
+  std::function<retry_decision(const attempt_record&, const retry_decision&)> decide{};
+};
+
+export struct schedule_entry;
+
+/// The memory between decisions: how far the backoff has grown. A plain value; copy it to look ahead.
+export class retry_schedule {
+ public:
+  explicit retry_schedule(retry_policy policy) : policy_(std::move(policy)) {}
+
+  /// Decides what follows `record`, and advances the step.
+  retry_decision decide(const attempt_record& record, random_source& random);
+  /// Back to the smallest step, as after a stable session.
+  void reset() noexcept {
+    step_ = 0;
+    flapping_ = false;
+  }
+  [[nodiscard]] bool flapping() const noexcept { return flapping_; }
+
+ private:
+  [[nodiscard]] const retry_rule* match(const attempt_record& record, bool stable) const;
+  [[nodiscard]] retry_decision from_table(const attempt_record& record, bool stable,
+                                          random_source& random) const;
+  [[nodiscard]] std::pair<clock::duration, clock::duration> bounds(retry_delay delay) const;
+  [[nodiscard]] clock::duration ceiling(unsigned step) const;
+  friend std::vector<schedule_entry> explain(const retry_policy&, const attempt_record&, unsigned);
+
+  retry_policy policy_;
+  unsigned step_ = 0;
+  bool flapping_ = false;
+  bool had_session_ = false;
+};
+
+/// One line of an explained schedule: the bounds between which the n-th wait is drawn; equal and negative: it
+/// stops.
+export struct schedule_entry {
+  unsigned attempt;
+  clock::duration earliest;
+  clock::duration latest;
+  std::string rule;
+};
+
+/// What `policy` does if the same failure happens `count` times in a row.
+export std::vector<schedule_entry> explain(const retry_policy& policy, const attempt_record& failure,
+                                           unsigned count);
+/// The same as text, one line per attempt.
+export std::string describe(const std::vector<schedule_entry>& schedule);
+
+}  // namespace holdfast

@@ -1,0 +1,215 @@
+/// :connection — the handle that a program holds. Every member may be called from any thread.
+/// Every asynchronous member takes any completion token (default: `co_await` it), completes exactly once, on
+/// the executor associated with the token's handler (default: the connection's), and honours a cancellation
+/// slot.
+module;
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/detached.hpp>
+#include <chrono>
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+export module holdfast:connection;
+
+import :error;
+import :message;
+import :options;
+import :state;
+import :state_channel;
+import :time;
+
+namespace holdfast {
+
+class actor;
+
+export struct send_options {
+  message_kind kind = message_kind::text;
+};
+
+/// A web-socket that is kept open. Move-only: whoever holds it decides how long it lives. Destroying it is
+/// always safe: the socket is closed at once, pending operations complete with operation_aborted, run()
+/// returns, and no listener runs any more once the destructor has returned (it waits for one that runs on
+/// another thread). So a listener may capture a reference to the handle; a shared_ptr to it would keep it
+/// alive for ever.
+export class connection {
+ public:
+  /// Does no I/O. Throws option_error, which names the wrong field.
+  /// `executor` must outlive the connection; all its work is serialised on a strand of its own.
+  connection(net::any_io_executor executor, options given);
+  template <class Context>
+    requires requires(Context& context) {
+      { context.get_executor() } -> std::convertible_to<net::any_io_executor>;
+    }
+  connection(Context& context, options given) : connection(context.get_executor(), std::move(given)) {}
+  connection(connection&&) noexcept;
+  connection& operator=(connection&&) noexcept;
+  ~connection();
+
+  /// The connection's life: `co_spawn(executor, conn.run(), detached)`. Returns after close(); throws
+  /// operation_aborted if it was cancelled (which closes as close() does) or the handle was destroyed, and
+  /// already_running if it runs already.
+  [[nodiscard]] net::awaitable<void> run();
+  /// The same as an operation with a token, void(error_code): `conn.run(detached)`.
+  template <net::completion_token_for<void(error_code)> Token>
+  auto run(Token&& token) {
+    return net::async_initiate<Token, void(error_code)>(
+        [](auto handler, std::shared_ptr<actor> self) { start_run(self, std::move(handler)); }, token,
+        actor_);
+  }
+
+  /// Connects, unless it is connecting or connected already; ends a wait between two attempts. It is told at
+  /// once; the result need only be awaited by who wants to know when it is connected. void(error_code,
+  /// observed_change).
+  template <net::completion_token_for<void(error_code, observed_change)> Token = net::deferred_t>
+  auto connect(Token&& token = Token()) {
+    tell_connect();
+    return reach(connection_state::connected, true, std::forward<Token>(token));
+  }
+  /// Closes the socket, and stays disconnected until connect(). It is told at once; awaited, it completes
+  /// when the socket is closed, within `options::close_timeout`. void(error_code).
+  template <net::completion_token_for<void(error_code)> Token = net::deferred_t>
+  auto disconnect(Token&& token = Token()) {
+    tell_disconnect();
+    return settled(std::forward<Token>(token));
+  }
+  /// Closes the socket for good; run() returns. Otherwise like disconnect().
+  template <net::completion_token_for<void(error_code)> Token = net::deferred_t>
+  auto close(Token&& token = Token()) {
+    tell_close();
+    return settled(std::forward<Token>(token));
+  }
+  /// Ends a wait between two attempts. The backoff goes on from where it is, unless `reset_backoff`.
+  void retry_now(bool reset_backoff = false);
+  /// The network of the machine has changed: ends a wait between two attempts, and checks an open socket by a
+  /// ping. If the first attempt after it fails, the next delay is the base delay.
+  void network_changed();
+  /// Automatic mode: closes at once, and connects again in the foreground. Manual mode: closes
+  /// `options::background_grace` after the last ping(), and stays disconnected until connect().
+  void enter_background();
+  void enter_foreground();
+  /// Measures the round-trip time by a ping frame. Fails with no_connection if no socket is open, and with
+  /// the reason of the loss if the peer does not answer within `heartbeat.pong_deadline`. void(error_code,
+  /// clock::duration).
+  template <net::completion_token_for<void(error_code, clock::duration)> Token = net::deferred_t>
+  [[nodiscard]] auto ping(Token&& token = Token()) {
+    return net::async_initiate<Token, void(error_code, clock::duration)>(
+        [](auto handler, std::shared_ptr<actor> self) { start_ping(self, std::move(handler)); }, token,
+        actor_);
+  }
+
+  /// Lock-free.
+  [[nodiscard]] connection_state status() const noexcept;
+  /// The last transition; sequence 0 before the first.
+  [[nodiscard]] state_change snapshot() const;
+  /// A cursor whose first item is the current state.
+  [[nodiscard]] state_watch watch() const;
+  /// The next transition after the call. Fails with closed after the last one. void(error_code,
+  /// observed_change).
+  template <net::completion_token_for<void(error_code, observed_change)> Token = net::deferred_t>
+  [[nodiscard]] auto next_state(Token&& token = Token()) {
+    return net::async_initiate<Token, void(error_code, observed_change)>(
+        [](auto handler, std::shared_ptr<actor> self) { start_next_state(self, std::move(handler)); }, token,
+        actor_);
+  }
+  /// Completes at once in `wanted`, else when it is reached. Fails in a final state, with the reason of that
+  /// state.
+  template <net::completion_token_for<void(error_code, observed_change)> Token = net::deferred_t>
+  [[nodiscard]] auto wait_for(connection_state wanted, Token&& token = Token()) {
+    return reach(wanted, false, std::forward<Token>(token));
+  }
+
+  /// False, and a line in the log, if `id` is taken. The first transition delivered is the next one, or the
+  /// last one if `how.replay_current`.
+  bool add_connection_listener(std::string id, connection_listener callbacks, listener_options how = {});
+  /// False if `id` is unknown. When it has returned, the listener is not running (unless it is the caller)
+  /// and never runs again.
+  bool remove_connection_listener(std::string_view id);
+
+  /// Sends one message; `payload` need only live until the operation is started. Any number may be under way,
+  /// they leave in the order of the calls. The result tells what became of it: see `delivery`. Refused with
+  /// no_connection, outbound_full, message_too_big, or invalid_utf8. Cancelled after it was accepted:
+  /// in_doubt. void(send_result).
+  template <net::completion_token_for<void(send_result)> Token = net::deferred_t>
+  [[nodiscard]] auto send(std::string_view payload, Token&& token = Token()) {
+    return send(payload, send_options{}, std::forward<Token>(token));
+  }
+  template <net::completion_token_for<void(send_result)> Token = net::deferred_t>
+  [[nodiscard]] auto send(std::string_view payload, send_options how, Token&& token = Token()) {
+    if constexpr (std::is_same_v<std::decay_t<Token>, net::detached_t>) {
+      start_send(actor_, {}, payload, how);  // nobody hears the result, so none is made
+    } else {
+      return net::async_initiate<Token, void(send_result)>(
+          [](auto handler, std::shared_ptr<actor> self, std::string_view bytes, send_options options) {
+            start_send(self, std::move(handler), bytes, options);
+          },
+          token, actor_, payload, how);
+    }
+  }
+
+  /// The next message, in any state; after a loss what had already arrived. Fails with closed when all is
+  /// read of a closed connection. Messages that nobody receives stop the reading at `limits.inbound_*`.
+  /// void(error_code, message).
+  template <net::completion_token_for<void(error_code, message)> Token = net::deferred_t>
+  [[nodiscard]] auto receive(Token&& token = Token()) {
+    return net::async_initiate<Token, void(error_code, message)>(
+        [](auto handler, std::shared_ptr<actor> self) { start_receive(self, std::move(handler)); }, token,
+        actor_);
+  }
+  /// All messages that wait, at least one. For high rates: one hand-over for many messages.
+  template <net::completion_token_for<void(error_code, message_batch)> Token = net::deferred_t>
+  [[nodiscard]] auto receive_batch(Token&& token = Token()) {
+    return net::async_initiate<Token, void(error_code, message_batch)>(
+        [](auto handler, std::shared_ptr<actor> self) { start_receive_batch(self, std::move(handler)); },
+        token, actor_);
+  }
+
+ private:
+  template <class... Results>
+  using any_handler = net::any_completion_handler<void(Results...)>;
+
+  template <class Token>
+  auto reach(connection_state wanted, bool later_only, Token&& token) {
+    return net::async_initiate<Token, void(error_code, observed_change)>(
+        [](auto handler, std::shared_ptr<actor> self, connection_state state, bool later) {
+          start_reach(self, std::move(handler), state, later);
+        },
+        token, actor_, wanted, later_only);
+  }
+  template <class Token>
+  auto settled(Token&& token) {
+    return net::async_initiate<Token, void(error_code)>(
+        [](auto handler, std::shared_ptr<actor> self) { start_settled(self, std::move(handler)); }, token,
+        actor_);
+  }
+
+  void tell_connect();
+  void tell_disconnect();
+  void tell_close();
+  static void start_run(const std::shared_ptr<actor>& self, any_handler<error_code> handler);
+  static void start_settled(const std::shared_ptr<actor>& self, any_handler<error_code> handler);
+  static void start_ping(const std::shared_ptr<actor>& self,
+                         any_handler<error_code, clock::duration> handler);
+  static void start_next_state(const std::shared_ptr<actor>& self,
+                               any_handler<error_code, observed_change> handler);
+  static void start_reach(const std::shared_ptr<actor>& self,
+                          any_handler<error_code, observed_change> handler, connection_state wanted,
+                          bool later_only);
+  static void start_send(const std::shared_ptr<actor>& self, any_handler<send_result> handler,
+                         std::string_view payload, send_options how);
+  static void start_receive(const std::shared_ptr<actor>& self, any_handler<error_code, message> handler);
+  static void start_receive_batch(const std::shared_ptr<actor>& self,
+                                  any_handler<error_code, message_batch> handler);
+
+  std::shared_ptr<actor> actor_;  // shared with run() and with pending operations
+};
+
+}  // namespace holdfast

@@ -1,0 +1,81 @@
+/// :error — everything that can go wrong, as error codes with one-line messages a person can act on.
+/// Knows nothing of sockets, states or retries; every other room speaks in these codes.
+module;
+#include <boost/system/error_category.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/error_condition.hpp>
+#include <boost/system/result.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+export module holdfast:error;
+
+namespace holdfast {
+
+export using error_code = boost::system::error_code;
+export template <class T>
+using result = boost::system::result<T>;
+
+/// What holdfast itself reports. Errors of the operating system and of Asio pass through unchanged.
+export enum class error {
+  already_running = 1,   ///< run() was called while the connection already runs
+  closed,                ///< the connection was closed for good; nothing more will come
+  no_connection,         ///< a message or ping was given while no session is open
+  disconnect_requested,  ///< disconnect() was called
+  in_background,         ///< the background rule closed the session
+  timed_out,             ///< a stage of the attempt did not finish before its deadline
+  attempts_spent,        ///< the limit on attempts is reached
+  host_not_found,        ///< the resolver had no address for the host
+  connection_lost,       ///< the peer went away without a closing handshake
+  liveness_lost,         ///< nothing was heard from the peer although it was pinged
+  closed_by_peer,        ///< the peer sent a close frame
+  upgrade_refused,       ///< the server answered the upgrade with a status other than 101
+  unauthorized,          ///< the server answered the upgrade with 401 or 403
+  upgrade_invalid,       ///< the server's answer to the upgrade breaks RFC 6455 section 4 or HTTP/1.1
+  protocol_violation,    ///< a frame breaks RFC 6455 section 5
+  invalid_utf8,          ///< a text message is not UTF-8 (RFC 6455 section 8.1)
+  message_too_big,       ///< a message is larger than the limit for its direction
+  outbound_full,         ///< the outbound limit is reached; the message was refused
+};
+
+/// Classes of errors to test a code against: `if (ec == holdfast::condition::fatal)`.
+export enum class condition {
+  transient = 1,  ///< worth another attempt
+  fatal,          ///< another attempt would fail in the same way
+  auth,           ///< the server refused who we are
+};
+
+export const boost::system::error_category& error_category() noexcept;
+export const boost::system::error_category& condition_category() noexcept;
+
+export inline error_code make_error_code(error value) noexcept {
+  return {static_cast<int>(value), error_category()};
+}
+export inline boost::system::error_condition make_error_condition(condition value) noexcept {
+  return {static_cast<int>(value), condition_category()};
+}
+
+/// As Boost's own operator, which an importer would have to include.
+export inline bool operator==(const error_code& code, condition value) noexcept {
+  return make_error_condition(value).category().equivalent(code, static_cast<int>(value));
+}
+
+/// Thrown by the constructor of `connection` (and by `validate`) when an option is wrong, before any I/O.
+export class option_error : public std::invalid_argument {
+ public:
+  /// `field` is the path of the option as it is written in code, such as "heartbeat.ping_interval".
+  option_error(std::string field, std::string_view problem);
+  [[nodiscard]] const std::string& field() const noexcept { return field_; }
+
+ private:
+  std::string field_;
+};
+
+}  // namespace holdfast
+
+template <>
+struct boost::system::is_error_code_enum<holdfast::error> : std::true_type {};
+template <>
+struct boost::system::is_error_condition_enum<holdfast::condition> : std::true_type {};

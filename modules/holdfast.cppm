@@ -1,0 +1,15 @@
+/// holdfast — web-socket connections that last: they reconnect by themselves and tell everyone the truth
+/// about their state. This unit only gathers the rooms; read `:connection` first.
+export module holdfast;
+
+export import :error;
+export import :time;
+export import :state;
+export import :backoff;
+export import :network;
+export import :options;
+export import :message;
+export import :engine;
+export import :upgrade;
+export import :state_channel;
+export import :connection;

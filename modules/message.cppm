@@ -1,0 +1,103 @@
+/// :message — what is carried: messages in, batches of them, and the truth about what happened to one sent.
+module;
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+export module holdfast:message;
+
+import :error;
+
+namespace holdfast {
+
+export enum class message_kind : std::uint8_t { text, binary };
+
+export struct message {
+  message_kind kind = message_kind::text;
+  std::string payload{};
+};
+
+/// A message inside a batch; valid as long as the batch is.
+export struct message_view {
+  message_kind kind = message_kind::text;
+  std::string_view payload{};
+};
+
+/// Messages in one piece of memory: filling, handing over and reading a batch costs no allocation per
+/// message.
+export class message_batch {
+  struct entry {
+    message_kind kind;
+    std::size_t offset;
+    std::size_t size;
+  };
+
+ public:
+  class iterator {
+   public:
+    using iterator_concept = std::forward_iterator_tag;
+    using value_type = message_view;
+    using difference_type = std::ptrdiff_t;
+
+    iterator() = default;
+    iterator(const message_batch* batch, std::size_t index) : batch_(batch), index_(index) {}
+    message_view operator*() const { return (*batch_)[index_]; }
+    iterator& operator++() { return ++index_, *this; }
+    iterator operator++(int) { return {batch_, index_++}; }
+    bool operator==(const iterator&) const = default;
+
+   private:
+    const message_batch* batch_ = nullptr;
+    std::size_t index_ = 0;
+  };
+
+  [[nodiscard]] bool empty() const noexcept { return first_ == entries_.size(); }
+  [[nodiscard]] std::size_t size() const noexcept { return entries_.size() - first_; }
+  /// The payload bytes of all messages.
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return bytes_.size() - consumed_bytes_; }
+  message_view operator[](std::size_t index) const {
+    const auto& at = entries_[first_ + index];
+    return {at.kind, std::string_view(bytes_).substr(at.offset, at.size)};
+  }
+  [[nodiscard]] iterator begin() const { return {this, 0}; }
+  [[nodiscard]] iterator end() const { return {this, size()}; }
+
+  void push_back(message_kind kind, std::string_view payload);
+  /// The same, without a copy if the batch is empty.
+  void take_back(message_kind kind, std::string payload);
+  message pop_front();
+  void clear() noexcept;
+
+ private:
+  void forget_consumed();
+
+  std::string bytes_;
+  std::vector<entry> entries_;
+  std::size_t first_ = 0;  // messages before it have been popped
+  std::size_t consumed_bytes_ = 0;
+};
+
+/// What became of a message.
+export enum class delivery : std::uint8_t {
+  written,   ///< handed to the operating system, whole
+  acked,     ///< confirmed by the peer (protocols with acknowledgements)
+  not_sent,  ///< the peer cannot have received it whole
+  in_doubt,  ///< handed over, but the link died before the peer could confirm it
+  dropped,   ///< given up by a rule of ours: see `reason`
+};
+
+export std::string_view to_string(delivery outcome) noexcept;
+
+export struct send_result {
+  delivery outcome = delivery::not_sent;
+  error_code reason{};  ///< why it was not written; empty if it was
+  [[nodiscard]] bool ok() const noexcept {
+    return outcome == delivery::written || outcome == delivery::acked;
+  }
+};
+
+}  // namespace holdfast

@@ -1,0 +1,103 @@
+/// :network — the seam to the outside: names to addresses, addresses to byte streams. Knows nothing of
+/// web-sockets. Streams are readiness-based (try, and wait only if it would block): a batch of messages then
+/// costs one system call and one trip through the executor, and an idle connection holds no read buffer.
+module;
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+export module holdfast:network;
+
+import :error;
+
+namespace holdfast {
+
+namespace net = boost::asio;
+
+export struct endpoint {
+  net::ip::address address;
+  std::uint16_t port = 0;
+  bool operator==(const endpoint&) const = default;
+};
+/// "192.0.2.1:443", "[2001:db8::1]:443".
+export std::string to_string(const endpoint& value);
+
+export enum class readiness : std::uint8_t { readable, writable };
+
+/// An open byte stream of the pluggable kind: what a user or a simulator implements. Used on one strand only.
+export class byte_stream {
+ public:
+  using ready_handler = net::any_completion_handler<void(error_code)>;
+
+  virtual ~byte_stream() = default;
+  /// Never blocks. Returns the number of bytes moved; 0 with `would_block` if there are none now,
+  /// with `eof` (read only) at the end of the stream.
+  virtual std::size_t read_some(std::span<char> into, error_code& ec) = 0;
+  virtual std::size_t write_some(std::span<const char> from, error_code& ec) = 0;
+  /// Completes when a read (write) would not block, an error being such a case. At most one wait of each
+  /// kind.
+  virtual void async_wait(readiness kind, ready_handler handler) = 0;
+  /// Ends both directions at once; waits complete with operation_aborted. Idempotent.
+  virtual void close() noexcept = 0;
+};
+
+/// An open stream to a peer. TCP is kept static (a variant, no virtual call per read); anything else is a
+/// byte_stream.
+export class transport {
+ public:
+  using tcp_socket = net::ip::tcp::socket;
+
+  explicit transport(tcp_socket connected);
+  explicit transport(std::unique_ptr<byte_stream> stream) : stream_(std::move(stream)) {}
+
+  std::size_t read_some(std::span<char> into, error_code& ec);
+  std::size_t write_some(std::span<const char> from, error_code& ec);
+  /// Completes when a read (write) would not block; with operation_aborted after close(). At most one of each
+  /// kind.
+  template <net::completion_token_for<void(error_code)> Token>
+  auto async_wait(readiness kind, Token&& token) {
+    return net::async_initiate<Token, void(error_code)>(
+        [](auto handler, transport* self, readiness wanted) { self->start_wait(wanted, std::move(handler)); },
+        token, this, kind);
+  }
+  void close() noexcept;
+
+ private:
+  template <class Handler>
+  void start_wait(readiness kind, Handler handler) {
+    if (auto* socket = std::get_if<tcp_socket>(&stream_)) {
+      socket->async_wait(kind == readiness::readable ? tcp_socket::wait_read : tcp_socket::wait_write,
+                         std::move(handler));
+    } else {
+      std::get<std::unique_ptr<byte_stream>>(stream_)->async_wait(kind, std::move(handler));
+    }
+  }
+
+  std::variant<tcp_socket, std::unique_ptr<byte_stream>> stream_;
+};
+
+/// Where addresses and streams come from. `real_network()` unless the options say otherwise.
+/// Both coroutines run on the strand of the actor, may be cancelled, and may be abandoned: at its deadline
+/// the actor goes on without them, and drops what they return later.
+export class network {
+ public:
+  virtual ~network() = default;
+  virtual net::awaitable<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port) = 0;
+  virtual net::awaitable<result<transport>> connect(endpoint peer) = 0;
+};
+
+/// TCP over Asio with the resolver of the system. Shared by all connections; has no state of its own.
+export std::shared_ptr<network> real_network();
+
+}  // namespace holdfast

@@ -1,0 +1,86 @@
+/// :state — the vocabulary of what a connection can be and of what changed; values only, no behaviour.
+/// The strings of `to_string(connection_state)` are fixed: connecting, connected, disconnected,
+/// featureThrottled.
+module;
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+export module holdfast:state;
+
+import :error;
+import :time;
+
+namespace holdfast {
+
+export enum class connection_state : std::uint8_t { disconnected, connecting, connected, feature_throttled };
+
+/// How far an attempt came, or `session` for what ended an open one.
+export enum class stage : std::uint8_t {
+  none,
+  provider,
+  resolve,
+  connect,
+  proxy,
+  tls,
+  upgrade,
+  login,
+  session
+};
+
+export std::string_view to_string(connection_state state) noexcept;
+export std::string_view to_string(stage value) noexcept;
+
+/// Why a state was left. Empty (`!error`) for connecting and connected.
+export struct change_reason {
+  error_code error{};
+  stage at = stage::none;
+  unsigned http_status = 0;      ///< the answer to the upgrade, 0 if there was none
+  std::uint16_t close_code = 0;  ///< RFC 6455 section 7.4; 0 if no close frame was received
+  std::string close_text{};      ///< the reason in the peer's close frame, or the beginning of an HTTP answer
+};
+
+export struct throttled_feature {
+  std::string name{};
+  std::string reason{};
+  std::optional<clock::time_point> until{};
+};
+
+/// One transition of a connection, immutable once published. Sequence numbers start at 1 and have no gaps;
+/// number 0 is the state before the first transition.
+export struct state_change {
+  std::uint64_t sequence = 0;
+  connection_state from = connection_state::disconnected;
+  connection_state to = connection_state::disconnected;
+  clock::time_point time{};
+  unsigned attempt = 0;  ///< attempts since the last stable session, this one included; 0 before the first
+  std::uint64_t session = 0;  ///< generation: how many sessions this connection has opened so far
+  change_reason reason{};
+  std::optional<clock::duration> retry_in{};  ///< to == disconnected: empty means it will not retry by itself
+  std::string rule{};                         ///< the rule of the retry policy that chose `retry_in`
+  bool final = false;     ///< disconnected until connect() is called (or for good, after close())
+  bool flapping = false;  ///< sessions open but end before they are stable
+  bool resumed = false;   ///< connected: the protocol continued the earlier session
+  std::vector<throttled_feature> features{};  ///< feature_throttled: what must not be sent now
+  std::string endpoint{};                     ///< connected and later: "address:port" of the peer
+
+  [[nodiscard]] std::optional<clock::time_point> retry_at() const {
+    return retry_in ? std::optional(time + *retry_in) : std::nullopt;
+  }
+};
+
+/// What a cursor yields: the transition, and how many it had to skip because it fell behind the ring.
+export struct observed_change : state_change {
+  std::uint64_t missed = 0;
+};
+
+/// One line for people: "disconnected (upgrade: server refused the web-socket upgrade, HTTP 503), retry
+/// in 1.20 s [backoff]".
+export std::string describe(const state_change& change);
+/// The reason alone, one line; empty if there is none.
+export std::string describe(const change_reason& reason);
+
+}  // namespace holdfast

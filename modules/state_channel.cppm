@@ -1,0 +1,80 @@
+/// :state_channel — one writer, any number of readers of state changes: a ring, cursors, listeners.
+/// All observers read the same ring in the same order. Knows nothing of why states change.
+module;
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+export module holdfast:state_channel;
+
+import :error;
+import :time;
+import :state;
+
+namespace holdfast {
+
+class state_channel;
+
+/// How many transitions a reader may fall behind before it misses some (and is told how many).
+export inline constexpr std::size_t state_ring_size = 64;
+
+/// Callbacks, each optional, called one after the other on the listener's executor. For one transition the
+/// order is on_connection_error, the state's own callback, on_state_change. The references are valid during
+/// the call.
+export struct connection_listener {
+  std::function<void(const observed_change&)> on_connecting{};
+  std::function<void(const observed_change&)> on_connected{};
+  std::function<void(const observed_change&)> on_disconnected{};
+  std::function<void(const observed_change&)> on_feature_throttled{};
+  /// Once per failed attempt or lost session; not for a disconnect that the program asked for.
+  std::function<void(const observed_change&)> on_connection_error{};
+  std::function<void(const observed_change&)> on_state_change{};
+};
+
+export struct listener_options {
+  bool replay_current = false;  ///< first of all, deliver the last transition (if there was one) once more
+  /// Where the callbacks run; empty: the connection's executor, one at a time in order of registration.
+  /// With one of its own, a listener that blocks delays no other listener.
+  net::any_io_executor executor{};
+};
+
+/// A cursor over the transitions. One reader per cursor; copies go their own way from there on.
+/// Thread-safe for one operation at a time. May outlive the connection.
+export class state_watch {
+ public:
+  /// The first call yields the current state at once, later ones each transition in order: nothing is merged
+  /// or skipped, and `missed` says how many transitions the cursor lost by falling behind the ring. Signature
+  /// void(error_code, observed_change). Fails with error::closed once all is read of a closed connection, and
+  /// with operation_aborted if it is cancelled (nothing is lost then) or the connection was destroyed.
+  template <net::completion_token_for<void(error_code, observed_change)> Token = net::deferred_t>
+  auto next_state(Token&& token = Token()) {
+    return net::async_initiate<Token, void(error_code, observed_change)>(
+        [](auto handler, state_watch* self) { self->start(std::move(handler)); }, token, this);
+  }
+
+  struct cursor {
+    std::uint64_t next = 0;
+    bool started = false;
+  };
+
+ private:
+  friend class connection;
+  friend class actor;
+  using handler = net::any_completion_handler<void(error_code, observed_change)>;
+  explicit state_watch(std::shared_ptr<state_channel> channel)
+      : channel_(std::move(channel)), cursor_(std::make_shared<cursor>()) {}
+  void start(handler on_change);
+
+  std::shared_ptr<state_channel> channel_;
+  std::shared_ptr<cursor> cursor_;  // shared with a pending wait, which may outlive the watch
+};
+
+}  // namespace holdfast

@@ -1,0 +1,99 @@
+/// :simulated_network — hosts, names and links in memory. What is written arrives after the link's latency,
+/// in pieces if asked for; hosts refuse, swallow or answer; links break or fall silent. Names: "name" or an
+/// IP literal.
+module;
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+export module holdfast.testing:simulated_network;
+
+import holdfast;
+import :world;
+
+namespace holdfast::testing {
+
+/// How a host's port answers to a connect.
+export enum class port_behaviour : std::uint8_t {
+  accepts,
+  refuses,   ///< connection_refused after a round trip
+  swallows,  ///< never answers
+};
+
+/// What links made from now on are like.
+export struct link_conditions {
+  clock::duration latency = std::chrono::milliseconds(1);  ///< one way
+  std::size_t window_bytes = 64 * 1024;         ///< under way or unread before a writer would block
+  std::size_t largest_piece_bytes = 64 * 1024;  ///< a read or write moves 1 to this many bytes, at random
+};
+
+class simulated_link;
+
+export class simulated_network final : public network,
+                                       public std::enable_shared_from_this<simulated_network> {
+ public:
+  using on_accept = std::function<void(transport)>;
+
+  simulated_network(net::any_io_executor executor, virtual_time& time, random_source& random);
+  ~simulated_network() override;
+
+  /// A name that leads to these addresses, after `delay`.
+  void add_name(std::string name, std::vector<net::ip::address> addresses, clock::duration delay = {});
+  /// From now on, looking `name` up fails, or never ends (`ec` empty).
+  void break_name(const std::string& name, error_code ec);
+  void listen(endpoint at, on_accept handler);
+  void behave(const endpoint& at, port_behaviour how);
+
+  link_conditions conditions{};
+
+  /// All links are reset: both sides see connection_reset.
+  void reset_links();
+  /// Nothing that is written arrives any more on the links that exist now; both sides stay open (half-open).
+  void silence_links();
+
+  [[nodiscard]] std::size_t connect_count() const noexcept {
+    return connects_;
+  }                                              ///< connects that reached a port
+  [[nodiscard]] std::size_t open_links() const;  ///< links that a client holds open now
+  [[nodiscard]] std::size_t most_open_links() const noexcept { return most_open_; }
+
+  net::awaitable<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port) override;
+  net::awaitable<result<transport>> connect(endpoint peer) override;
+
+  /// Called by the world at its end: breaks what still holds its parts together.
+  void shut_down();
+
+ private:
+  struct name_entry {
+    std::vector<net::ip::address> addresses{};
+    clock::duration delay{};
+    error_code failure{};
+    bool never_ends = false;
+  };
+  struct port_entry {
+    endpoint at;
+    on_accept handler{};
+    port_behaviour behaviour = port_behaviour::accepts;
+  };
+  port_entry* find(const endpoint& at);
+
+  const net::any_io_executor executor_;
+  virtual_time& time_;
+  random_source& random_;
+  std::map<std::string, name_entry> names_;
+  std::vector<port_entry> ports_;
+  std::vector<std::weak_ptr<simulated_link>> links_;
+  std::size_t connects_ = 0;
+  std::size_t most_open_ = 0;
+};
+
+}  // namespace holdfast::testing

@@ -1,0 +1,86 @@
+/// :world — one thread, one seed, virtual time: an hour passes as fast as its events can be handled, and the
+/// same seed gives the same world. Make everything that takes part inside one world, on its executor.
+module;
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+export module holdfast.testing:world;
+
+import holdfast;
+
+namespace holdfast::testing {
+
+namespace net = boost::asio;
+
+/// Time that stands still until it is moved.
+export class virtual_time final : public time_source {
+ public:
+  [[nodiscard]] clock::time_point now() const noexcept override { return now_; }
+  timer_id schedule(clock::time_point expiry, net::any_io_executor executor, handler on_expiry) override;
+  bool cancel(timer_id id) override;
+
+  /// When the next timer expires; empty if none ever will.
+  [[nodiscard]] std::optional<clock::time_point> next_expiry() const;
+  /// Moves time, and completes what has expired by then, in order.
+  void advance_to(clock::time_point when);
+
+ private:
+  struct pending {
+    net::any_io_executor executor;
+    handler on_expiry;
+  };
+  using key = std::pair<clock::time_point, timer_id>;
+
+  clock::time_point now_{std::chrono::hours(1000)};
+  timer_id last_id_ = 0;
+  std::map<key, pending> pending_;
+  std::map<timer_id, clock::time_point> expiries_;
+};
+
+export class simulated_network;
+
+/// While it lives, it is the time of the thread that made it. Not thread-safe.
+export class world {
+ public:
+  explicit world(std::uint64_t seed = 1);
+  ~world();
+  world(const world&) = delete;
+  world& operator=(const world&) = delete;
+
+  [[nodiscard]] net::any_io_executor executor() { return context_.get_executor(); }
+  /// For `options::network`.
+  [[nodiscard]] const std::shared_ptr<simulated_network>& network() const noexcept { return network_; }
+  [[nodiscard]] random_source& random() noexcept { return random_; }
+  [[nodiscard]] clock::time_point now() const noexcept { return time_.now(); }
+  [[nodiscard]] clock::duration elapsed() const noexcept { return time_.now() - began_; }
+
+  /// Runs `routine` as a part of the world; what it throws comes out of the function that runs the world.
+  void spawn(net::awaitable<void> routine);
+  /// Lets everything happen that needs no time. Throws std::runtime_error if that does not come to an end.
+  void settle();
+  /// Lets `span` pass.
+  void run_for(clock::duration span);
+  /// Lets time pass until `fact` holds; false if it does not within `limit`.
+  bool run_until(const std::function<bool()>& fact, clock::duration limit);
+
+ private:
+  bool step(clock::time_point end);
+
+  virtual_time time_;
+  time_source* const outer_;
+  const clock::time_point began_;
+  random_source random_;
+  net::io_context context_;
+  std::shared_ptr<simulated_network> network_;
+};
+
+}  // namespace holdfast::testing

@@ -1,0 +1,51 @@
+/// :upgrade — the opening handshake without I/O (RFC 6455 section 4): the request as text, the answer
+/// checked. Knows no socket; both roles, so that a test server speaks through the same code.
+module;
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+export module holdfast:upgrade;
+
+import :error;
+import :time;
+import :options;
+
+namespace holdfast {
+
+export using header_list = std::vector<std::pair<std::string, std::string>>;
+
+/// A fresh, unpredictable value for Sec-WebSocket-Key.
+export std::string make_websocket_key();
+/// What a server must answer to a key (RFC 6455 section 4.2.2).
+export std::string websocket_accept(std::string_view key);
+
+// The request, ready to be written. The options have been validated: no header can break a line.
+std::string upgrade_request(const target& to, const options& given, std::string_view key);
+
+/// A request or an answer of HTTP/1.1, as far as a handshake needs it.
+export struct http_head {
+  unsigned status = 0;  ///< of an answer
+  std::string path{};   ///< of a request
+  header_list headers{};
+  std::string body{};          ///< answers: the beginning, as far as it came with the header
+  std::size_t size_bytes = 0;  ///< how many of the given bytes belong to the header
+  [[nodiscard]] std::string_view header(std::string_view name) const noexcept;  ///< empty if there is none
+};
+
+/// Reads the head from the beginning of `bytes`. Empty: it is not complete yet. Error: it is not HTTP/1.1.
+export result<std::optional<http_head>> parse_answer(std::string_view bytes);
+export result<std::optional<http_head>> parse_request(std::string_view bytes);
+
+// Empty if `answer` opens a web-socket (RFC 6455 section 4.1), else why it does not.
+error_code check_answer(const http_head& answer, std::string_view key);
+
+// Retry-After in seconds (RFC 9110 section 10.2.3).
+std::optional<clock::duration> retry_after(const http_head& answer);
+
+}  // namespace holdfast

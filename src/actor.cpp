@@ -1,0 +1,133 @@
+// The reconnect loop, top to bottom: live() is the story, the functions below are its steps.
+module;
+#include <algorithm>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :actor;
+
+namespace holdfast {
+
+net::awaitable<void> actor::live() {
+  while (co_await told_to_connect()) {
+    attempt_record record{.attempt = ++attempt_};
+    publish({.to = connection_state::connecting, .attempt = attempt_});
+    if (auto socket = co_await open(record)) co_await serve(std::move(*socket), record);
+    const auto decision = decide(record);
+    publish({.to = connection_state::disconnected,
+             .attempt = record.attempt,
+             .reason = record.reason,
+             .retry_in = decision.retry_in,
+             .rule = decision.rule,
+             .final = !wanted_ || closing_});
+    co_await wait(decision);
+  }
+  finished();
+}
+
+// False: never again. No socket is open here, which is what when_settled() waits for.
+net::awaitable<bool> actor::told_to_connect() {
+  for (;;) {
+    settlers_.complete_all({});
+    if (closing_) co_return false;
+    if (may_connect()) co_return true;
+    co_await wake_.wait();
+  }
+}
+
+// The attempt runs beside us, so that neither a resolver nor a peer that hangs can keep us from stopping
+// (R30).
+net::awaitable<std::optional<opened_socket>> actor::open(attempt_record& record) {
+  const auto attempt = std::make_shared<dial_attempt>(settings, target_);
+  attempt->start(strand, [self = weak_from_this()] {
+    if (const auto alive = self.lock()) alive->wake_.notify();
+  });
+  while (!attempt->over() && may_connect() && clock::now() < attempt->deadline()) {
+    co_await wake_.wait_until(attempt->deadline());
+  }
+  if (!may_connect()) {
+    attempt->abandon(stop_reason_);
+  } else if (!attempt->over()) {
+    attempt->abandon(error::timed_out);
+  }
+  const auto number = record.attempt;
+  record = attempt->record();
+  record.attempt = number;
+  if (!may_connect()) co_return std::nullopt;
+  co_return attempt->take_socket();
+}
+
+net::awaitable<void> actor::serve(opened_socket socket, attempt_record& record) {
+  const auto opened_at = clock::now();
+  ++generation_;
+  endpoint_ = socket.endpoint;
+  network_changed_ = false;
+  session_ = std::make_shared<session>(strand, settings, in, out, std::move(socket), random_);
+  session_->open();
+  publish({.to = connection_state::connected, .attempt = attempt_});
+  record.reason = co_await session_->serve();
+  record.session_length = clock::now() - opened_at;
+  session_.reset();
+}
+
+retry_decision actor::decide(attempt_record& record) {
+  const auto& why = record.reason.error;
+  if (!may_connect()) return {};
+  // The program closed it, and has changed its mind since.
+  if (why == error::disconnect_requested || why == error::in_background)
+    return {clock::duration::zero(), "asked"};
+  record.after_network_change = std::exchange(network_changed_, false);
+  auto decision = retry_.decide(record, random_);
+  if (!decision.retry_in) wanted_ = false;
+  if (record.session_length && *record.session_length >= settings->retry.stable_after) attempt_ = 0;
+  return decision;
+}
+
+net::awaitable<void> actor::wait(const retry_decision& decision) {
+  if (!decision.retry_in) co_return;
+  interrupted_ = false;
+  const auto until = clock::now() + *decision.retry_in;
+  while (!interrupted_ && may_connect() && clock::now() < until) co_await wake_.wait_until(until);
+  if (may_connect()) co_return;
+  // The promise to try again was made, and is taken back.
+  publish({.to = connection_state::disconnected,
+           .attempt = attempt_,
+           .reason = {.error = stop_reason_},
+           .final = !wanted_ || closing_});
+}
+
+void actor::publish(state_change change) {
+  change.session = generation_;
+  change.flapping = retry_.flapping();
+  if (change.to != connection_state::connecting) change.endpoint = endpoint_;
+  channel->publish(std::move(change));
+}
+
+void actor::finished() {
+  running_ = false;
+  finished_ = true;
+  const auto why = run_result_ ? run_result_ : make_error_code(error::closed);
+  channel->finish(why);
+  in->finish(why);
+  background_wake_.notify();
+  run_.complete(run_result_);
+}
+
+}  // namespace holdfast

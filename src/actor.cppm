@@ -1,0 +1,105 @@
+// :actor — the one place that changes the state. Lives on its strand; commands are posted to it from any
+// thread.
+module;
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+module holdfast:actor;
+
+import :backoff;
+import :channel;
+import :completion;
+import :dial;
+import :error;
+import :inbox;
+import :options;
+import :outbox;
+import :session;
+import :state;
+import :time;
+import :wakeup;
+
+namespace holdfast {
+
+class actor : public std::enable_shared_from_this<actor> {
+ public:
+  using run_operation = pending_operation<error_code>;
+
+  actor(net::any_io_executor executor, options given);
+
+  // Any thread.
+  const net::any_io_executor executor;
+  const net::any_io_executor strand;
+  const std::shared_ptr<const options> settings;
+  const std::shared_ptr<state_channel> channel;
+  const std::shared_ptr<inbox> in;
+  const std::shared_ptr<outbox> out;
+
+  void run(run_operation op);
+  void connect();
+  void disconnect();
+  void close(error_code why);
+  void retry_now(bool reset_backoff);
+  void network_changed();
+  void enter_background();
+  void enter_foreground();
+  void ping(session::ping_operation op);
+  // Completes when no socket is open and none is wanted.
+  void when_settled(run_operation op);
+  // The handle is gone: everything ends now.
+  void abandon();
+
+ private:
+  // The loop and its steps.
+  net::awaitable<void> live();
+  net::awaitable<bool> told_to_connect();
+  net::awaitable<std::optional<opened_socket>> open(attempt_record& record);
+  net::awaitable<void> serve(opened_socket socket, attempt_record& record);
+  net::awaitable<void> wait(const retry_decision& decision);
+  retry_decision decide(attempt_record& record);
+  void publish(state_change change);
+  void finished();
+
+  // Commands, on the strand.
+  template <class Command>
+  void post(Command command);
+  void stop_trying(error_code why, std::uint16_t close_code);
+  void interrupt();
+  void keep_alive();
+  void cancel_settler(std::uint64_t id);
+  net::awaitable<void> watch_background();
+  [[nodiscard]] bool may_connect() const noexcept { return wanted_ && !closing_ && !away_; }
+
+  const target target_;
+  random_source random_;
+  retry_schedule retry_;
+  wakeup wake_;  // wakes live()
+  wakeup background_wake_;
+
+  bool running_ = false;
+  bool wanted_;           // connect() was called, or automatic mode; not after disconnect() or a fatal error
+  bool closing_ = false;  // close(), or run() was cancelled, or the handle is gone
+  bool away_ = false;     // automatic mode in the background
+  bool in_background_ = false;
+  bool watching_background_ = false;
+  bool interrupted_ = false;      // the wait between two attempts is over
+  bool network_changed_ = false;  // the next attempt follows a change of the network
+  bool finished_ = false;
+  error_code stop_reason_;  // why we do not want to be connected
+  error_code run_result_;
+  clock::time_point last_keep_alive_{};
+  unsigned attempt_ = 0;
+  std::uint64_t generation_ = 0;
+  std::string endpoint_;
+  std::shared_ptr<session> session_;
+  run_operation run_;
+  waiting_list<error_code> settlers_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,186 @@
+// The retry policy: first the table (which rule matches), then the numbers (bounds of the wait), then one
+// draw.
+module;
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+namespace holdfast {
+namespace {
+
+clock::duration uniform(clock::duration low, clock::duration high, random_source& random) {
+  return clock::duration(
+      std::uniform_int_distribution<clock::rep>(low.count(), std::max(low, high).count())(random));
+}
+
+template <class T>
+bool matches_any(const std::vector<T>& wanted, const T& value) {
+  return wanted.empty() || std::ranges::find(wanted, value) != wanted.end();
+}
+
+bool matches(const retry_rule& rule, const attempt_record& record, bool stable) {
+  if (rule.at && *rule.at != record.reason.at) return false;
+  if (rule.stable && (!record.session_length || *rule.stable != stable)) return false;
+  return matches_any(rule.errors, record.reason.error) &&
+         matches_any(rule.http_statuses, record.reason.http_status) &&
+         matches_any(rule.close_codes, record.reason.close_code);
+}
+
+}  // namespace
+
+std::string_view to_string(retry_delay delay) noexcept {
+  switch (delay) {
+    case retry_delay::never:
+      return "never";
+    case retry_delay::immediate:
+      return "immediate";
+    case retry_delay::fresh:
+      return "fresh";
+    case retry_delay::step:
+      return "step";
+    case retry_delay::high_step:
+      return "high_step";
+    case retry_delay::cap:
+      return "cap";
+  }
+  return "unknown";
+}
+
+// The order matters: what a server says plainly comes first, then whether the session was worth a quick
+// return. A close with 1012 after a short session counts as flapping: a server that restarts all the time
+// gets a rest (R3).
+std::vector<retry_rule> default_retry_rules() {
+  return {
+      {.name = "fatal-http-status", .delay = retry_delay::never, .http_statuses = {400, 404, 405, 410, 426}},
+      {.name = "unauthorized", .delay = retry_delay::never, .http_statuses = {401, 403}},
+      {.name = "fatal-close-code",
+       .delay = retry_delay::never,
+       .close_codes = {1002, 1003, 1007, 1009, 1010}},
+      {.name = "overloaded", .delay = retry_delay::cap, .close_codes = {1013}},
+      {.name = "flapping", .delay = retry_delay::high_step, .stable = false},
+      {.name = "service-restart", .delay = retry_delay::fresh, .close_codes = {1012}},
+      {.name = "after-stable-session", .delay = retry_delay::fresh, .stable = true},
+      {.name = "backoff", .delay = retry_delay::step},
+  };
+}
+
+clock::duration retry_schedule::ceiling(unsigned step) const {
+  const double grown = std::chrono::duration<double>(policy_.base).count() * std::pow(policy_.factor, step);
+  const double limit = std::chrono::duration<double>(policy_.cap).count();
+  return std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(std::min(grown, limit)));
+}
+
+std::pair<clock::duration, clock::duration> retry_schedule::bounds(retry_delay delay) const {
+  switch (delay) {
+    case retry_delay::never:
+    case retry_delay::immediate:
+      break;
+    case retry_delay::fresh:
+      return {clock::duration::zero(), policy_.first_spread};
+    case retry_delay::step:
+      return {std::min<clock::duration>(policy_.base, policy_.cap) / 2, ceiling(step_)};
+    case retry_delay::high_step:
+      return {ceiling(step_ + 1) / 2, ceiling(step_ + 1)};
+    case retry_delay::cap:
+      return {clock::duration(policy_.cap) / 2, policy_.cap};
+  }
+  return {};
+}
+
+const retry_rule* retry_schedule::match(const attempt_record& record, bool stable) const {
+  const auto found = std::ranges::find_if(
+      policy_.rules, [&](const retry_rule& rule) { return matches(rule, record, stable); });
+  return found == policy_.rules.end() ? nullptr : &*found;
+}
+
+retry_decision retry_schedule::from_table(const attempt_record& record, bool stable,
+                                          random_source& random) const {
+  const retry_rule* rule = match(record, stable);
+  if (rule == nullptr) return {.retry_in = std::nullopt, .rule = "no-rule-matches"};
+  if (rule->delay == retry_delay::never) return {.retry_in = std::nullopt, .rule = rule->name};
+  const auto [low, high] = bounds(rule->delay);
+  auto wait = uniform(low, high, random);
+  if (!record.retry_after) return {.retry_in = wait, .rule = rule->name};
+  // The server's wish is a floor, with jitter on top, so that all whom it told the same do not come at once
+  // (R7).
+  const auto wish = std::clamp<clock::duration>(*record.retry_after, {}, policy_.retry_after_limit);
+  const auto floor = wish + uniform({}, policy_.base, random);
+  if (floor <= wait) return {.retry_in = wait, .rule = rule->name};
+  return {.retry_in = floor, .rule = rule->name + "+retry-after"};
+}
+
+retry_decision retry_schedule::decide(const attempt_record& record, random_source& random) {
+  const bool stable = record.session_length && *record.session_length >= policy_.stable_after;
+  flapping_ = record.session_length && !stable;
+  if (stable || record.after_network_change) step_ = 0;
+  had_session_ = had_session_ || record.session_length.has_value();
+
+  auto decision = from_table(record, stable, random);
+  if (policy_.decide) decision = policy_.decide(record, decision);
+  if (decision.retry_in && policy_.attempt_limit && record.attempt >= *policy_.attempt_limit && !stable) {
+    decision = {.retry_in = std::nullopt, .rule = "attempt-limit"};
+  }
+  if (decision.retry_in && !policy_.retry_first_connect && !had_session_) {
+    decision = {.retry_in = std::nullopt, .rule = "first-connect-failed"};
+  }
+  // 16 doublings of any sensible base are beyond any cap; counting on would only invite an overflow.
+  if (!stable) step_ = std::min(step_ + 1, 16U);
+  return decision;
+}
+
+std::vector<schedule_entry> explain(const retry_policy& policy, const attempt_record& failure,
+                                    unsigned count) {
+  retry_schedule schedule{policy};
+  random_source random{1};
+  std::vector<schedule_entry> entries;
+  auto record = failure;
+  for (unsigned n = 1; n <= count; ++n) {
+    record.attempt = n;
+    const bool stable = record.session_length && *record.session_length >= policy.stable_after;
+    if (stable || record.after_network_change) schedule.reset();
+    const retry_rule* rule = schedule.match(record, stable);
+    const auto [low, high] = schedule.bounds(rule != nullptr ? rule->delay : retry_delay::never);
+    const auto decision = schedule.decide(record, random);
+    if (!decision.retry_in) {
+      entries.push_back({n, clock::duration(-1), clock::duration(-1), decision.rule});
+      break;
+    }
+    if (policy.decide) {
+      entries.push_back({n, *decision.retry_in, *decision.retry_in, decision.rule});
+      continue;
+    }
+    const auto floor = std::clamp<clock::duration>(record.retry_after.value_or(clock::duration{}), {},
+                                                   policy.retry_after_limit);
+    entries.push_back({n, std::max(low, floor),
+                       std::max<clock::duration>(high, record.retry_after ? floor + policy.base : floor),
+                       decision.rule});
+  }
+  return entries;
+}
+
+std::string describe(const std::vector<schedule_entry>& schedule) {
+  std::string out;
+  for (const auto& entry : schedule) {
+    std::array<char, 96> line{};
+    if (entry.latest < clock::duration::zero()) {
+      std::snprintf(line.data(), line.size(), "after attempt %u: stop", entry.attempt);
+    } else {
+      std::snprintf(line.data(), line.size(), "after attempt %u: %.2f s to %.2f s", entry.attempt,
+                    std::chrono::duration<double>(entry.earliest).count(),
+                    std::chrono::duration<double>(entry.latest).count());
+    }
+    out.append(line.data()).append("  [").append(entry.rule).append("]\n");
+  }
+  return out;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,230 @@
+// What a program tells the actor. Each command is posted to the strand, changes what is wanted there, and
+// wakes the loop; the loop looks at what is wanted and does it.
+module;
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :actor;
+
+namespace holdfast {
+namespace {
+
+constexpr std::uint16_t normal_closure = 1000;  // RFC 6455 section 7.4.1
+constexpr std::uint16_t going_away = 1001;
+
+// A strand over the concrete executor spares one level of type erasure in each hop.
+net::any_io_executor make_strand_of(const net::any_io_executor& executor) {
+  if (const auto* concrete = executor.target<net::io_context::executor_type>())
+    return net::make_strand(*concrete);
+  return net::make_strand(executor);
+}
+
+std::shared_ptr<const options> complete(options given) {
+  validate(given);
+  if (!given.network) given.network = real_network();
+  return std::make_shared<const options>(std::move(given));
+}
+
+std::uint64_t entropy() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32U | device();
+}
+
+}  // namespace
+
+actor::actor(net::any_io_executor on, options given)
+    : executor(std::move(on)),
+      strand(make_strand_of(executor)),
+      settings(complete(std::move(given))),
+      channel(std::make_shared<state_channel>(executor, settings->log)),
+      in(std::make_shared<inbox>(settings->limits, strand)),
+      out(std::make_shared<outbox>(settings->limits, strand)),
+      target_(parse_url(settings->url)),
+      random_(settings->random_seed ? *settings->random_seed : entropy()),
+      retry_(settings->retry),
+      wake_(strand),
+      background_wake_(strand),
+      wanted_(settings->mode == connect_mode::automatic) {}
+
+template <class Command>
+void actor::post(Command command) {
+  net::post(strand, [self = shared_from_this(), command = std::move(command)]() mutable { command(*self); });
+}
+
+void actor::run(run_operation op) {
+  op.on_cancel([self = weak_from_this()] {
+    if (const auto alive = self.lock()) alive->close(net::error::operation_aborted);
+  });
+  post([op = std::move(op)](actor& self) mutable {
+    if (self.running_) return op.complete(error::already_running);
+    if (self.finished_)
+      return op.complete(self.run_result_ ? self.run_result_ : make_error_code(error::closed));
+    self.running_ = true;
+    self.run_ = std::move(op);
+    net::co_spawn(
+        self.strand, [alive = self.shared_from_this()] { return alive->live(); },
+        [alive = self.shared_from_this()](const std::exception_ptr& thrown) {
+          if (thrown) std::rethrow_exception(thrown);
+        });
+  });
+}
+
+void actor::connect() {
+  post([](actor& self) {
+    if (!self.wanted_) {
+      self.attempt_ = 0;
+      self.retry_.reset();
+    }
+    self.wanted_ = true;
+    self.keep_alive();
+    self.interrupt();
+  });
+}
+
+void actor::disconnect() {
+  post([](actor& self) { self.stop_trying(error::disconnect_requested, normal_closure); });
+}
+
+void actor::close(error_code why) {
+  post([why](actor& self) {
+    if (self.closing_) return;
+    self.closing_ = true;
+    if (why != error::closed) self.run_result_ = why;
+    self.out->retire(error::closed);
+    self.stop_trying(why, normal_closure);
+  });
+}
+
+void actor::abandon() {
+  channel->abandon();
+  in->finish(net::error::operation_aborted);
+  out->retire(net::error::operation_aborted);
+  post([](actor& self) {
+    self.closing_ = true;
+    self.run_result_ = net::error::operation_aborted;
+    self.stop_trying(net::error::operation_aborted, going_away);
+    if (self.session_) self.session_->end({.error = net::error::operation_aborted, .at = stage::session});
+    if (!self.running_) self.settlers_.complete_all(net::error::operation_aborted);
+  });
+}
+
+// Nothing is to be open or tried from now on.
+void actor::stop_trying(error_code why, std::uint16_t close_code) {
+  wanted_ = false;
+  stop_reason_ = why;
+  if (session_) session_->stop(close_code, why);
+  wake_.notify();
+}
+
+// Ends the wait between two attempts.
+void actor::interrupt() {
+  interrupted_ = true;
+  wake_.notify();
+}
+
+void actor::retry_now(bool reset_backoff) {
+  post([reset_backoff](actor& self) {
+    if (reset_backoff) self.retry_.reset();
+    self.interrupt();
+  });
+}
+
+void actor::network_changed() {
+  post([](actor& self) {
+    self.network_changed_ = !self.session_;
+    if (self.session_) self.session_->ping();
+    self.interrupt();
+  });
+}
+
+void actor::enter_background() {
+  post([](actor& self) {
+    if (std::exchange(self.in_background_, true)) return;
+    if (self.settings->mode == connect_mode::manual) return self.keep_alive();
+    self.away_ = true;
+    self.stop_reason_ = error::in_background;
+    if (self.session_) self.session_->stop(going_away, error::in_background);
+    self.wake_.notify();
+  });
+}
+
+void actor::enter_foreground() {
+  post([](actor& self) {
+    self.in_background_ = false;
+    self.away_ = false;
+    self.background_wake_.notify();
+    self.wake_.notify();
+  });
+}
+
+// Manual mode in the background: a sign that the program still wants the connection.
+void actor::keep_alive() {
+  last_keep_alive_ = clock::now();
+  if (settings->mode != connect_mode::manual || !in_background_ || std::exchange(watching_background_, true))
+    return;
+  net::co_spawn(
+      strand, [alive = shared_from_this()] { return alive->watch_background(); },
+      [alive = shared_from_this()](const std::exception_ptr& thrown) {
+        if (thrown) std::rethrow_exception(thrown);
+      });
+}
+
+net::awaitable<void> actor::watch_background() {
+  while (in_background_ && wanted_ && !closing_) {
+    const auto close_at = last_keep_alive_ + settings->background_grace;
+    if (clock::now() >= close_at) {
+      stop_trying(error::in_background, going_away);
+    } else {
+      co_await background_wake_.wait_until(close_at);
+    }
+  }
+  watching_background_ = false;
+}
+
+void actor::ping(session::ping_operation op) {
+  post([op = std::move(op)](actor& self) mutable {
+    self.keep_alive();
+    if (self.session_) return self.session_->ping(std::move(op));
+    op.complete(self.finished_ ? error::closed : error::no_connection, {});
+  });
+}
+
+void actor::when_settled(run_operation op) {
+  post([op = std::move(op)](actor& self) mutable {
+    self.settlers_.add(std::move(op), [weak = self.weak_from_this()](std::uint64_t id) {
+      if (const auto alive = weak.lock()) alive->cancel_settler(id);
+    });
+    if (!self.running_) self.settlers_.complete_all({});
+    self.wake_.notify();
+  });
+}
+
+void actor::cancel_settler(std::uint64_t id) {
+  post([id](actor& self) {
+    if (auto op = self.settlers_.take(id)) op.complete(net::error::operation_aborted);
+  });
+}
+
+}  // namespace holdfast

@@ -1,0 +1,115 @@
+// :completion — a pending operation of a user: who waits, on which executor it wants to hear, and its work
+// guard; and the list of such operations that wait for the same thing.
+module;
+#include <algorithm>
+#include <boost/asio/any_completion_executor.hpp>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+module holdfast:completion;
+
+namespace holdfast {
+
+namespace net = boost::asio;
+
+// Completes exactly once. Never by calling: whoever completes may hold a lock or sit on the actor's strand,
+// and what a user does in a handler must delay neither. So it goes through the connection's executor first,
+// and from there to the handler's own, which may be of any kind (the type-erased one of Asio can dispatch,
+// but not post).
+template <class... Results>
+class pending_operation {
+ public:
+  using handler_type = net::any_completion_handler<void(Results...)>;
+
+  pending_operation() = default;
+  pending_operation(handler_type handler, const net::any_io_executor& fallback)
+      : connection_executor_(fallback),
+        executor_(net::prefer(net::get_associated_executor(handler, fallback),
+                              net::execution::outstanding_work.tracked)),
+        handler_(std::move(handler)) {}
+
+  explicit operator bool() const noexcept { return static_cast<bool>(handler_); }
+
+  // `cancel` is called on the user's side, for as long as the handler has not been called. Must be set before
+  // the operation is where another thread could complete it.
+  template <class Cancel>
+  void on_cancel(Cancel cancel) {
+    auto slot = net::get_associated_cancellation_slot(handler_);
+    if (slot.is_connected()) {
+      slot.assign([cancel = std::move(cancel)](net::cancellation_type type) {
+        if (type != net::cancellation_type::none) cancel();
+      });
+    }
+  }
+
+  void complete(Results... results) {
+    auto call = [handler = std::exchange(handler_, {}), ... values = std::move(results)]() mutable {
+      // The slot belongs to the user's executor: it must not be touched where the operation was completed.
+      net::get_associated_cancellation_slot(handler).clear();
+      std::move(handler)(std::move(values)...);
+    };
+    net::post(connection_executor_,
+              [executor = std::exchange(executor_, {}), call = std::move(call)]() mutable {
+                net::dispatch(executor, std::move(call));
+              });
+  }
+
+ private:
+  net::any_io_executor connection_executor_;
+  net::any_completion_executor executor_;
+  handler_type handler_;
+};
+
+// Operations in order of arrival. Not thread-safe: the owner guards it by its lock or its strand.
+template <class... Results>
+class waiting_list {
+ public:
+  using operation = pending_operation<Results...>;
+
+  [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+
+  // `cancel(id)` is what the operation's cancellation slot will call.
+  template <class Cancel>
+  void add(operation op, Cancel cancel) {
+    const auto id = ++last_id_;
+    op.on_cancel([cancel = std::move(cancel), id] { cancel(id); });
+    entries_.push_back({id, std::move(op)});
+  }
+  // An empty operation if it has already been completed.
+  operation take(std::uint64_t id) {
+    const auto found = std::ranges::find(entries_, id, &entry::id);
+    if (found == entries_.end()) return {};
+    auto op = std::move(found->op);
+    entries_.erase(found);
+    return op;
+  }
+  operation take_first() {
+    auto op = std::move(entries_.front().op);
+    entries_.erase(entries_.begin());
+    return op;
+  }
+  void complete_all(const Results&... results) {
+    for (auto& each : std::exchange(entries_, {})) each.op.complete(results...);
+  }
+
+ private:
+  struct entry {
+    std::uint64_t id;
+    operation op;
+  };
+  std::vector<entry> entries_;
+  std::uint64_t last_id_ = 0;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,98 @@
+// The handle: what it is told it passes on to the actor, what it is asked it reads where that is kept.
+module;
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <coroutine>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :actor;
+
+namespace holdfast {
+
+connection::connection(net::any_io_executor executor, options given)
+    : actor_(std::make_shared<actor>(std::move(executor), std::move(given))) {}
+
+connection::connection(connection&&) noexcept = default;
+
+connection& connection::operator=(connection&& other) noexcept {
+  if (this != &other) {
+    if (actor_) actor_->abandon();
+    actor_ = std::move(other.actor_);
+  }
+  return *this;
+}
+
+connection::~connection() {
+  if (actor_) actor_->abandon();
+}
+
+net::awaitable<void> connection::run() { return run(net::use_awaitable); }
+
+void connection::retry_now(bool reset_backoff) { actor_->retry_now(reset_backoff); }
+void connection::network_changed() { actor_->network_changed(); }
+void connection::enter_background() { actor_->enter_background(); }
+void connection::enter_foreground() { actor_->enter_foreground(); }
+void connection::tell_connect() { actor_->connect(); }
+void connection::tell_disconnect() { actor_->disconnect(); }
+void connection::tell_close() { actor_->close(error::closed); }
+
+connection_state connection::status() const noexcept { return actor_->channel->status(); }
+state_change connection::snapshot() const { return actor_->channel->snapshot(); }
+state_watch connection::watch() const { return state_watch(actor_->channel); }
+
+bool connection::add_connection_listener(std::string id, connection_listener callbacks,
+                                         listener_options how) {
+  return actor_->channel->add_listener(std::move(id), std::move(callbacks), std::move(how));
+}
+bool connection::remove_connection_listener(std::string_view id) {
+  return actor_->channel->remove_listener(id);
+}
+
+void connection::start_run(const std::shared_ptr<actor>& self, any_handler<error_code> handler) {
+  self->run({std::move(handler), self->executor});
+}
+void connection::start_settled(const std::shared_ptr<actor>& self, any_handler<error_code> handler) {
+  self->when_settled({std::move(handler), self->executor});
+}
+void connection::start_ping(const std::shared_ptr<actor>& self,
+                            any_handler<error_code, clock::duration> handler) {
+  self->ping({std::move(handler), self->executor});
+}
+void connection::start_next_state(const std::shared_ptr<actor>& self,
+                                  any_handler<error_code, observed_change> handler) {
+  self->channel->next({std::move(handler), self->executor});
+}
+void connection::start_reach(const std::shared_ptr<actor>& self,
+                             any_handler<error_code, observed_change> handler, connection_state wanted,
+                             bool later_only) {
+  self->channel->reach(wanted, later_only, {std::move(handler), self->executor});
+}
+void connection::start_send(const std::shared_ptr<actor>& self, any_handler<send_result> handler,
+                            std::string_view payload, send_options how) {
+  self->out->send(how.kind, payload,
+                  handler ? outbox::operation(std::move(handler), self->executor) : outbox::operation());
+}
+void connection::start_receive(const std::shared_ptr<actor>& self, any_handler<error_code, message> handler) {
+  self->in->receive(inbox::single(std::move(handler), self->executor));
+}
+void connection::start_receive_batch(const std::shared_ptr<actor>& self,
+                                     any_handler<error_code, message_batch> handler) {
+  self->in->receive(inbox::batch(std::move(handler), self->executor));
+}
+
+}  // namespace holdfast

@@ -1,0 +1,176 @@
+// One attempt, top to bottom. A stage that fails leaves its reason in the record and ends the attempt.
+module;
+#include <algorithm>
+#include <array>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <coroutine>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :dial;
+
+namespace holdfast {
+
+void dial_attempt::start(const net::any_io_executor& strand, std::function<void()> on_progress) {
+  on_progress_ = std::move(on_progress);
+  enter(stage::resolve, options_->deadlines.resolve);
+  const auto ended = [self = shared_from_this()](const std::exception_ptr& thrown) {
+    if (self->over_) return;  // abandoned: what it threw is our own cancellation
+    self->take_exception(thrown);
+    self->over_ = true;
+    std::exchange(self->on_progress_, nullptr)();
+  };
+  net::co_spawn(
+      strand, [self = shared_from_this()] { return self->run(); },
+      net::bind_cancellation_slot(cancel_.slot(), ended));
+}
+
+// A network that throws has failed like one that returns an error; anything but a system_error is a bug to be
+// heard of.
+void dial_attempt::take_exception(const std::exception_ptr& thrown) {
+  if (!thrown) return;
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const boost::system::system_error& e) {
+    fail(e.code());
+  }
+}
+
+void dial_attempt::abandon(error_code why) {
+  fail(why);
+  over_ = true;
+  on_progress_ = nullptr;
+  if (stream_) stream_->close();
+  cancel_.emit(net::cancellation_type::terminal);
+}
+
+net::awaitable<void> dial_attempt::run() {
+  auto addresses = co_await resolve();
+  if (!addresses) co_return;
+  const auto peer = co_await connect(std::move(*addresses));
+  if (!peer) co_return;
+  auto first_bytes = co_await upgrade();
+  if (!first_bytes || over_) co_return;
+  socket_.emplace(std::move(*stream_), to_string(*peer), std::move(*first_bytes));
+}
+
+net::awaitable<std::optional<std::vector<endpoint>>> dial_attempt::resolve() {
+  auto found = co_await options_->network->resolve(target_.host, target_.port);
+  if (over_) co_return std::nullopt;
+  if (found.has_error() || found->empty()) {
+    fail(found.has_error() ? found.error() : make_error_code(error::host_not_found));
+    co_return std::nullopt;
+  }
+  co_return std::move(*found);
+}
+
+// One address after the other, in the order of the resolver; the first that answers is taken.
+net::awaitable<std::optional<endpoint>> dial_attempt::connect(std::vector<endpoint> addresses) {
+  enter(stage::connect, options_->deadlines.connect);
+  for (const auto& address : addresses) {
+    auto connected = co_await options_->network->connect(address);
+    if (over_) break;
+    if (connected.has_value()) {
+      stream_.emplace(std::move(*connected));
+      record_.reason = {};
+      co_return address;
+    }
+    fail(connected.error());
+  }
+  co_return std::nullopt;
+}
+
+// Returns what the server sent behind its answer.
+net::awaitable<std::optional<std::string>> dial_attempt::upgrade() {
+  enter(stage::upgrade, options_->deadlines.upgrade);
+  const auto key = make_websocket_key();
+  if (!co_await write(upgrade_request(target_, *options_, key))) co_return std::nullopt;
+  auto answer = co_await read_head();
+  if (!answer) co_return std::nullopt;
+  if (const auto wrong = check_answer(*answer, key)) {
+    fail(wrong);
+    record_.reason.http_status = answer->status;
+    if (answer->status != 101) record_.reason.close_text = answer->body.substr(0, 200);
+    record_.retry_after = retry_after(*answer);
+    record_.http_headers = std::move(answer->headers);
+    co_return std::nullopt;
+  }
+  co_return std::move(answer->body);
+}
+
+net::awaitable<bool> dial_attempt::write(std::string request) {
+  std::string_view left = request;
+  while (!over_) {
+    error_code ec;
+    left.remove_prefix(stream_->write_some({left.data(), left.size()}, ec));
+    if (left.empty()) co_return true;
+    if (ec == net::error::would_block || ec == net::error::try_again) {
+      const auto [failed] =
+          co_await stream_->async_wait(readiness::writable, net::as_tuple(net::use_awaitable));
+      ec = failed;
+    }
+    if (ec) fail(ec);
+    if (ec) co_return false;
+  }
+  co_return false;
+}
+
+net::awaitable<std::optional<http_head>> dial_attempt::read_head() {
+  std::string bytes;
+  std::array<char, 2048> piece{};
+  while (!over_) {
+    error_code ec;
+    const auto room = std::min(piece.size(), options_->limits.upgrade_bytes - bytes.size());
+    const auto count = room == 0 ? 0 : stream_->read_some({piece.data(), room}, ec);
+    bytes.append(piece.data(), count);
+    if (count != 0) {
+      auto head = parse_answer(bytes);
+      if (head.has_error()) fail(head.error());
+      if (head.has_error()) co_return std::nullopt;
+      if (*head) co_return std::move(**head);
+      continue;
+    }
+    if (ec == net::error::would_block || ec == net::error::try_again) {
+      const auto [failed] =
+          co_await stream_->async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
+      ec = failed;
+      if (!ec) continue;
+    }
+    fail(room == 0               ? make_error_code(error::upgrade_invalid)
+         : ec == net::error::eof ? make_error_code(error::connection_lost)
+                                 : ec);
+    co_return std::nullopt;
+  }
+  co_return std::nullopt;
+}
+
+void dial_attempt::enter(stage next, milliseconds limit) {
+  record_.reason.at = next;
+  stage_deadline_ = std::min(deadline_, clock::now() + limit);
+  if (on_progress_) on_progress_();
+}
+
+void dial_attempt::fail(error_code why) {
+  if (!over_) record_.reason.error = why;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,89 @@
+// Encoding: one frame per message, masked while it is copied behind what already waits.
+module;
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+module holdfast;
+
+import :masking;
+
+namespace holdfast {
+namespace {
+
+constexpr std::size_t keep_bytes = 4096;       // what an idle connection may keep
+constexpr std::size_t max_close_reason = 123;  // RFC 6455 section 5.5.1: 125 less the code
+
+}  // namespace
+
+char* byte_queue::append(std::size_t count) {
+  if (capacity_ - end_ < count) {
+    const auto content = size();
+    const auto wanted = std::max({content + count, 2 * content, std::size_t{512}});
+    if (wanted > capacity_ || begin_ < content) {
+      auto grown = std::make_unique_for_overwrite<char[]>(wanted);
+      if (content != 0) std::memcpy(grown.get(), data_.get() + begin_, content);
+      data_ = std::move(grown);
+      capacity_ = wanted;
+    } else {
+      std::memmove(data_.get(), data_.get() + begin_, content);
+    }
+    begin_ = 0;
+    end_ = content;
+  }
+  char* const place = data_.get() + end_;
+  end_ += count;
+  return place;
+}
+
+void byte_queue::append(std::string_view bytes) {
+  if (!bytes.empty()) std::memcpy(append(bytes.size()), bytes.data(), bytes.size());
+}
+
+void byte_queue::consume(std::size_t count) noexcept {
+  begin_ += std::min(count, size());
+  if (begin_ != end_) return;
+  begin_ = end_ = 0;
+  if (capacity_ > keep_bytes) {
+    data_.reset();
+    capacity_ = 0;
+  }
+}
+
+void engine::write_message(message_kind kind, std::string_view payload) {
+  encode_frame(output_, role_, kind == message_kind::text ? opcode::text : opcode::binary, payload);
+}
+
+void encode_frame(byte_queue& to, peer_role from, opcode kind, std::string_view payload) {
+  const auto length = payload.size();
+  const std::size_t length_bytes = length > 0xFFFF ? 8 : length > 125 ? 2 : 0;
+  const bool masked = from == peer_role::client;
+  char* out = to.append(2 + length_bytes + (masked ? 4 : 0) + length);
+  const auto put = [&](std::uint64_t value) { *out++ = static_cast<char>(value & 0xFFU); };
+  put(0x80U | static_cast<unsigned>(kind));
+  put((masked ? 0x80U : 0U) | (length_bytes == 8 ? 127U : length_bytes == 2 ? 126U : length));
+  for (std::size_t i = length_bytes; i-- > 0;) put(static_cast<std::uint64_t>(length) >> (8 * i));
+  if (!masked) {
+    if (length != 0) std::memcpy(out, payload.data(), length);
+    return;
+  }
+  const auto mask = next_mask();
+  std::memcpy(out, &mask, 4);
+  apply_mask(out + 4, payload.data(), length, mask);
+}
+
+std::string close_payload(std::uint16_t code, std::string_view reason) {
+  if (code == 1005) return {};
+  auto cut = std::min(reason.size(), max_close_reason);
+  while (cut != 0 && cut < reason.size() && (static_cast<unsigned char>(reason[cut]) & 0xC0U) == 0x80U) --cut;
+  std::string payload{static_cast<char>(code >> 8U), static_cast<char>(code & 0xFFU)};
+  payload.append(reason.substr(0, cut));
+  return payload;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,122 @@
+// The categories behind :error: messages, and which error belongs to which condition.
+module;
+#include <boost/system/error_category.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/error_condition.hpp>
+#include <string>
+#include <string_view>
+
+module holdfast;
+
+namespace holdfast {
+namespace {
+
+const char* text(error value) noexcept {
+  switch (value) {
+    case error::already_running:
+      return "the connection is already running";
+    case error::closed:
+      return "the connection is closed";
+    case error::no_connection:
+      return "no connection";
+    case error::disconnect_requested:
+      return "disconnect was requested";
+    case error::in_background:
+      return "closed in the background";
+    case error::timed_out:
+      return "deadline reached";
+    case error::attempts_spent:
+      return "the limit on attempts is reached";
+    case error::host_not_found:
+      return "host has no address";
+    case error::connection_lost:
+      return "connection lost without a closing handshake";
+    case error::liveness_lost:
+      return "peer went silent: no answer to ping";
+    case error::closed_by_peer:
+      return "closed by the peer";
+    case error::upgrade_refused:
+      return "server refused the web-socket upgrade";
+    case error::unauthorized:
+      return "server refused the credentials";
+    case error::upgrade_invalid:
+      return "server's answer to the upgrade is not valid";
+    case error::protocol_violation:
+      return "peer broke the web-socket protocol";
+    case error::invalid_utf8:
+      return "text message is not valid UTF-8";
+    case error::message_too_big:
+      return "message is larger than the limit";
+    case error::outbound_full:
+      return "outbound limit reached";
+  }
+  return "unknown holdfast error";
+}
+
+bool is_fatal(error value) noexcept {
+  switch (value) {
+    case error::already_running:
+    case error::closed:
+    case error::disconnect_requested:
+    case error::attempts_spent:
+      return true;
+    default:
+      return false;
+  }
+}
+
+class holdfast_category final : public boost::system::error_category {
+ public:
+  holdfast_category() noexcept : error_category(0x686f6c6466617374ULL) {}
+  const char* name() const noexcept override { return "holdfast"; }
+  std::string message(int value) const override { return text(static_cast<error>(value)); }
+};
+
+class class_category final : public boost::system::error_category {
+ public:
+  class_category() noexcept : boost::system::error_category(0x686f6c6466617363ULL) {}
+  const char* name() const noexcept override { return "holdfast.condition"; }
+  std::string message(int value) const override {
+    switch (static_cast<condition>(value)) {
+      case condition::transient:
+        return "transient";
+      case condition::fatal:
+        return "fatal";
+      case condition::auth:
+        return "auth";
+    }
+    return "unknown condition";
+  }
+  // What is not ours comes from the operating system or from Asio, and networks heal: transient.
+  bool equivalent(const error_code& code, int value) const noexcept override {
+    if (!code) return false;
+    const bool ours = code.category() == holdfast::error_category();
+    const auto value_of_ours = static_cast<error>(code.value());
+    switch (static_cast<condition>(value)) {
+      case condition::auth:
+        return ours && value_of_ours == error::unauthorized;
+      case condition::fatal:
+        return ours && is_fatal(value_of_ours);
+      case condition::transient:
+        return !ours || (!is_fatal(value_of_ours) && value_of_ours != error::unauthorized);
+    }
+    return false;
+  }
+};
+
+}  // namespace
+
+const boost::system::error_category& error_category() noexcept {
+  static const holdfast_category instance;
+  return instance;
+}
+
+const boost::system::error_category& condition_category() noexcept {
+  static const class_category instance;
+  return instance;
+}
+
+option_error::option_error(std::string field, std::string_view problem)
+    : std::invalid_argument("options." + field + ": " + std::string(problem)), field_(std::move(field)) {}
+
+}  // namespace holdfast

@@ -1,0 +1,78 @@
+// :inbox — messages between the session that reads them and the program that receives them; bounded, any
+// thread. Outlives sessions: what was read can be received after the link is gone.
+module;
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <variant>
+#include <vector>
+
+module holdfast:inbox;
+
+import :completion;
+import :error;
+import :message;
+import :options;
+import :wakeup;
+
+namespace holdfast {
+
+class inbox : public std::enable_shared_from_this<inbox> {
+ public:
+  using single = pending_operation<error_code, message>;
+  using batch = pending_operation<error_code, message_batch>;
+
+  inbox(const limit_options& limits, net::any_io_executor strand)
+      : message_limit_(limits.inbound_messages),
+        byte_limit_(limits.inbound_bytes),
+        strand_(strand),
+        room_(std::move(strand)) {}
+
+  // Any thread. The message or messages that wait, or the next to come.
+  void receive(single op);
+  void receive(batch op);
+  // Nothing more will come: what waits can still be received, then `why`.
+  void finish(error_code why);
+
+  // The session, on the strand. How much it may put now; zero messages: it must stop reading.
+  struct space {
+    std::size_t messages;
+    std::size_t bytes;
+  };
+  [[nodiscard]] space room();
+  // Hands over all of `messages` and leaves it empty.
+  void put(message_batch& messages);
+  // Returns when there is room again, or after cancel_wait().
+  net::awaitable<void> wait_for_room();
+  void cancel_wait() { room_.notify(); }
+
+ private:
+  using receiver = std::variant<single, batch>;
+  struct waiting {
+    std::uint64_t id;
+    receiver op;
+  };
+  template <class Operation>
+  void start(Operation op);
+  void satisfy(receiver& op);
+  void cancel(std::uint64_t id);
+  void wake_reader();
+
+  const std::size_t message_limit_;
+  const std::size_t byte_limit_;
+  const net::any_io_executor strand_;
+  std::mutex mutex_;
+  message_batch messages_;
+  std::vector<waiting> receivers_;
+  std::uint64_t last_id_ = 0;
+  bool finished_ = false;
+  error_code why_finished_;
+  bool reader_waits_ = false;
+  wakeup room_;
+};
+
+}  // namespace holdfast

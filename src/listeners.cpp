@@ -1,0 +1,173 @@
+// Listeners: each has its place in the ring, and each executor serves its listeners one call at a time. The
+// next call goes to whoever lags furthest behind, the earliest registered first: so all see a transition, in
+// order of registration, before any sees the one after it.
+module;
+#include <algorithm>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :channel;
+
+namespace holdfast {
+namespace {
+
+constexpr std::size_t suspicious_listener_count = 10;
+
+// What the program itself asked for is not an error to report.
+bool is_failure(const state_change& change) {
+  const auto& why = change.reason.error;
+  return change.to == connection_state::disconnected && why && why != error::disconnect_requested &&
+         why != error::closed && why != error::in_background && why != net::error::operation_aborted;
+}
+
+void call_if(const std::function<void(const observed_change&)>& callback, const observed_change& change) {
+  if (callback) callback(change);
+}
+
+void call_all(const connection_listener& callbacks, const observed_change& change) {
+  if (is_failure(change)) call_if(callbacks.on_connection_error, change);
+  switch (change.to) {
+    case connection_state::connecting:
+      call_if(callbacks.on_connecting, change);
+      break;
+    case connection_state::connected:
+      call_if(callbacks.on_connected, change);
+      break;
+    case connection_state::disconnected:
+      call_if(callbacks.on_disconnected, change);
+      break;
+    case connection_state::feature_throttled:
+      call_if(callbacks.on_feature_throttled, change);
+      break;
+  }
+  call_if(callbacks.on_state_change, change);
+}
+
+}  // namespace
+
+void state_channel::log(log_level level, const std::string& text) const {
+  if (log_) log_(level, text);
+}
+
+bool state_channel::add_listener(std::string id, connection_listener callbacks, listener_options how) {
+  std::size_t count = 1;
+  {
+    const std::lock_guard lock(mutex_);
+    bool taken = false;
+    for (const auto& each : groups_) {
+      count += each->listeners.size();
+      taken = taken || std::ranges::any_of(each->listeners, [&](const auto& one) { return one->id == id; });
+    }
+    if (taken) {
+      count = 0;
+    } else if (!finished_ || how.replay_current) {
+      auto target = groups_.front();
+      if (how.executor) {
+        target = std::make_shared<group>(group{.executor = how.executor});
+        groups_.push_back(target);
+      }
+      const auto first = how.replay_current && last_ != 0 ? last_ : last_ + 1;
+      target->listeners.push_back(std::make_shared<listener>(listener{id, std::move(callbacks), first}));
+      schedule(target);
+    }
+  }
+  if (count == 0) {
+    log(log_level::warning, "listener \"" + id + "\" refused: the ID is taken");
+    return false;
+  }
+  if (count > suspicious_listener_count) {
+    log(log_level::warning, std::to_string(count) + " listeners: is one added again and again?");
+  }
+  return true;
+}
+
+bool state_channel::remove_listener(std::string_view id) {
+  std::unique_lock lock(mutex_);
+  for (auto each = groups_.begin(); each != groups_.end(); ++each) {
+    auto& listeners = (*each)->listeners;
+    const auto found = std::ranges::find_if(listeners, [&](const auto& one) { return one->id == id; });
+    if (found == listeners.end()) continue;
+    const auto removed = *found;
+    removed->removed = true;
+    listeners.erase(found);
+    if (listeners.empty() && each != groups_.begin()) groups_.erase(each);
+    wait_until_idle(lock, *removed);
+    return true;
+  }
+  return false;
+}
+
+void state_channel::abandon() {
+  finish(net::error::operation_aborted);
+  std::unique_lock lock(mutex_);
+  std::vector<std::shared_ptr<listener>> all;
+  for (const auto& each : groups_) {
+    for (auto& one : std::exchange(each->listeners, {})) {
+      one->removed = true;
+      all.push_back(std::move(one));
+    }
+  }
+  groups_.resize(1);
+  for (const auto& one : all) wait_until_idle(lock, *one);
+}
+
+// From within its own callback there is nothing to wait for (and it would be forever).
+void state_channel::wait_until_idle(std::unique_lock<std::mutex>& lock, const listener& one) {
+  idle_.wait(lock,
+             [&] { return one.running == std::thread::id{} || one.running == std::this_thread::get_id(); });
+}
+
+void state_channel::schedule(const std::shared_ptr<group>& which) {
+  if (which->scheduled || next_to_serve(*which) == nullptr) return;
+  which->scheduled = true;
+  net::post(which->executor, [self = shared_from_this(), which] { self->serve(which); });
+}
+
+std::shared_ptr<state_channel::listener> state_channel::next_to_serve(const group& which) const {
+  const auto behind =
+      std::ranges::min_element(which.listeners, {}, [](const auto& one) { return one->next; });
+  return behind == which.listeners.end() || (*behind)->next > last_ ? nullptr : *behind;
+}
+
+void state_channel::serve(const std::shared_ptr<group>& which) {
+  std::unique_lock lock(mutex_);
+  while (const auto one = next_to_serve(*which)) {
+    const auto change = read(one->next);
+    one->running = std::this_thread::get_id();
+    lock.unlock();
+    call(*one, change);
+    lock.lock();
+    one->running = {};
+    idle_.notify_all();
+  }
+  which->scheduled = false;
+}
+
+void state_channel::call(const listener& one, const observed_change& change) const {
+  try {
+    call_all(one.callbacks, change);
+  } catch (const boost::system::system_error& e) {
+    log(log_level::error, "listener \"" + one.id + "\" threw: " + e.code().message());
+  } catch (const std::exception& e) {
+    log(log_level::error, "listener \"" + one.id + "\" threw: " + e.what());
+  } catch (...) {
+    log(log_level::error, "listener \"" + one.id + "\" threw something that is not a std::exception");
+  }
+}
+
+}  // namespace holdfast

@@ -1,0 +1,65 @@
+// :liveness — is the peer still there? Timestamps in, "ping now" or "lost" out (R22, R25). Pure: no timer, no
+// socket. RFC 6455 section 5.5.2.
+module;
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+module holdfast:liveness;
+
+import :options;
+import :time;
+
+namespace holdfast {
+
+class liveness {
+ public:
+  enum class verdict : std::uint8_t { fine, ping, lost };
+
+  // `phase`: how much of the first interval counts as passed, so that many clients do not ping in step.
+  liveness(const heartbeat_options& given, clock::time_point now, clock::duration phase)
+      : options_(given), idle_since_(now - phase) {}
+
+  void heard_bytes(clock::time_point now) noexcept {
+    if (!options_.pong_only) alive(now);
+  }
+  void heard_pong(clock::time_point now) noexcept { alive(now); }
+  // While we do not read we cannot hear: pings go on (somebody between us may count on them), verdicts stop
+  // (R40).
+  void pause() noexcept {
+    paused_ = true;
+    pong_due_.reset();
+  }
+  void resume(clock::time_point now) noexcept {
+    paused_ = false;
+    alive(now);
+  }
+  // A ping was sent for another reason (ping(), network_changed()): it is as good as ours.
+  void pinged(clock::time_point now) noexcept {
+    idle_since_ = now;
+    if (!paused_ && !pong_due_) pong_due_ = now + options_.pong_deadline;
+  }
+
+  [[nodiscard]] verdict judge(clock::time_point now) const noexcept {
+    if (pong_due_) return now >= *pong_due_ ? verdict::lost : verdict::fine;
+    return now >= idle_since_ + options_.ping_interval ? verdict::ping : verdict::fine;
+  }
+  // When judge() may next say something else.
+  [[nodiscard]] clock::time_point next_look() const noexcept {
+    return pong_due_.value_or(idle_since_ + options_.ping_interval);
+  }
+
+ private:
+  void alive(clock::time_point now) noexcept {
+    idle_since_ = now;
+    pong_due_.reset();
+  }
+
+  heartbeat_options options_;
+  clock::time_point idle_since_;
+  std::optional<clock::time_point> pong_due_{};
+  bool paused_ = false;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,96 @@
+// The real network: Asio's resolver and non-blocking TCP sockets.
+module;
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <coroutine>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+module holdfast;
+
+namespace holdfast {
+
+using tcp = net::ip::tcp;
+
+std::string to_string(const endpoint& value) {
+  const auto address = value.address.to_string();
+  return (value.address.is_v6() ? '[' + address + ']' : address) + ':' + std::to_string(value.port);
+}
+
+transport::transport(tcp_socket connected) : stream_(std::move(connected)) {
+  error_code ignored;  // a socket that refuses these options still carries bytes
+  auto& socket = std::get<tcp_socket>(stream_);
+  socket.non_blocking(true, ignored);
+  socket.set_option(tcp::no_delay(true), ignored);
+}
+
+std::size_t transport::read_some(std::span<char> into, error_code& ec) {
+  if (auto* socket = std::get_if<tcp_socket>(&stream_)) {
+    return socket->read_some(net::buffer(into.data(), into.size()), ec);
+  }
+  return std::get<std::unique_ptr<byte_stream>>(stream_)->read_some(into, ec);
+}
+
+std::size_t transport::write_some(std::span<const char> from, error_code& ec) {
+  if (auto* socket = std::get_if<tcp_socket>(&stream_)) {
+    return socket->write_some(net::buffer(from.data(), from.size()), ec);
+  }
+  return std::get<std::unique_ptr<byte_stream>>(stream_)->write_some(from, ec);
+}
+
+void transport::close() noexcept {
+  if (auto* socket = std::get_if<tcp_socket>(&stream_)) {
+    error_code ignored;
+    socket->close(ignored);
+  } else if (auto& stream = std::get<std::unique_ptr<byte_stream>>(stream_)) {
+    stream->close();
+  }
+}
+
+namespace {
+
+class asio_network final : public network {
+ public:
+  net::awaitable<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port) override {
+    // A literal needs no resolver, whose one thread per context another look-up may be blocking.
+    error_code not_literal;
+    if (const auto address = net::ip::make_address(host, not_literal); !not_literal) {
+      co_return std::vector<endpoint>{{address, port}};
+    }
+    tcp::resolver resolver(co_await net::this_coro::executor);
+    const auto [ec, found] =
+        co_await resolver.async_resolve(host, std::to_string(port), net::as_tuple(net::deferred));
+    if (ec) co_return ec;
+    std::vector<endpoint> addresses;
+    for (const auto& entry : found)
+      addresses.push_back({entry.endpoint().address(), entry.endpoint().port()});
+    co_return addresses;
+  }
+
+  net::awaitable<result<transport>> connect(endpoint peer) override {
+    tcp::socket socket(co_await net::this_coro::executor);
+    const auto [ec] = co_await socket.async_connect({peer.address, peer.port}, net::as_tuple(net::deferred));
+    if (ec) co_return ec;
+    co_return transport(std::move(socket));
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<network> real_network() {
+  static const auto instance = std::make_shared<asio_network>();
+  return instance;
+}
+
+}  // namespace holdfast

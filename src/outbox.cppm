@@ -1,0 +1,95 @@
+// :outbox — what waits to be written: user messages in order, control frames ahead of them; bounded, any
+// thread. A message is encoded where it is sent, so that the writer only moves bytes: one system call for
+// many messages.
+module;
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+module holdfast:outbox;
+
+import :completion;
+import :engine;
+import :error;
+import :message;
+import :network;
+import :options;
+
+namespace holdfast {
+
+class outbox : public std::enable_shared_from_this<outbox> {
+ public:
+  using operation = pending_operation<send_result>;
+
+  outbox(const limit_options& limits, net::any_io_executor strand);
+
+  // Any thread. An empty operation wants no answer.
+  void send(message_kind kind, std::string_view payload, operation op);
+
+  // The session, on the strand. From open() to close() the outbox writes to `stream`, which must outlive
+  // that.
+  void open(transport& stream);
+  // Control frames leave before any message that has not been started.
+  void ping(std::string_view payload);
+  void pong(std::string_view payload);
+  // The close frame is the last thing that leaves; messages not yet begun are not sent, for the reason `why`.
+  void finish(std::uint16_t code, std::string_view reason, error_code why);
+  // Writes until all is written or the stream would block; false: the stream has failed with `ec`.
+  bool flush(error_code& ec);
+  // Returns when there is something to flush, or after close().
+  net::awaitable<void> wait_for_output();
+  // What could not be written is not sent, for the reason `why`. The stream is not touched any more after
+  // this.
+  void close(error_code why);
+  // From now on messages are refused with `why`, instead of no_connection.
+  void retire(error_code why);
+
+ private:
+  struct frame {
+    std::uint64_t id;
+    std::uint64_t end;  // where it ends, counted from the first byte of the session
+    std::size_t payload_bytes;
+    operation op;
+  };
+  struct chunk {
+    byte_queue* from;
+    std::string_view bytes;
+  };
+
+  [[nodiscard]] error_code refusal(message_kind kind, std::string_view payload) const;
+  [[nodiscard]] chunk next_chunk();
+  [[nodiscard]] bool inside_message() const noexcept { return written_ > first_frame_begin_; }
+  void written(const chunk& from, std::size_t count);
+  void pop_frame(send_result outcome);
+  void drop_messages(std::size_t keep, error_code why);
+  void forget_popped();
+  void cancel(std::uint64_t id);
+  void wake_writer();
+  void control(opcode kind, std::string_view payload);
+
+  const std::size_t message_limit_;
+  const std::size_t byte_limit_;
+  const net::any_io_executor strand_;
+
+  std::mutex mutex_;
+  transport* stream_ = nullptr;
+  error_code refusal_ = error::no_connection;
+  bool finishing_ = false;
+  byte_queue control_;
+  byte_queue data_;
+  std::vector<frame> frames_;  // the messages in data_, from first_frame_ on
+  std::size_t first_frame_ = 0;
+  std::size_t payload_bytes_ = 0;
+  std::uint64_t written_ = 0;            // bytes of data_ that have left, in this session
+  std::uint64_t first_frame_begin_ = 0;  // where the first of the frames begins
+  std::uint64_t last_id_ = 0;
+  net::any_completion_handler<void()> writer_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,280 @@
+// The three loops of a session. Whoever finds the end calls end(), which makes the other two return.
+module;
+#include <algorithm>
+#include <array>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :session;
+
+// clang 19 takes the members of this one for emitted by the interface unit that names it, where they are not.
+template class boost::asio::any_completion_handler<void(boost::system::error_code, std::chrono::nanoseconds)>;
+
+namespace holdfast {
+namespace {
+
+constexpr int reads_per_turn = 16;  // then the other coroutines of the strand get theirs
+
+// Used only between two suspensions, so one per thread serves any number of connections.
+std::span<char> scratch() {
+  thread_local const auto memory = std::make_unique_for_overwrite<std::array<char, 64 * 1024>>();
+  return *memory;
+}
+
+bool would_block(error_code ec) { return ec == net::error::would_block || ec == net::error::try_again; }
+
+clock::duration random_phase(const heartbeat_options& given, random_source& random) {
+  return clock::duration(
+      std::uniform_int_distribution<clock::rep>(0, clock::duration(given.ping_interval).count())(random));
+}
+
+}  // namespace
+
+session::session(net::any_io_executor strand, std::shared_ptr<const options> given, std::shared_ptr<inbox> in,
+                 std::shared_ptr<outbox> out, opened_socket socket, random_source& random)
+    : strand_(std::move(strand)),
+      options_(std::move(given)),
+      inbox_(std::move(in)),
+      outbox_(std::move(out)),
+      stream_(std::move(socket.stream)),
+      engine_(peer_role::client, options_->limits.message_bytes),
+      liveness_(options_->heartbeat, clock::now(), random_phase(options_->heartbeat, random)),
+      look_(strand_) {
+  if (!socket.first_bytes.empty()) engine_.feed(socket.first_bytes);
+}
+
+net::awaitable<change_reason> session::serve() {
+  spawn(&session::write);
+  spawn(&session::watch_liveness);
+  co_await read();
+  co_return reason_;
+}
+
+void session::spawn(net::awaitable<void> (session::*routine)()) {
+  net::co_spawn(
+      strand_, [self = shared_from_this(), routine] { return (self.get()->*routine)(); },
+      [self = shared_from_this()](const std::exception_ptr& thrown) {
+        if (thrown) std::rethrow_exception(thrown);
+      });
+}
+
+net::awaitable<void> session::read() {
+  for (int reads = 1; !over_; ++reads) {
+    if (!decode()) {
+      if (close_by_)
+        end(reason_);  // nobody receives any more, so the answer to our close frame cannot be reached
+      if (!over_) co_await pause_reading();
+      continue;
+    }
+    if (over_) break;
+    const auto place = engine_.prepare(scratch());
+    error_code ec;
+    const auto count = stream_.read_some(place, ec);
+    engine_.commit(count);
+    if (count != 0) liveness_.heard_bytes(clock::now());
+    if (count == place.size()) {
+      engine_.park();
+      if (reads % reads_per_turn == 0) co_await net::post(strand_, net::use_awaitable);
+    } else if (!ec || would_block(ec)) {
+      if (count != 0 && !decode())
+        continue;  // a short read: the socket is empty, wait without asking it again
+      if (!over_) co_await wait_readable();
+    } else {
+      lost(ec == net::error::eof ? make_error_code(error::connection_lost) : ec);
+    }
+  }
+}
+
+net::awaitable<void> session::wait_readable() {
+  engine_.park();
+  const auto [ec] = co_await stream_.async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
+  if (ec && !over_) lost(ec);
+}
+
+// Back-pressure: the socket is not read, so that TCP holds the peer back (R40).
+net::awaitable<void> session::pause_reading() {
+  engine_.park();
+  liveness_.pause();
+  co_await inbox_->wait_for_room();
+  liveness_.resume(clock::now());
+  look_.notify();
+}
+
+// Hands on what is whole; false: the inbox is full, and there may be more.
+bool session::decode() {
+  const auto room = inbox_->room();
+  if (room.messages == 0) return false;
+  bool more = true;
+  while (decoded_.size() < room.messages && decoded_.size_bytes() < room.bytes) {
+    const auto event = engine_.next();
+    if (event.event == frame_event::none || over_) break;
+    if (event.event == frame_event::message) {
+      if (event.payload.size() > 4096 && decoded_.empty()) {
+        decoded_.take_back(event.kind, engine_.take_message(event));
+      } else {
+        decoded_.push_back(event.kind, event.payload);
+      }
+    } else {
+      handle(event);
+    }
+  }
+  more = decoded_.size() >= room.messages || decoded_.size_bytes() >= room.bytes;
+  if (!decoded_.empty()) inbox_->put(decoded_);
+  return !more;
+}
+
+void session::handle(const frame_result& event) {
+  // While we are closing, however the peer ends it: the reason is our own (R8).
+  if (close_by_ && (event.event == frame_event::close || event.event == frame_event::failed))
+    return end(reason_);
+  switch (event.event) {
+    case frame_event::ping:
+      outbox_->pong(event.payload);
+      break;
+    case frame_event::pong:
+      handle_pong(event.payload);
+      break;
+    case frame_event::close:
+      outbox_->finish(event.close_code, {}, error::closed_by_peer);  // the answer (section 5.5.1)
+      return end({.error = error::closed_by_peer,
+                  .at = stage::session,
+                  .close_code = event.close_code,
+                  .close_text = std::string(event.payload)});
+    case frame_event::failed:
+      return peer_failed(event);
+    case frame_event::none:
+    case frame_event::message:
+      break;
+  }
+}
+
+void session::peer_failed(const frame_result& event) {
+  outbox_->finish(event.close_code, event.error.message(), event.error);
+  end({.error = event.error, .at = stage::session});
+}
+
+void session::lost(error_code why) {
+  end(close_by_ ? reason_ : change_reason{.error = why, .at = stage::session});
+}
+
+void session::handle_pong(std::string_view payload) {
+  const auto now = clock::now();
+  std::uint64_t number = 0;
+  if (payload.size() == sizeof number) std::memcpy(&number, payload.data(), sizeof number);
+  // A pong also answers the pings before its own (section 5.5.3). One that we never asked for answers
+  // nothing.
+  if (number == 0 || number > last_ping_) return;
+  liveness_.heard_pong(now);
+  std::erase_if(pings_, [&](pending_ping& each) {
+    if (each.number > number) return false;
+    each.op.complete({}, now - each.sent);
+    return true;
+  });
+}
+
+void session::ping(ping_operation op) {
+  const auto now = clock::now();
+  ++last_ping_;
+  std::array<char, sizeof last_ping_> payload{};
+  std::memcpy(payload.data(), &last_ping_, sizeof last_ping_);
+  outbox_->ping({payload.data(), payload.size()});
+  liveness_.pinged(now);
+  look_.notify();
+  if (!op) return;
+  op.on_cancel([weak = weak_from_this(), strand = strand_, number = last_ping_] {
+    net::post(strand, [weak, number] {
+      if (const auto self = weak.lock()) self->cancel_ping(number);
+    });
+  });
+  pings_.push_back({last_ping_, now, std::move(op)});
+}
+
+void session::cancel_ping(std::uint64_t number) {
+  const auto found = std::ranges::find(pings_, number, &pending_ping::number);
+  if (found == pings_.end()) return;
+  found->op.complete(net::error::operation_aborted, {});
+  pings_.erase(found);
+}
+
+net::awaitable<void> session::write() {
+  while (!over_) {
+    co_await outbox_->wait_for_output();
+    error_code ec;
+    while (!over_ && outbox_->flush(ec) && ec) {
+      ec = {};
+      const auto [failed] =
+          co_await stream_.async_wait(readiness::writable, net::as_tuple(net::use_awaitable));
+      if (failed && !over_) lost(failed);
+    }
+    if (ec) lost(ec);
+  }
+}
+
+net::awaitable<void> session::watch_liveness() {
+  while (!over_) {
+    const auto now = clock::now();
+    if (close_by_) {
+      if (now >= *close_by_) end(reason_);
+    } else {
+      switch (liveness_.judge(now)) {
+        case liveness::verdict::ping:
+          ping();
+          break;
+        case liveness::verdict::lost:
+          end({.error = error::liveness_lost, .at = stage::session});
+          break;
+        case liveness::verdict::fine:
+          break;
+      }
+    }
+    if (over_) break;
+    co_await look_.wait_until(close_by_.value_or(liveness_.next_look()));
+  }
+}
+
+void session::stop(std::uint16_t close_code, error_code why) {
+  if (over_ || close_by_) return;
+  reason_ = {.error = why, .at = stage::session};
+  close_by_ = clock::now() + options_->close_timeout;
+  outbox_->finish(close_code, {}, why);
+  inbox_->cancel_wait();
+  look_.notify();
+}
+
+void session::end(change_reason why) {
+  if (over_) return;
+  over_ = true;
+  reason_ = std::move(why);
+  error_code ignored;
+  outbox_->flush(ignored);  // a close frame that waits gets its chance (R26); nobody waits for it (R24)
+  outbox_->close(reason_.error);
+  stream_.close();
+  inbox_->cancel_wait();
+  look_.notify();
+  for (auto& each : std::exchange(pings_, {})) each.op.complete(reason_.error, {});
+}
+
+}  // namespace holdfast

@@ -1,0 +1,86 @@
+// :session — one open socket, from the upgrade to its end: reads into the engine, writes what the outbox
+// holds, watches liveness. Three coroutines on the actor's strand; a fresh object per attempt (R35). Knows
+// nothing of states and retries: it says how it ended.
+module;
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+module holdfast:session;
+
+import :backoff;
+import :completion;
+import :dial;
+import :engine;
+import :error;
+import :inbox;
+import :liveness;
+import :message;
+import :network;
+import :options;
+import :outbox;
+import :state;
+import :time;
+import :wakeup;
+
+namespace holdfast {
+
+class session : public std::enable_shared_from_this<session> {
+ public:
+  using ping_operation = pending_operation<error_code, clock::duration>;
+
+  session(net::any_io_executor strand, std::shared_ptr<const options> given, std::shared_ptr<inbox> in,
+          std::shared_ptr<outbox> out, opened_socket socket, random_source& random);
+
+  // From now on messages can be sent.
+  void open() { outbox_->open(stream_); }
+  // From opened to ended; the socket is closed and every message settled when it returns.
+  net::awaitable<change_reason> serve();
+  // Closing handshake (RFC 6455 section 7.1.2), bounded by close_timeout. `why` becomes the reason.
+  void stop(std::uint16_t close_code, error_code why);
+  // Ends now; the close frame, if any is waiting, gets one chance to leave.
+  void end(change_reason why);
+  // Is the peer still there? The answer completes `op`, if there is one.
+  void ping(ping_operation op = {});
+
+ private:
+  net::awaitable<void> read();
+  net::awaitable<void> write();
+  net::awaitable<void> watch_liveness();
+  net::awaitable<void> wait_readable();
+  net::awaitable<void> pause_reading();
+  bool decode();
+  void handle(const frame_result& event);
+  void handle_pong(std::string_view payload);
+  void cancel_ping(std::uint64_t number);
+  void peer_failed(const frame_result& event);
+  void lost(error_code why);
+  void spawn(net::awaitable<void> (session::*routine)());
+
+  struct pending_ping {
+    std::uint64_t number;
+    clock::time_point sent;
+    ping_operation op;
+  };
+
+  const net::any_io_executor strand_;
+  const std::shared_ptr<const options> options_;
+  const std::shared_ptr<inbox> inbox_;
+  const std::shared_ptr<outbox> outbox_;
+  transport stream_;
+  engine engine_;
+  liveness liveness_;
+  wakeup look_;  // wakes watch_liveness()
+  message_batch decoded_;
+  std::vector<pending_ping> pings_;
+  std::uint64_t last_ping_ = 0;
+  std::optional<clock::time_point> close_by_;  // set: we are closing
+  change_reason reason_;
+  bool over_ = false;
+};
+
+}  // namespace holdfast

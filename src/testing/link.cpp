@@ -1,0 +1,131 @@
+// A link: bytes are copied with their time of arrival, and whoever waits is woken when that has come.
+module;
+#include <algorithm>
+#include <array>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/append.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+module holdfast.testing;
+
+import holdfast;
+import :link;
+
+namespace holdfast::testing {
+
+std::size_t simulated_link::some(std::size_t most) {
+  const auto limit = std::min(most, how_.largest_piece_bytes);
+  if (most <= 1 || how_.largest_piece_bytes >= 64 * 1024) return limit;
+  return std::uniform_int_distribution<std::size_t>(1, limit)(random_);
+}
+
+bool simulated_link::readable(side at) const {
+  const auto& self = ends_[at];
+  if (reset_) return true;
+  if (!self.incoming.empty()) return self.incoming.front().arrives <= time_.now();
+  return self.eof_sent && self.eof_arrives <= time_.now();
+}
+
+bool simulated_link::writable(side at) const {
+  return reset_ || ends_[other(at)].closed || ends_[other(at)].pending_bytes < how_.window_bytes;
+}
+
+std::size_t simulated_link::read(side at, std::span<char> into, error_code& ec) {
+  auto& self = ends_[at];
+  ec = {};
+  if (self.closed) ec = net::error::bad_descriptor;
+  if (!ec && reset_) ec = net::error::connection_reset;
+  if (!ec && !readable(at)) ec = net::error::would_block;
+  if (!ec && self.incoming.empty()) ec = net::error::eof;
+  if (ec || into.empty()) return 0;
+  auto& front = self.incoming.front();
+  const auto count = some(std::min(into.size(), front.bytes.size()));
+  std::memcpy(into.data(), front.bytes.data(), count);
+  front.bytes.erase(0, count);
+  if (front.bytes.empty()) self.incoming.pop_front();
+  self.pending_bytes -= count;
+  wake();
+  return count;
+}
+
+std::size_t simulated_link::write(side at, std::span<const char> from, error_code& ec) {
+  auto& peer = ends_[other(at)];
+  ec = {};
+  if (ends_[at].closed) ec = net::error::bad_descriptor;
+  if (!ec && reset_) ec = net::error::connection_reset;
+  if (!ec && peer.closed && !silent_) ec = net::error::broken_pipe;
+  if (!ec && !writable(at)) ec = net::error::would_block;
+  if (ec || from.empty()) return 0;
+  const auto count = some(std::min(from.size(), how_.window_bytes - peer.pending_bytes));
+  peer.pending_bytes += count;
+  if (silent_) return count;  // it fills the window and never arrives
+  peer.incoming.push_back({time_.now() + how_.latency, std::string(from.data(), count)});
+  look_again_at(peer.incoming.back().arrives);
+  return count;
+}
+
+void simulated_link::wait(side at, readiness kind, byte_stream::ready_handler handler) {
+  auto& waiter = kind == readiness::readable ? ends_[at].read_waiter : ends_[at].write_waiter;
+  waiter = std::move(handler);
+  if (ends_[at].closed) return complete(waiter, net::error::operation_aborted);
+  wake();
+}
+
+void simulated_link::close(side at) {
+  auto& self = ends_[at];
+  if (std::exchange(self.closed, true)) return;
+  complete(self.read_waiter, net::error::operation_aborted);
+  complete(self.write_waiter, net::error::operation_aborted);
+  auto& peer = ends_[other(at)];
+  if (silent_ || peer.closed) return;
+  peer.eof_sent = true;
+  peer.eof_arrives = time_.now() + how_.latency;
+  look_again_at(peer.eof_arrives);
+}
+
+void simulated_link::reset() {
+  reset_ = true;
+  wake();
+}
+
+void simulated_link::look_again_at(clock::time_point when) {
+  time_.schedule(when, executor_, [link = weak_from_this()](error_code) {
+    if (const auto self = link.lock()) self->wake();
+  });
+}
+
+void simulated_link::wake() {
+  for (const auto at : {client, server}) {
+    if (readable(at)) complete(ends_[at].read_waiter, {});
+    if (writable(at)) complete(ends_[at].write_waiter, {});
+  }
+}
+
+void simulated_link::complete(byte_stream::ready_handler& waiter, error_code ec) {
+  if (!waiter) return;
+  net::post(executor_, [executor = executor_, ec, handler = std::exchange(waiter, {})]() mutable {
+    const auto own = net::get_associated_executor(handler, executor);
+    net::dispatch(own, net::append(std::move(handler), ec));
+  });
+}
+
+}  // namespace holdfast::testing

@@ -1,0 +1,93 @@
+// :link — a simulated connection: two directions, each a queue of pieces with the time at which they arrive.
+module;
+#include <algorithm>
+#include <array>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+
+module holdfast.testing:link;
+
+import holdfast;
+import :world;
+import :simulated_network;
+
+namespace holdfast::testing {
+
+class simulated_link : public std::enable_shared_from_this<simulated_link> {
+ public:
+  enum side : std::size_t { client = 0, server = 1 };
+
+  simulated_link(net::any_io_executor executor, virtual_time& time, random_source& random,
+                 link_conditions how)
+      : executor_(std::move(executor)), time_(time), random_(random), how_(how) {}
+
+  std::size_t read(side at, std::span<char> into, error_code& ec);
+  std::size_t write(side at, std::span<const char> from, error_code& ec);
+  void wait(side at, readiness kind, byte_stream::ready_handler handler);
+  void close(side at);
+  void reset();
+  void silence() noexcept { silent_ = true; }
+  [[nodiscard]] bool open_at(side at) const noexcept { return !ends_[at].closed; }
+
+ private:
+  struct piece {
+    clock::time_point arrives;
+    std::string bytes;
+  };
+  // What one side sees: the bytes that come to it.
+  struct end {
+    std::deque<piece> incoming{};
+    std::size_t pending_bytes = 0;  // of the other side's window
+    bool eof_sent = false;
+    clock::time_point eof_arrives{};
+    bool closed = false;
+    byte_stream::ready_handler read_waiter{};
+    byte_stream::ready_handler write_waiter{};
+  };
+
+  static side other(side at) noexcept { return at == client ? server : client; }
+  [[nodiscard]] bool readable(side at) const;
+  [[nodiscard]] bool writable(side at) const;
+  void look_again_at(clock::time_point when);
+  void wake();
+  void complete(byte_stream::ready_handler& waiter, error_code ec);
+  [[nodiscard]] std::size_t some(std::size_t most);
+
+  const net::any_io_executor executor_;
+  virtual_time& time_;
+  random_source& random_;
+  const link_conditions how_;
+  std::array<end, 2> ends_;
+  bool reset_ = false;
+  bool silent_ = false;
+};
+
+class simulated_stream final : public byte_stream {
+ public:
+  simulated_stream(std::shared_ptr<simulated_link> link, simulated_link::side at)
+      : link_(std::move(link)), at_(at) {}
+  simulated_stream(const simulated_stream&) = delete;
+  simulated_stream& operator=(const simulated_stream&) = delete;
+  ~simulated_stream() override { link_->close(at_); }
+
+  std::size_t read_some(std::span<char> into, error_code& ec) override { return link_->read(at_, into, ec); }
+  std::size_t write_some(std::span<const char> from, error_code& ec) override {
+    return link_->write(at_, from, ec);
+  }
+  void async_wait(readiness kind, ready_handler handler) override {
+    link_->wait(at_, kind, std::move(handler));
+  }
+  void close() noexcept override { link_->close(at_); }
+
+ private:
+  std::shared_ptr<simulated_link> link_;  // shared by its two ends
+  simulated_link::side at_;
+};
+
+}  // namespace holdfast::testing

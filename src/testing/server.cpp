@@ -1,0 +1,172 @@
+// The server's side of the upgrade, and the choice of the script.
+module;
+#include <array>
+#include <atomic>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast.testing;
+
+import holdfast;
+
+namespace holdfast::testing {
+
+struct server::implementation : std::enable_shared_from_this<implementation> {
+  explicit implementation(net::any_io_executor on) : executor(std::move(on)) {}
+
+  net::awaitable<void> serve(net::any_io_executor strand, std::shared_ptr<transport> stream);
+  net::awaitable<std::optional<http_head>> read_request(transport& stream);
+  net::awaitable<void> write(transport& stream, std::string bytes);
+
+  const net::any_io_executor executor;
+  std::mutex mutex;  // scripts may be changed while sessions of other threads begin
+  script session_script = [](server_session& session) { return session.echo(); };
+  gate upgrade_gate;
+  bool never = false;
+  std::atomic<std::size_t> accepted{0};
+  std::atomic<std::size_t> sessions{0};
+  std::atomic<std::size_t> open{0};
+};
+
+server::server(net::any_io_executor executor)
+    : implementation_(std::make_shared<implementation>(std::move(executor))) {}
+
+server::server(world& in, endpoint at) : server(in.executor()) {
+  in.network()->listen(at, [self = implementation_](transport stream) {
+    server borrowed(self->executor);
+    borrowed.implementation_ = self;
+    borrowed.accept(std::move(stream));
+  });
+}
+
+server::~server() = default;
+
+void server::on_session(script next) {
+  const std::lock_guard lock(implementation_->mutex);
+  implementation_->session_script = std::move(next);
+}
+
+void server::on_upgrade(gate next) {
+  const std::lock_guard lock(implementation_->mutex);
+  implementation_->upgrade_gate = std::move(next);
+}
+
+void server::never_upgrade(bool never) {
+  const std::lock_guard lock(implementation_->mutex);
+  implementation_->never = never;
+}
+
+std::size_t server::accepted() const noexcept { return implementation_->accepted; }
+std::size_t server::sessions() const noexcept { return implementation_->sessions; }
+std::size_t server::open_sessions() const noexcept { return implementation_->open; }
+
+void server::accept(transport stream) {
+  ++implementation_->accepted;
+  const net::any_io_executor strand = net::make_strand(implementation_->executor);
+  auto shared = std::make_shared<transport>(std::move(stream));
+  net::co_spawn(
+      strand, [self = implementation_, strand, shared] { return self->serve(strand, shared); },
+      [](const std::exception_ptr& thrown) {
+        if (thrown) std::rethrow_exception(thrown);
+      });
+}
+
+net::awaitable<std::optional<http_head>> server::implementation::read_request(transport& stream) {
+  std::string bytes;
+  std::array<char, 4096> piece{};
+  for (;;) {
+    error_code ec;
+    const auto count = stream.read_some(piece, ec);
+    bytes.append(piece.data(), count);
+    if (ec == net::error::would_block || ec == net::error::try_again) {
+      const auto [failed] =
+          co_await stream.async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
+      ec = failed;
+    }
+    if (ec) co_return std::nullopt;
+    auto head = parse_request(bytes);
+    if (head.has_error()) co_return std::nullopt;
+    if (*head) co_return std::move(**head);
+  }
+}
+
+net::awaitable<void> server::implementation::write(transport& stream, std::string bytes) {
+  std::string_view left = bytes;
+  while (!left.empty()) {
+    error_code ec;
+    left.remove_prefix(stream.write_some({left.data(), left.size()}, ec));
+    if (ec == net::error::would_block || ec == net::error::try_again) {
+      const auto [failed] =
+          co_await stream.async_wait(readiness::writable, net::as_tuple(net::use_awaitable));
+      ec = failed;
+    }
+    if (ec) co_return;
+  }
+}
+
+net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
+                                                   std::shared_ptr<transport> stream) {
+  auto request = co_await read_request(*stream);
+  if (!request) co_return;
+  script run;
+  gate ask;
+  bool answers = true;
+  {
+    const std::lock_guard lock(mutex);
+    run = session_script;
+    ask = upgrade_gate;
+    answers = !never;
+  }
+  if (!answers) {  // holds the socket for as long as the client does
+    while (co_await read_request(*stream)) {
+    }
+    co_return;
+  }
+  if (const auto refusal = ask ? ask(*request) : std::nullopt) {
+    std::string text = "HTTP/1.1 " + std::to_string(refusal->status) + " Refused\r\n";
+    for (const auto& [name, value] : refusal->headers) text += name + ": " + value + "\r\n";
+    text += "Content-Length: " + std::to_string(refusal->body.size()) + "\r\nConnection: close\r\n\r\n" +
+            refusal->body;
+    co_return co_await write(*stream, std::move(text));
+  }
+  co_await write(*stream,
+                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "Sec-WebSocket-Accept: " +
+                     websocket_accept(request->header("Sec-WebSocket-Key")) + "\r\n\r\n");
+  auto first_bytes = std::exchange(request->body, {});
+  const auto session = std::make_shared<server_session>(strand, std::move(*stream), std::move(*request),
+                                                        std::move(first_bytes));
+  ++sessions;
+  ++open;
+  session->start();
+  co_await run(*session);
+  session->drop();
+  --open;
+}
+
+}  // namespace holdfast::testing

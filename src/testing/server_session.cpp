@@ -1,0 +1,196 @@
+// One web-socket at the server: a reader beside the script, and what the script can do.
+module;
+#include <algorithm>
+#include <array>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast.testing;
+
+import holdfast;
+
+namespace holdfast::testing {
+namespace {
+
+constexpr std::size_t message_limit_bytes = 64 << 20;
+
+bool would_block(error_code ec) { return ec == net::error::would_block || ec == net::error::try_again; }
+
+}  // namespace
+
+server_session::server_session(net::any_io_executor strand, transport stream, http_head request,
+                               std::string first_bytes)
+    : strand_(std::move(strand)),
+      stream_(std::move(stream)),
+      request_(std::move(request)),
+      engine_(peer_role::server, message_limit_bytes),
+      wake_(strand_) {
+  engine_.feed(first_bytes);
+}
+
+void server_session::start() {
+  net::co_spawn(
+      strand_, [self = shared_from_this()] { return self->read(); },
+      [self = shared_from_this()](const std::exception_ptr& thrown) {
+        if (thrown) std::rethrow_exception(thrown);
+      });
+}
+
+net::awaitable<void> server_session::read() {
+  const auto place_for_bytes = std::make_unique<std::array<char, 16 * 1024>>();
+  while (!ended_ && !deaf_) {
+    for (auto event = engine_.next(); event.event != frame_event::none && !ended_; event = engine_.next())
+      handle(event);
+    co_await flush();
+    if (ended_ || deaf_) break;
+    error_code ec;
+    engine_.commit(stream_.read_some(engine_.prepare(*place_for_bytes), ec));
+    if (would_block(ec)) {
+      engine_.park();
+      const auto [failed] =
+          co_await stream_.async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
+      ec = failed;
+    }
+    if (ec) drop();
+  }
+}
+
+void server_session::handle(const frame_result& event) {
+  switch (event.event) {
+    case frame_event::message:
+      messages_.push_back({event.kind, engine_.take_message(event)});
+      break;
+    case frame_event::ping:
+      ++pings_;
+      engine_.write_pong(event.payload);
+      break;
+    case frame_event::close:
+      close_code_ = event.close_code;
+      engine_.write_close(event.close_code, {});
+      [[fallthrough]];
+    case frame_event::failed: {
+      error_code ignored;
+      const auto answer = engine_.output();
+      stream_.write_some({answer.data(), answer.size()}, ignored);
+      drop();
+      break;
+    }
+    case frame_event::pong:
+    case frame_event::none:
+      break;
+  }
+  wake();
+}
+
+// One at a time; whoever comes while it runs has its bytes written by it.
+net::awaitable<void> server_session::flush() {
+  if (std::exchange(flushing_, true)) co_return;
+  while (engine_.output_bytes() != 0 && !ended_) {
+    error_code ec;
+    const auto bytes = engine_.output();
+    engine_.consume(stream_.write_some({bytes.data(), bytes.size()}, ec));
+    if (would_block(ec)) {
+      const auto [failed] =
+          co_await stream_.async_wait(readiness::writable, net::as_tuple(net::use_awaitable));
+      ec = failed;
+    }
+    if (ec) drop();
+  }
+  flushing_ = false;
+}
+
+net::awaitable<void> server_session::wait_until(clock::time_point when) {
+  const auto self = shared_from_this();
+  co_await wake_.async_wait_until(when, net::as_tuple(net::use_awaitable));
+}
+
+void server_session::wake() { wake_.cancel(); }
+
+net::awaitable<std::optional<message>> server_session::receive() {
+  while (messages_.empty() && !ended_) co_await wait_until(clock::time_point::max());
+  if (messages_.empty()) co_return std::nullopt;
+  auto first = std::move(messages_.front());
+  messages_.pop_front();
+  co_return first;
+}
+
+net::awaitable<void> server_session::send(std::string_view payload, message_kind kind) {
+  if (ended_) co_return;
+  engine_.write_message(kind, payload);
+  co_await flush();
+}
+
+net::awaitable<void> server_session::send_raw(std::string_view bytes) {
+  while (!bytes.empty() && !ended_) {
+    error_code ec;
+    bytes.remove_prefix(stream_.write_some({bytes.data(), bytes.size()}, ec));
+    if (would_block(ec)) {
+      const auto [failed] =
+          co_await stream_.async_wait(readiness::writable, net::as_tuple(net::use_awaitable));
+      ec = failed;
+    }
+    if (ec) drop();
+  }
+}
+
+net::awaitable<void> server_session::echo() {
+  while (auto next = co_await receive()) co_await send(next->payload, next->kind);
+}
+
+net::awaitable<bool> server_session::echo_for(clock::duration span) {
+  const auto until = clock::now() + span;
+  while (!ended_ && clock::now() < until) {
+    while (!messages_.empty()) {
+      const auto next = std::move(messages_.front());
+      messages_.pop_front();
+      co_await send(next.payload, next.kind);
+    }
+    if (!ended_ && messages_.empty()) co_await wait_until(until);
+  }
+  co_return !ended_;
+}
+
+net::awaitable<void> server_session::fall_silent_for(clock::duration span) {
+  deaf_ = true;
+  const auto until = clock::now() + span;
+  while (clock::now() < until) co_await wait_until(until);
+}
+
+net::awaitable<void> server_session::close(std::uint16_t code, std::string_view reason,
+                                           clock::duration patience) {
+  engine_.write_close(code, reason);
+  co_await flush();
+  const auto until = clock::now() + patience;
+  while (!ended_ && clock::now() < until) co_await wait_until(until);
+}
+
+void server_session::drop() {
+  if (std::exchange(ended_, true)) return;
+  stream_.close();
+  wake();
+}
+
+}  // namespace holdfast::testing

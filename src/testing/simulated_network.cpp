@@ -1,0 +1,143 @@
+// Names and ports of the simulated network; the links themselves are in :link.
+module;
+#include <algorithm>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+module holdfast.testing;
+
+import holdfast;
+import :link;
+
+namespace holdfast::testing {
+namespace {
+
+// The time of the world is the clock of its thread, so a plain timer waits in it.
+net::awaitable<void> wait_until(clock::time_point when) {
+  timer pause(co_await net::this_coro::executor);
+  co_await pause.async_wait_until(when, net::as_tuple(net::use_awaitable));
+}
+
+}  // namespace
+
+simulated_network::simulated_network(net::any_io_executor executor, virtual_time& time, random_source& random)
+    : executor_(std::move(executor)), time_(time), random_(random) {}
+
+simulated_network::~simulated_network() = default;
+
+void simulated_network::add_name(std::string name, std::vector<net::ip::address> addresses,
+                                 clock::duration delay) {
+  names_[std::move(name)] = {.addresses = std::move(addresses), .delay = delay};
+}
+
+void simulated_network::break_name(const std::string& name, error_code ec) {
+  names_[name].failure = ec;
+  names_[name].never_ends = !ec;
+}
+
+simulated_network::port_entry* simulated_network::find(const endpoint& at) {
+  const auto found = std::ranges::find(ports_, at, &port_entry::at);
+  return found == ports_.end() ? nullptr : &*found;
+}
+
+void simulated_network::listen(endpoint at, on_accept handler) {
+  if (auto* known = find(at)) {
+    known->handler = std::move(handler);
+  } else {
+    ports_.push_back({at, std::move(handler)});
+  }
+}
+
+void simulated_network::behave(const endpoint& at, port_behaviour how) {
+  if (auto* known = find(at)) {
+    known->behaviour = how;
+  } else {
+    ports_.push_back({at, {}, how});
+  }
+}
+
+void simulated_network::reset_links() {
+  for (const auto& each : links_) {
+    if (const auto link = each.lock()) link->reset();
+  }
+}
+
+void simulated_network::silence_links() {
+  for (const auto& each : links_) {
+    if (const auto link = each.lock()) link->silence();
+  }
+}
+
+std::size_t simulated_network::open_links() const {
+  return static_cast<std::size_t>(std::ranges::count_if(links_, [](const auto& each) {
+    const auto link = each.lock();
+    return link && link->open_at(simulated_link::client);
+  }));
+}
+
+net::awaitable<result<std::vector<endpoint>>> simulated_network::resolve(std::string host,
+                                                                         std::uint16_t port) {
+  error_code not_literal;
+  if (const auto address = net::ip::make_address(host, not_literal); !not_literal) {
+    co_return std::vector<endpoint>{{address, port}};
+  }
+  const auto found = names_.find(host);
+  if (found == names_.end()) co_return net::error::make_error_code(net::error::host_not_found);
+  const auto entry = found->second;
+  co_await wait_until(entry.never_ends ? clock::time_point::max() : clock::now() + entry.delay);
+  if (entry.failure) co_return entry.failure;
+  std::vector<endpoint> out;
+  for (const auto& address : entry.addresses) out.push_back({address, port});
+  co_return out;
+}
+
+net::awaitable<result<transport>> simulated_network::connect(endpoint peer) {
+  const auto self = shared_from_this();
+  const auto how = conditions;
+  const auto* port = find(peer);
+  if (port != nullptr && port->behaviour == port_behaviour::swallows)
+    co_await wait_until(clock::time_point::max());
+  co_await wait_until(clock::now() + 2 * how.latency);
+  port = find(peer);
+  if (port == nullptr || !port->handler || port->behaviour != port_behaviour::accepts) {
+    co_return net::error::make_error_code(net::error::connection_refused);
+  }
+  ++connects_;
+  const auto link = std::make_shared<simulated_link>(executor_, time_, random_, how);
+  std::erase_if(links_, [](const auto& each) { return each.expired(); });
+  links_.push_back(link);
+  most_open_ = std::max(most_open_, open_links());
+  net::post(executor_, [handler = port->handler, link] {
+    handler(transport(std::make_unique<simulated_stream>(link, simulated_link::server)));
+  });
+  co_return transport(std::make_unique<simulated_stream>(link, simulated_link::client));
+}
+
+void simulated_network::shut_down() {
+  ports_.clear();
+  names_.clear();
+}
+
+}  // namespace holdfast::testing

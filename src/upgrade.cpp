@@ -1,0 +1,121 @@
+// The opening handshake. Beast parses HTTP; what RFC 6455 adds to it is checked here.
+module;
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+namespace holdfast {
+namespace {
+
+namespace http = boost::beast::http;
+
+std::string base64(const unsigned char* bytes, std::size_t count) {
+  std::string out(4 * ((count + 2) / 3), '\0');
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes, static_cast<int>(count));
+  return out;
+}
+
+bool same_name(std::string_view a, std::string_view b) { return boost::beast::iequals(a, b); }
+
+bool lists(std::string_view value, std::string_view token) { return http::token_list{value}.exists(token); }
+
+// The header limit is the caller's: it does not read more than limits.upgrade_bytes.
+template <bool is_request>
+result<std::optional<http_head>> parse_head(std::string_view bytes) {
+  http::parser<is_request, http::empty_body> parser;
+  parser.header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(bytes.size() + 1, 1U << 30U)));
+  parser.body_limit(boost::none);
+  error_code ec;
+  http_head head;
+  head.size_bytes = parser.put(boost::asio::buffer(bytes.data(), bytes.size()), ec);
+  if (ec == http::error::need_more) return std::optional<http_head>{};
+  if (ec) return make_error_code(error::upgrade_invalid);
+  if (!parser.is_header_done()) return std::optional<http_head>{};
+  if constexpr (is_request) {
+    head.path = parser.get().target();
+  } else {
+    head.status = parser.get().result_int();
+  }
+  for (const auto& field : parser.get()) head.headers.emplace_back(field.name_string(), field.value());
+  head.body = bytes.substr(std::min(head.size_bytes, bytes.size()));
+  return std::optional(std::move(head));
+}
+
+}  // namespace
+
+std::string make_websocket_key() {
+  std::array<unsigned char, 16> nonce{};
+  if (RAND_bytes(nonce.data(), static_cast<int>(nonce.size())) != 1) {
+    throw std::runtime_error("no entropy for a web-socket key");
+  }
+  return base64(nonce.data(), nonce.size());
+}
+
+std::string websocket_accept(std::string_view key) {
+  const auto text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr);
+  return base64(digest.data(), size);
+}
+
+std::string upgrade_request(const target& to, const options& given, std::string_view key) {
+  std::string out = "GET " + to.path + " HTTP/1.1\r\nHost: " + to.host_header;
+  out += "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ";
+  out += key;
+  if (!given.user_agent.empty()) out += "\r\nUser-Agent: " + given.user_agent;
+  for (const auto& [name, value] : given.headers) out += "\r\n" + name + ": " + value;
+  return out + "\r\n\r\n";
+}
+
+std::string_view http_head::header(std::string_view name) const noexcept {
+  const auto found =
+      std::ranges::find_if(headers, [&](const auto& each) { return same_name(each.first, name); });
+  return found == headers.end() ? std::string_view{} : std::string_view(found->second);
+}
+
+result<std::optional<http_head>> parse_answer(std::string_view bytes) { return parse_head<false>(bytes); }
+result<std::optional<http_head>> parse_request(std::string_view bytes) { return parse_head<true>(bytes); }
+
+error_code check_answer(const http_head& answer, std::string_view key) {
+  if (answer.status == 401 || answer.status == 403) return error::unauthorized;
+  if (answer.status != 101) return error::upgrade_refused;
+  const bool valid = lists(answer.header("Upgrade"), "websocket") &&
+                     lists(answer.header("Connection"), "upgrade") &&
+                     answer.header("Sec-WebSocket-Accept") == websocket_accept(key) &&
+                     answer.header("Sec-WebSocket-Extensions").empty() &&  // we asked for none
+                     answer.header("Sec-WebSocket-Protocol").empty();      // likewise
+  return valid ? error_code{} : make_error_code(error::upgrade_invalid);
+}
+
+std::optional<clock::duration> retry_after(const http_head& answer) {
+  if (answer.status != 429 && answer.status != 503) return std::nullopt;
+  const auto value = answer.header("Retry-After");
+  std::uint32_t seconds = 0;
+  const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+  if (ec != std::errc{} || end != value.data() + value.size()) return std::nullopt;
+  return std::chrono::seconds(seconds);
+}
+
+}  // namespace holdfast

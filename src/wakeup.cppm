@@ -1,0 +1,56 @@
+// :wakeup — how one coroutine waits until another one on the same strand has news for it.
+// It carries no value: whoever wakes up looks at the facts, so a notification can be early or double, never
+// lost.
+module;
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <coroutine>
+#include <utility>
+
+module holdfast:wakeup;
+
+import :time;
+
+namespace holdfast {
+
+// One waiter at a time; on one strand.
+class wakeup {
+ public:
+  explicit wakeup(net::any_io_executor strand) : strand_(std::move(strand)), timer_(strand_) {}
+
+  void notify() {
+    notified_ = true;
+    if (waiter_) {
+      net::post(strand_, std::exchange(waiter_, {}));
+    } else {
+      timer_.cancel();
+    }
+  }
+  // Returns at the next notification, or at once if there was one since the last wait.
+  net::awaitable<void> wait() {
+    if (!notified_) {
+      co_await net::async_initiate<const net::use_awaitable_t<>&, void()>(
+          [this](auto handler) { waiter_ = std::move(handler); }, net::use_awaitable);
+    }
+    notified_ = false;
+  }
+  // The same, but not after `when`.
+  net::awaitable<void> wait_until(clock::time_point when) {
+    if (!notified_) co_await timer_.async_wait_until(when, net::as_tuple(net::deferred));
+    notified_ = false;
+  }
+
+ private:
+  net::any_io_executor strand_;
+  timer timer_;
+  net::any_completion_handler<void()> waiter_;
+  bool notified_ = false;
+};
+
+}  // namespace holdfast

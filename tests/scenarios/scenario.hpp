@@ -1,0 +1,72 @@
+// What nearly every scenario needs: a world, a server in it, and a record of what observers saw.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+import holdfast;
+import holdfast.testing;
+
+namespace net = boost::asio;
+using namespace holdfast;
+using namespace holdfast::testing;
+using namespace std::chrono_literals;
+
+inline const endpoint server_at{net::ip::make_address("10.0.0.1"), 80};
+
+// A world with a server at ws://server/, and the options that lead there.
+struct scenario {
+  explicit scenario(std::uint64_t seed = 1) : in(seed), backend(in, server_at) {
+    in.network()->add_name("server", {server_at.address});
+    given.url = "ws://server/";
+    given.network = in.network();
+    given.random_seed = seed;
+    given.log = [this](log_level, std::string_view line) { log_lines.emplace_back(line); };
+  }
+
+  // Makes the connection and runs it; `run_ended` tells when and how run() returned.
+  connection& start() {
+    conn.emplace(in.executor(), given);
+    conn->run([this](error_code ec) { run_ended = ec; });
+    in.settle();
+    return *conn;
+  }
+  bool reaches(connection_state wanted, clock::duration within = 30s) {
+    return in.run_until([&] { return conn->status() == wanted; }, within);
+  }
+
+  std::vector<std::string> log_lines;
+  world in;
+  server backend;
+  options given;
+  std::optional<connection> conn;
+  std::optional<error_code> run_ended;
+};
+
+// Every transition that a listener sees, as "from>to".
+class recorder {
+ public:
+  explicit recorder(connection& of, std::string id = "recorder") {
+    of.add_connection_listener(
+        std::move(id),
+        {.on_state_change = [seen = seen_](const observed_change& change) { seen->push_back(change); }});
+  }
+  [[nodiscard]] const std::vector<observed_change>& changes() const { return *seen_; }
+  [[nodiscard]] std::string states() const {
+    std::string out;
+    for (const auto& each : *seen_) out += (out.empty() ? "" : " ") + std::string(to_string(each.to));
+    return out;
+  }
+
+ private:
+  // Shared with the listener, which may outlive the recorder.
+  std::shared_ptr<std::vector<observed_change>> seen_ = std::make_shared<std::vector<observed_change>>();
+};
