@@ -27,6 +27,7 @@ target_sources(holdfast
     ${room}/src/outbox.cppm
     ${room}/src/dial.cppm
     ${room}/src/liveness.cppm
+    ${room}/src/registry.cppm
     ${room}/src/session.cppm
     ${room}/src/actor.cppm
   PRIVATE

@@ -72,7 +72,9 @@ export class connection {
   template <net::completion_token_for<void(error_code, observed_change)> Token = net::deferred_t>
   auto connect(Token&& token = Token()) {
     tell_connect();
-    return reach(connection_state::connected, true, std::forward<Token>(token));
+    return net::async_initiate<Token, void(error_code, observed_change)>(
+        [](auto handler, std::shared_ptr<actor> self) { start_connected(self, std::move(handler)); }, token,
+        actor_);
   }
   /// Closes the socket, and stays disconnected until connect(). It is told at once; awaited, it completes
   /// when the socket is closed, within `options::close_timeout`. void(error_code).
@@ -124,7 +126,11 @@ export class connection {
   /// state.
   template <net::completion_token_for<void(error_code, observed_change)> Token = net::deferred_t>
   [[nodiscard]] auto wait_for(connection_state wanted, Token&& token = Token()) {
-    return reach(wanted, false, std::forward<Token>(token));
+    return net::async_initiate<Token, void(error_code, observed_change)>(
+        [](auto handler, std::shared_ptr<actor> self, connection_state state) {
+          start_reach(self, std::move(handler), state);
+        },
+        token, actor_, wanted);
   }
 
   /// False, and a line in the log, if `id` is taken. The first transition delivered is the next one, or the
@@ -177,14 +183,6 @@ export class connection {
   using any_handler = net::any_completion_handler<void(Results...)>;
 
   template <class Token>
-  auto reach(connection_state wanted, bool later_only, Token&& token) {
-    return net::async_initiate<Token, void(error_code, observed_change)>(
-        [](auto handler, std::shared_ptr<actor> self, connection_state state, bool later) {
-          start_reach(self, std::move(handler), state, later);
-        },
-        token, actor_, wanted, later_only);
-  }
-  template <class Token>
   auto settled(Token&& token) {
     return net::async_initiate<Token, void(error_code)>(
         [](auto handler, std::shared_ptr<actor> self) { start_settled(self, std::move(handler)); }, token,
@@ -200,9 +198,10 @@ export class connection {
                          any_handler<error_code, clock::duration> handler);
   static void start_next_state(const std::shared_ptr<actor>& self,
                                any_handler<error_code, observed_change> handler);
-  static void start_reach(const std::shared_ptr<actor>& self,
-                          any_handler<error_code, observed_change> handler, connection_state wanted,
-                          bool later_only);
+  static void start_reach(const std::shared_ptr<actor>& self, any_handler<error_code, observed_change> handler,
+                          connection_state wanted);
+  static void start_connected(const std::shared_ptr<actor>& self,
+                              any_handler<error_code, observed_change> handler);
   static void start_send(const std::shared_ptr<actor>& self, any_handler<send_result> handler,
                          std::string_view payload, send_options how);
   static void start_receive(const std::shared_ptr<actor>& self, any_handler<error_code, message> handler);

@@ -83,6 +83,10 @@ export class engine {
   void park();
   /// The message that `next` has just returned, without a copy if it was put together from pieces.
   std::string take_message(const frame_result& event);
+  /// True: `take_message` would not copy.
+  [[nodiscard]] bool owns(const frame_result& event) const noexcept {
+    return handed_out_ && event.payload.data() == message_.data();
+  }
   [[nodiscard]] bool has_undecoded() const noexcept { return size_ != 0; }
 
   void write_message(message_kind kind, std::string_view payload);

@@ -27,12 +27,13 @@ export struct message_view {
   std::string_view payload{};
 };
 
-/// Messages in one piece of memory: filling, handing over and reading a batch costs no allocation per
-/// message.
+/// Messages in one piece of memory: filling, handing over and reading a batch costs no allocation for each.
+/// Large ones keep the memory in which they came, because copying them would cost more than an allocation.
 export class message_batch {
   struct entry {
     message_kind kind;
-    std::size_t offset;
+    bool large;
+    std::size_t offset;  // in bytes_; of a large one, its place in large_
     std::size_t size;
   };
 
@@ -58,17 +59,19 @@ export class message_batch {
   [[nodiscard]] bool empty() const noexcept { return first_ == entries_.size(); }
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size() - first_; }
   /// The payload bytes of all messages.
-  [[nodiscard]] std::size_t size_bytes() const noexcept { return bytes_.size() - consumed_bytes_; }
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return payload_bytes_; }
   message_view operator[](std::size_t index) const {
     const auto& at = entries_[first_ + index];
-    return {at.kind, std::string_view(bytes_).substr(at.offset, at.size)};
+    return {at.kind, at.large ? large_[at.offset] : std::string_view(bytes_).substr(at.offset, at.size)};
   }
   [[nodiscard]] iterator begin() const { return {this, 0}; }
   [[nodiscard]] iterator end() const { return {this, size()}; }
 
   void push_back(message_kind kind, std::string_view payload);
-  /// The same, without a copy if the batch is empty.
+  /// The same, without a copy if it is large.
   void take_back(message_kind kind, std::string payload);
+  /// Moves the messages of `other` behind those of this one; `other` is empty then.
+  void append(message_batch& other);
   message pop_front();
   void clear() noexcept;
 
@@ -76,9 +79,11 @@ export class message_batch {
   void forget_consumed();
 
   std::string bytes_;
+  std::vector<std::string> large_;
   std::vector<entry> entries_;
-  std::size_t first_ = 0;  // messages before it have been popped
-  std::size_t consumed_bytes_ = 0;
+  std::size_t first_ = 0;           // messages before it have been popped
+  std::size_t payload_bytes_ = 0;   // of those that have not
+  std::size_t consumed_bytes_ = 0;  // at the beginning of bytes_
 };
 
 /// What became of a message.

@@ -48,6 +48,9 @@ export class byte_stream {
   /// Completes when a read (write) would not block, an error being such a case. At most one wait of each
   /// kind.
   virtual void async_wait(readiness kind, ready_handler handler) = 0;
+  /// True: write_some may be called while another thread reads or waits, though not while one writes or closes.
+  /// Then a message can leave from the thread that sends it.
+  [[nodiscard]] virtual bool writes_from_any_thread() const noexcept { return false; }
   /// Ends both directions at once; waits complete with operation_aborted. Idempotent.
   virtual void close() noexcept = 0;
 };
@@ -71,6 +74,7 @@ export class transport {
         [](auto handler, transport* self, readiness wanted) { self->start_wait(wanted, std::move(handler)); },
         token, this, kind);
   }
+  [[nodiscard]] bool writes_from_any_thread() const noexcept;
   void close() noexcept;
 
  private:

@@ -50,6 +50,12 @@ export struct listener_options {
 /// Thread-safe for one operation at a time. May outlive the connection.
 export class state_watch {
  public:
+  state_watch(const state_watch& other);
+  state_watch& operator=(const state_watch& other) { return *this = state_watch(other); }
+  state_watch(state_watch&&) noexcept = default;
+  state_watch& operator=(state_watch&&) noexcept = default;
+  ~state_watch() = default;
+
   /// The first call yields the current state at once, later ones each transition in order: nothing is merged
   /// or skipped, and `missed` says how many transitions the cursor lost by falling behind the ring. Signature
   /// void(error_code, observed_change). Fails with error::closed once all is read of a closed connection, and

@@ -45,7 +45,7 @@ export result<std::optional<http_head>> parse_request(std::string_view bytes);
 // Empty if `answer` opens a web-socket (RFC 6455 section 4.1), else why it does not.
 error_code check_answer(const http_head& answer, std::string_view key);
 
-// Retry-After in seconds (RFC 9110 section 10.2.3).
+// Retry-After as seconds or as a date (RFC 9110 section 10.2.3); negative if the date has passed.
 std::optional<clock::duration> retry_after(const http_head& answer);
 
 }  // namespace holdfast

@@ -1,6 +1,7 @@
 // The reconnect loop, top to bottom: live() is the story, the functions below are its steps.
 module;
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -45,7 +46,9 @@ net::awaitable<void> actor::live() {
 // False: never again. No socket is open here, which is what when_settled() waits for.
 net::awaitable<bool> actor::told_to_connect() {
   for (;;) {
+    take_promise_back();
     settlers_.complete_all({});
+    told_to_stop_ = false;
     if (closing_) co_return false;
     if (may_connect()) co_return true;
     co_await wake_.wait();
@@ -59,10 +62,11 @@ net::awaitable<std::optional<opened_socket>> actor::open(attempt_record& record)
   attempt->start(strand, [self = weak_from_this()] {
     if (const auto alive = self.lock()) alive->wake_.notify();
   });
-  while (!attempt->over() && may_connect() && clock::now() < attempt->deadline()) {
+  const auto wanted = [this] { return may_connect() && !told_to_stop_; };
+  while (!attempt->over() && wanted() && clock::now() < attempt->deadline()) {
     co_await wake_.wait_until(attempt->deadline());
   }
-  if (!may_connect()) {
+  if (!wanted()) {
     attempt->abandon(stop_reason_);
   } else if (!attempt->over()) {
     attempt->abandon(error::timed_out);
@@ -70,7 +74,10 @@ net::awaitable<std::optional<opened_socket>> actor::open(attempt_record& record)
   const auto number = record.attempt;
   record = attempt->record();
   record.attempt = number;
-  if (!may_connect()) co_return std::nullopt;
+  if (!wanted()) {
+    record.reason.error = stop_reason_;  // also if it had just succeeded
+    co_return std::nullopt;
+  }
   co_return attempt->take_socket();
 }
 
@@ -105,24 +112,29 @@ net::awaitable<void> actor::wait(const retry_decision& decision) {
   interrupted_ = false;
   const auto until = clock::now() + *decision.retry_in;
   while (!interrupted_ && may_connect() && clock::now() < until) co_await wake_.wait_until(until);
-  if (may_connect()) co_return;
-  // The promise to try again was made, and is taken back.
+}
+
+// Observers were told that there will be another attempt, or may still hope for one; now they are told otherwise.
+void actor::take_promise_back() {
+  const bool is_final = !wanted_ || closing_;
+  if (may_connect() || (!promised_retry_ && told_final_ == is_final)) return;
   publish({.to = connection_state::disconnected,
            .attempt = attempt_,
            .reason = {.error = stop_reason_},
-           .final = !wanted_ || closing_});
+           .final = is_final});
 }
 
 void actor::publish(state_change change) {
   change.session = generation_;
   change.flapping = retry_.flapping();
   if (change.to != connection_state::connecting) change.endpoint = endpoint_;
+  promised_retry_ = change.retry_in.has_value();
+  told_final_ = change.final;
   channel->publish(std::move(change));
 }
 
 void actor::finished() {
   running_ = false;
-  finished_ = true;
   const auto why = run_result_ ? run_result_ : make_error_code(error::closed);
   channel->finish(why);
   in->finish(why);

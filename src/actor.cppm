@@ -1,6 +1,7 @@
 // :actor — the one place that changes the state. Lives on its strand; commands are posted to it from any
 // thread.
 module;
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
@@ -20,6 +21,7 @@ import :error;
 import :inbox;
 import :options;
 import :outbox;
+import :registry;
 import :session;
 import :state;
 import :time;
@@ -27,11 +29,15 @@ import :wakeup;
 
 namespace holdfast {
 
-class actor : public std::enable_shared_from_this<actor> {
+class actor : public registry::member, public std::enable_shared_from_this<actor> {
  public:
   using run_operation = pending_operation<error_code>;
 
+  static std::shared_ptr<actor> make(net::any_io_executor executor, options given);
   actor(net::any_io_executor executor, options given);
+  ~actor() override;
+  actor(const actor&) = delete;
+  actor& operator=(const actor&) = delete;
 
   // Any thread.
   const net::any_io_executor executor;
@@ -50,10 +56,13 @@ class actor : public std::enable_shared_from_this<actor> {
   void enter_background();
   void enter_foreground();
   void ping(session::ping_operation op);
+  // Completes at the session that connect() leads to.
+  void when_connected(state_channel::operation op);
   // Completes when no socket is open and none is wanted.
   void when_settled(run_operation op);
   // The handle is gone: everything ends now.
   void abandon();
+  void context_ends() noexcept override;
 
  private:
   // The loop and its steps.
@@ -64,6 +73,7 @@ class actor : public std::enable_shared_from_this<actor> {
   net::awaitable<void> wait(const retry_decision& decision);
   retry_decision decide(attempt_record& record);
   void publish(state_change change);
+  void take_promise_back();
   void finished();
 
   // Commands, on the strand.
@@ -82,15 +92,18 @@ class actor : public std::enable_shared_from_this<actor> {
   wakeup wake_;  // wakes live()
   wakeup background_wake_;
 
+  bool promised_retry_ = false;  // the last transition said that there will be another attempt
+  bool told_final_;              // the last transition was final, or manual mode has not begun
+  registry* registry_ = nullptr;  // until the context ends
   bool running_ = false;
-  bool wanted_;           // connect() was called, or automatic mode; not after disconnect() or a fatal error
-  bool closing_ = false;  // close(), or run() was cancelled, or the handle is gone
-  bool away_ = false;     // automatic mode in the background
+  bool wanted_;  // connect() was called, or automatic mode; not after disconnect() or a fatal error
+  bool told_to_stop_ = false;  // since the loop was last idle, even if connect() has followed
+  bool closing_ = false;       // close(), or run() was cancelled, or the handle is gone
+  bool away_ = false;          // automatic mode in the background
   bool in_background_ = false;
   bool watching_background_ = false;
   bool interrupted_ = false;      // the wait between two attempts is over
   bool network_changed_ = false;  // the next attempt follows a change of the network
-  bool finished_ = false;
   error_code stop_reason_;  // why we do not want to be connected
   error_code run_result_;
   clock::time_point last_keep_alive_{};
@@ -100,6 +113,7 @@ class actor : public std::enable_shared_from_this<actor> {
   std::shared_ptr<session> session_;
   run_operation run_;
   waiting_list<error_code> settlers_;
+  std::atomic<std::uint64_t> last_operation_{0};  // any thread
 };
 
 }  // namespace holdfast

@@ -57,6 +57,12 @@ void state_channel::finish(error_code why) {
   for (auto& each : std::exchange(waits_, {})) each.op.complete(why, {});
 }
 
+void state_channel::forget_waits() {
+  std::vector<wait> waits;  // destroyed after the lock: a handler may hold anything
+  const std::lock_guard lock(mutex_);
+  waits.swap(waits_);
+}
+
 // Reads transition `next` and advances; if the ring has forgotten it, the oldest one, and how many are lost.
 observed_change state_channel::read(std::uint64_t& next) const {
   const auto oldest = last_ - ring_.size() + 1;
@@ -68,18 +74,17 @@ observed_change state_channel::read(std::uint64_t& next) const {
 
 bool state_channel::settle(wait& waiting) {
   if (waiting.at == nullptr) {
-    return settle_reach(waiting.op, waiting.state, *ring_[(last_ - 1) % state_ring_size], true);
+    return settle_reach(waiting.op, waiting.state, *ring_[(last_ - 1) % state_ring_size]);
   }
   if (!readable(*waiting.at)) return false;
   waiting.op.complete({}, read(waiting.at->next));
   return true;
 }
 
-bool state_channel::settle_reach(operation& op, connection_state state, const state_change& now,
-                                 bool at_final) {
+bool state_channel::settle_reach(operation& op, connection_state state, const state_change& now) {
   if (now.to == state) {
     op.complete({}, observed_change{now, 0});
-  } else if (at_final && now.final) {
+  } else if (now.final) {
     op.complete(now.reason.error ? now.reason.error : make_error_code(error::closed),
                 observed_change{now, 0});
   } else {
@@ -107,10 +112,21 @@ void state_channel::next(operation op) {
   add_wait(std::move(op), std::move(at), {});
 }
 
-void state_channel::reach(connection_state state, bool later_only, operation op) {
+void state_channel::reach(connection_state state, operation op) {
   const std::lock_guard lock(mutex_);
   const auto now = last_ == 0 ? std::make_shared<const state_change>() : ring_[(last_ - 1) % state_ring_size];
-  if (!settle_reach(op, state, *now, !later_only)) add_wait(std::move(op), nullptr, state);
+  if (!settle_reach(op, state, *now)) add_wait(std::move(op), nullptr, state);
+}
+
+void state_channel::reach_next(connection_state state, operation op, std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  if (finished_) return op.complete(why_finished_, {});
+  waits_.push_back({id, std::move(op), nullptr, state});
+}
+
+std::uint64_t state_channel::reserve_wait() {
+  const std::lock_guard lock(mutex_);
+  return ++last_wait_id_;
 }
 
 void state_channel::add_wait(operation op, std::shared_ptr<state_watch::cursor> at, connection_state state) {
@@ -129,6 +145,14 @@ void state_channel::cancel(std::uint64_t id) {
   found->op.complete(net::error::operation_aborted, {});
   waits_.erase(found);
 }
+
+std::shared_ptr<state_watch::cursor> state_channel::copy(const state_watch::cursor& at) const {
+  const std::lock_guard lock(mutex_);  // a wait of the original may be moving it
+  return std::make_shared<state_watch::cursor>(at);
+}
+
+state_watch::state_watch(const state_watch& other)
+    : channel_(other.channel_), cursor_(channel_->copy(*other.cursor_)) {}
 
 void state_watch::start(handler on_change) {
   channel_->next(cursor_, state_channel::operation(std::move(on_change), channel_->executor()));

@@ -38,15 +38,22 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   void publish(state_change change);
   // Nothing more will come: readers drain what is in the ring, then get `why`.
   void finish(error_code why);
+  // Drops the waits without completing them: the context has ended.
+  void forget_waits();
   // finish(), and no listener is called any more once this has returned.
   void abandon();
 
   // The next transition for `at`, or the current state if it has not started.
   void next(const std::shared_ptr<state_watch::cursor>& at, operation op);
+  [[nodiscard]] std::shared_ptr<state_watch::cursor> copy(const state_watch::cursor& at) const;
   // The next transition after now.
   void next(operation op);
-  // `state`, now or later; fails at a final state (with `later_only`: not at the present one).
-  void reach(connection_state state, bool later_only, operation op);
+  // `state`, now or later; fails at a final state.
+  void reach(connection_state state, operation op);
+  // `state`, later; fails at a final state, later. `id` is what cancel() takes.
+  void reach_next(connection_state state, operation op, std::uint64_t id);
+  [[nodiscard]] std::uint64_t reserve_wait();
+  void cancel(std::uint64_t id);
 
   bool add_listener(std::string id, connection_listener callbacks, listener_options how);
   bool remove_listener(std::string_view id);
@@ -75,9 +82,8 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   [[nodiscard]] observed_change read(std::uint64_t& next) const;
   [[nodiscard]] bool readable(const state_watch::cursor& at) const { return at.next <= last_; }
   void add_wait(operation op, std::shared_ptr<state_watch::cursor> at, connection_state state);
-  void cancel(std::uint64_t id);
   bool settle(wait& waiting);
-  bool settle_reach(operation& op, connection_state state, const state_change& now, bool at_final);
+  static bool settle_reach(operation& op, connection_state state, const state_change& now);
   void schedule(const std::shared_ptr<group>& which);
   void serve(const std::shared_ptr<group>& which);
   std::shared_ptr<listener> next_to_serve(const group& which) const;

@@ -1,6 +1,7 @@
 // What a program tells the actor. Each command is posted to the strand, changes what is wanted there, and
 // wakes the loop; the loop looks at what is wanted and does it.
 module;
+#include <atomic>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -21,6 +22,8 @@ module;
 #include <optional>
 #include <random>
 #include <string>
+#include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -66,7 +69,29 @@ actor::actor(net::any_io_executor on, options given)
       retry_(settings->retry),
       wake_(strand),
       background_wake_(strand),
+      told_final_(settings->mode == connect_mode::manual),
       wanted_(settings->mode == connect_mode::automatic) {}
+
+std::shared_ptr<actor> actor::make(net::any_io_executor on, options given) {
+  auto made = std::make_shared<actor>(std::move(on), std::move(given));
+  made->registry_ = &registry::of(made->executor);
+  made->registry_->add(made);
+  return made;
+}
+
+actor::~actor() {
+  if (registry_ != nullptr) registry_->remove(this);
+}
+
+// Nothing runs any more. Operations go without being completed, as Asio's own do.
+void actor::context_ends() noexcept {
+  registry_ = nullptr;
+  const auto operations = std::make_tuple(std::exchange(run_, {}), std::exchange(settlers_, {}));
+  channel->forget_waits();
+  in->forget_receivers();
+  out->forget_senders();
+  if (session_) session_->forget_pings();
+}
 
 template <class Command>
 void actor::post(Command command) {
@@ -79,7 +104,7 @@ void actor::run(run_operation op) {
   });
   post([op = std::move(op)](actor& self) mutable {
     if (self.running_) return op.complete(error::already_running);
-    if (self.finished_)
+    if (self.closing_)
       return op.complete(self.run_result_ ? self.run_result_ : make_error_code(error::closed));
     self.running_ = true;
     self.run_ = std::move(op);
@@ -98,6 +123,7 @@ void actor::connect() {
       self.retry_.reset();
     }
     self.wanted_ = true;
+    self.told_final_ = false;
     self.keep_alive();
     self.interrupt();
   });
@@ -114,6 +140,9 @@ void actor::close(error_code why) {
     if (why != error::closed) self.run_result_ = why;
     self.out->retire(error::closed);
     self.stop_trying(why, normal_closure);
+    if (self.running_) return;  // else finished() tells those who wait
+    self.channel->finish(why);
+    self.in->finish(why);
   });
 }
 
@@ -126,13 +155,14 @@ void actor::abandon() {
     self.run_result_ = net::error::operation_aborted;
     self.stop_trying(net::error::operation_aborted, going_away);
     if (self.session_) self.session_->end({.error = net::error::operation_aborted, .at = stage::session});
-    if (!self.running_) self.settlers_.complete_all(net::error::operation_aborted);
+    self.settlers_.complete_all(net::error::operation_aborted);
   });
 }
 
 // Nothing is to be open or tried from now on.
 void actor::stop_trying(error_code why, std::uint16_t close_code) {
   wanted_ = false;
+  told_to_stop_ = true;
   stop_reason_ = why;
   if (session_) session_->stop(close_code, why);
   wake_.notify();
@@ -203,19 +233,44 @@ net::awaitable<void> actor::watch_background() {
   watching_background_ = false;
 }
 
+// The cancellation slot is the user's: it is set here, on the user's side, and its call follows the operation
+// to the strand.
 void actor::ping(session::ping_operation op) {
-  post([op = std::move(op)](actor& self) mutable {
+  const auto id = ++last_operation_;
+  op.on_cancel([weak = weak_from_this(), id] {
+    const auto alive = weak.lock();
+    if (!alive) return;
+    alive->post([id](actor& self) {
+      if (self.session_) self.session_->cancel_ping(id);
+    });
+  });
+  post([op = std::move(op), id](actor& self) mutable {
     self.keep_alive();
-    if (self.session_) return self.session_->ping(std::move(op));
-    op.complete(self.finished_ ? error::closed : error::no_connection, {});
+    if (self.session_) return self.session_->ping(std::move(op), id);
+    op.complete(self.closing_ ? error::closed : error::no_connection, {});
+  });
+}
+
+void actor::when_connected(state_channel::operation op) {
+  const auto id = channel->reserve_wait();
+  op.on_cancel([weak = weak_from_this(), id] {
+    if (const auto alive = weak.lock()) alive->post([id](actor& self) { self.channel->cancel(id); });
+  });
+  post([op = std::move(op), id](actor& self) mutable {
+    // A session that is being closed is not the one that was asked for.
+    const bool there = self.channel->status() == connection_state::connected && !self.told_to_stop_;
+    if (there) return op.complete({}, observed_change{self.channel->snapshot(), 0});
+    self.channel->reach_next(connection_state::connected, std::move(op), id);
   });
 }
 
 void actor::when_settled(run_operation op) {
-  post([op = std::move(op)](actor& self) mutable {
-    self.settlers_.add(std::move(op), [weak = self.weak_from_this()](std::uint64_t id) {
-      if (const auto alive = weak.lock()) alive->cancel_settler(id);
-    });
+  const auto id = ++last_operation_;
+  op.on_cancel([weak = weak_from_this(), id] {
+    if (const auto alive = weak.lock()) alive->cancel_settler(id);
+  });
+  post([op = std::move(op), id](actor& self) mutable {
+    self.settlers_.add(id, std::move(op));
     if (!self.running_) self.settlers_.complete_all({});
     self.wake_.notify();
   });

@@ -79,13 +79,7 @@ class waiting_list {
 
   [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
 
-  // `cancel(id)` is what the operation's cancellation slot will call.
-  template <class Cancel>
-  void add(operation op, Cancel cancel) {
-    const auto id = ++last_id_;
-    op.on_cancel([cancel = std::move(cancel), id] { cancel(id); });
-    entries_.push_back({id, std::move(op)});
-  }
+  void add(std::uint64_t id, operation op) { entries_.push_back({id, std::move(op)}); }
   // An empty operation if it has already been completed.
   operation take(std::uint64_t id) {
     const auto found = std::ranges::find(entries_, id, &entry::id);
@@ -109,7 +103,6 @@ class waiting_list {
     operation op;
   };
   std::vector<entry> entries_;
-  std::uint64_t last_id_ = 0;
 };
 
 }  // namespace holdfast

@@ -1,5 +1,6 @@
 // The handle: what it is told it passes on to the actor, what it is asked it reads where that is kept.
 module;
+#include <atomic>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -25,7 +26,7 @@ import :actor;
 namespace holdfast {
 
 connection::connection(net::any_io_executor executor, options given)
-    : actor_(std::make_shared<actor>(std::move(executor), std::move(given))) {}
+    : actor_(actor::make(std::move(executor), std::move(given))) {}
 
 connection::connection(connection&&) noexcept = default;
 
@@ -78,9 +79,12 @@ void connection::start_next_state(const std::shared_ptr<actor>& self,
   self->channel->next({std::move(handler), self->executor});
 }
 void connection::start_reach(const std::shared_ptr<actor>& self,
-                             any_handler<error_code, observed_change> handler, connection_state wanted,
-                             bool later_only) {
-  self->channel->reach(wanted, later_only, {std::move(handler), self->executor});
+                             any_handler<error_code, observed_change> handler, connection_state wanted) {
+  self->channel->reach(wanted, {std::move(handler), self->executor});
+}
+void connection::start_connected(const std::shared_ptr<actor>& self,
+                                 any_handler<error_code, observed_change> handler) {
+  self->when_connected({std::move(handler), self->executor});
 }
 void connection::start_send(const std::shared_ptr<actor>& self, any_handler<send_result> handler,
                             std::string_view payload, send_options how) {

@@ -30,6 +30,7 @@ struct engine::header {
 
 namespace {
 
+constexpr std::uint64_t reserve_bytes = 128 * 1024;
 constexpr std::size_t max_control_payload = 125;  // RFC 6455 section 5.5
 
 std::uint64_t big_endian(const char* bytes, std::size_t count) noexcept {
@@ -184,6 +185,8 @@ frame_result engine::data(const header& frame) {
   masked_ = frame.masked;
   mask_ = frame.mask;
   payload_left_ = frame.length;
+  // Room for the rest, so that it need not be moved while it grows; bounded, because a header can promise anything.
+  message_.reserve(message_.size() + static_cast<std::size_t>(std::min<std::uint64_t>(frame.length, reserve_bytes)));
   return payload_left_ == 0 ? continue_payload() : frame_result{};
 }
 
@@ -209,7 +212,7 @@ frame_result engine::complete(std::string_view payload) {
 }
 
 std::string engine::take_message(const frame_result& event) {
-  if (handed_out_ && event.payload.data() == message_.data()) return std::exchange(message_, {});
+  if (owns(event)) return std::exchange(message_, {});
   return std::string(event.payload);
 }
 

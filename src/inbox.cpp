@@ -73,6 +73,12 @@ void inbox::finish(error_code why) {
   }
 }
 
+void inbox::forget_receivers() {
+  std::vector<waiting> receivers;  // destroyed after the lock: a handler may hold anything
+  const std::lock_guard lock(mutex_);
+  receivers.swap(receivers_);
+}
+
 inbox::space inbox::room() {
   const std::lock_guard lock(mutex_);
   if (messages_.size() >= message_limit_ || messages_.size_bytes() >= byte_limit_) return {0, 0};
@@ -81,12 +87,7 @@ inbox::space inbox::room() {
 
 void inbox::put(message_batch& messages) {
   const std::lock_guard lock(mutex_);
-  if (messages_.empty()) {
-    std::swap(messages_, messages);
-  } else {
-    for (const auto each : messages) messages_.push_back(each.kind, each.payload);
-  }
-  messages.clear();
+  messages_.append(messages);
   std::size_t served = 0;
   while (served < receivers_.size() && !messages_.empty()) satisfy(receivers_[served++].op);
   receivers_.erase(receivers_.begin(), receivers_.begin() + static_cast<std::ptrdiff_t>(served));

@@ -37,6 +37,8 @@ class inbox : public std::enable_shared_from_this<inbox> {
   void receive(batch op);
   // Nothing more will come: what waits can still be received, then `why`.
   void finish(error_code why);
+  // Drops the receivers without completing them: the context has ended.
+  void forget_receivers();
 
   // The session, on the strand. How much it may put now; zero messages: it must stop reading.
   struct space {

@@ -35,11 +35,13 @@ bool is_failure(const state_change& change) {
          why != error::closed && why != error::in_background && why != net::error::operation_aborted;
 }
 
-void call_if(const std::function<void(const observed_change&)>& callback, const observed_change& change) {
-  if (callback) callback(change);
-}
-
-void call_all(const connection_listener& callbacks, const observed_change& change) {
+// Each callback may remove its listener or destroy the handle: `wanted` is asked before the next one.
+template <class Wanted>
+void call_all(const connection_listener& callbacks, const observed_change& change, const Wanted& wanted) {
+  const auto call_if = [&](const std::function<void(const observed_change&)>& callback,
+                           const observed_change& what) {
+    if (callback && wanted()) callback(what);
+  };
   if (is_failure(change)) call_if(callbacks.on_connection_error, change);
   switch (change.to) {
     case connection_state::connecting:
@@ -97,12 +99,13 @@ bool state_channel::add_listener(std::string id, connection_listener callbacks, 
 }
 
 bool state_channel::remove_listener(std::string_view id) {
+  std::shared_ptr<listener> removed;  // what its callbacks hold ends after the lock
   std::unique_lock lock(mutex_);
   for (auto each = groups_.begin(); each != groups_.end(); ++each) {
     auto& listeners = (*each)->listeners;
     const auto found = std::ranges::find_if(listeners, [&](const auto& one) { return one->id == id; });
     if (found == listeners.end()) continue;
-    const auto removed = *found;
+    removed = *found;
     removed->removed = true;
     listeners.erase(found);
     if (listeners.empty() && each != groups_.begin()) groups_.erase(each);
@@ -114,8 +117,8 @@ bool state_channel::remove_listener(std::string_view id) {
 
 void state_channel::abandon() {
   finish(net::error::operation_aborted);
+  std::vector<std::shared_ptr<listener>> all;  // what their callbacks hold ends after the lock
   std::unique_lock lock(mutex_);
-  std::vector<std::shared_ptr<listener>> all;
   for (const auto& each : groups_) {
     for (auto& one : std::exchange(each->listeners, {})) {
       one->removed = true;
@@ -146,7 +149,7 @@ std::shared_ptr<state_channel::listener> state_channel::next_to_serve(const grou
 
 void state_channel::serve(const std::shared_ptr<group>& which) {
   std::unique_lock lock(mutex_);
-  while (const auto one = next_to_serve(*which)) {
+  while (auto one = next_to_serve(*which)) {
     const auto change = read(one->next);
     one->running = std::this_thread::get_id();
     lock.unlock();
@@ -154,13 +157,22 @@ void state_channel::serve(const std::shared_ptr<group>& which) {
     lock.lock();
     one->running = {};
     idle_.notify_all();
+    if (one.use_count() != 1) continue;
+    // It was removed from within, and what its callbacks hold (the handle, perhaps) must not end under the
+    // lock.
+    lock.unlock();
+    one.reset();
+    lock.lock();
   }
   which->scheduled = false;
 }
 
 void state_channel::call(const listener& one, const observed_change& change) const {
   try {
-    call_all(one.callbacks, change);
+    call_all(one.callbacks, change, [&] {
+      const std::lock_guard lock(mutex_);
+      return !one.removed;
+    });
   } catch (const boost::system::system_error& e) {
     log(log_level::error, "listener \"" + one.id + "\" threw: " + e.code().message());
   } catch (const std::exception& e) {

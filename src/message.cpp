@@ -1,59 +1,89 @@
 // The storage behind a batch: one string of bytes and one small entry per message.
 module;
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 module holdfast;
 
 namespace holdfast {
 
 constexpr std::size_t keep_bytes = 16 * 1024;  // what an empty batch may keep for the next messages
+constexpr std::size_t large_bytes = 4096;      // from here on a message keeps a string of its own
 
 void message_batch::push_back(message_kind kind, std::string_view payload) {
-  entries_.push_back({kind, bytes_.size(), payload.size()});
+  if (payload.size() >= large_bytes) return take_back(kind, std::string(payload));
+  entries_.push_back({kind, false, bytes_.size(), payload.size()});
   bytes_.append(payload);
+  payload_bytes_ += payload.size();
 }
 
 void message_batch::take_back(message_kind kind, std::string payload) {
-  if (!empty()) return push_back(kind, payload);
-  clear();
-  bytes_ = std::move(payload);
-  entries_.push_back({kind, 0, bytes_.size()});
+  if (payload.size() < large_bytes) return push_back(kind, std::string_view(payload));
+  entries_.push_back({kind, true, large_.size(), payload.size()});
+  payload_bytes_ += payload.size();
+  large_.push_back(std::move(payload));
+}
+
+void message_batch::append(message_batch& other) {
+  if (empty()) {
+    std::swap(*this, other);
+  } else {
+    for (auto i = other.first_; i < other.entries_.size(); ++i) {
+      const auto& at = other.entries_[i];
+      if (at.large) {
+        take_back(at.kind, std::move(other.large_[at.offset]));
+      } else {
+        push_back(at.kind, std::string_view(other.bytes_).substr(at.offset, at.size));
+      }
+    }
+  }
+  other.clear();
 }
 
 message message_batch::pop_front() {
   const auto at = entries_[first_++];
-  consumed_bytes_ += at.size;
-  if (!empty()) {
-    message first{at.kind, bytes_.substr(at.offset, at.size)};
-    forget_consumed();
-    return first;
+  payload_bytes_ -= at.size;
+  message first{at.kind, {}};
+  if (at.large) {
+    first.payload = std::move(large_[at.offset]);
+  } else {
+    first.payload = bytes_.substr(at.offset, at.size);
+    consumed_bytes_ += at.size;
   }
-  message last{at.kind, at.size == bytes_.size() ? std::move(bytes_) : bytes_.substr(at.offset, at.size)};
-  clear();
-  return last;
+  if (empty()) {
+    clear();
+  } else {
+    forget_consumed();
+  }
+  return first;
 }
 
 // A reader that takes one message for each that arrives never empties the batch, and must not make it grow.
 void message_batch::forget_consumed() {
   const bool many = first_ >= 64 && first_ * 2 >= entries_.size();
-  const bool large = consumed_bytes_ >= keep_bytes && consumed_bytes_ * 2 >= bytes_.size();
-  if (!many && !large) return;
-  const auto cut = entries_[first_].offset;
-  bytes_.erase(0, cut);
+  const bool much = consumed_bytes_ >= keep_bytes && consumed_bytes_ * 2 >= bytes_.size();
+  if (!many && !much) return;
+  bytes_.erase(0, consumed_bytes_);
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(first_));
-  for (auto& entry : entries_) entry.offset -= cut;
+  const auto first_large = std::ranges::find_if(entries_, [](const entry& each) { return each.large; });
+  const auto moved_out = first_large == entries_.end() ? large_.size() : first_large->offset;
+  large_.erase(large_.begin(), large_.begin() + static_cast<std::ptrdiff_t>(moved_out));
+  for (auto& each : entries_) each.offset -= each.large ? moved_out : consumed_bytes_;
   first_ = 0;
   consumed_bytes_ = 0;
 }
 
 void message_batch::clear() noexcept {
   bytes_.clear();
+  large_.clear();
   entries_.clear();
   if (bytes_.capacity() > keep_bytes) std::string().swap(bytes_);
   first_ = 0;
+  payload_bytes_ = 0;
   consumed_bytes_ = 0;
 }
 

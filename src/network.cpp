@@ -49,6 +49,11 @@ std::size_t transport::write_some(std::span<const char> from, error_code& ec) {
   return std::get<std::unique_ptr<byte_stream>>(stream_)->write_some(from, ec);
 }
 
+bool transport::writes_from_any_thread() const noexcept {
+  const auto* stream = std::get_if<std::unique_ptr<byte_stream>>(&stream_);
+  return stream == nullptr || (*stream)->writes_from_any_thread();
+}
+
 void transport::close() noexcept {
   if (auto* socket = std::get_if<tcp_socket>(&stream_)) {
     error_code ignored;

@@ -14,6 +14,7 @@ module;
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,7 @@ namespace holdfast {
 namespace {
 
 constexpr std::size_t chunk_bytes = 128 * 1024;  // bounds how long a writer keeps senders from the lock
+constexpr std::size_t control_bytes = 1024;      // then only the newest ping is answered
 constexpr std::size_t keep_frames = 64;          // what an idle connection may keep
 
 }  // namespace
@@ -62,18 +64,39 @@ void outbox::send(message_kind kind, std::string_view payload, operation op) {
   encode_frame(data_, peer_role::client, kind == message_kind::text ? opcode::text : opcode::binary, payload);
   frames_.push_back({id, written_ + data_.size(), payload.size(), std::move(op)});
   payload_bytes_ += payload.size();
+  write_or_wake();
+}
+
+// The first message of a turn leaves at once, from here: nobody has to be woken for it. Those that follow in the same
+// turn are collected for the writer, so that a burst costs few system calls.
+void outbox::write_or_wake() {
+  if (writer_waits_ && !written_this_turn_ && stream_->writes_from_any_thread()) {
+    written_this_turn_ = true;
+    error_code ec;
+    write_chunk(ec);  // a failure will meet the writer again, who reports it
+  }
   wake_writer();
 }
 
-void outbox::open(transport& stream) {
+void outbox::open(transport& stream, std::weak_ptr<wakeup> writer) {
   const std::lock_guard lock(mutex_);
   stream_ = &stream;
+  writer_ = std::move(writer);
+  writer_waits_ = false;
   finishing_ = false;
   written_ = first_frame_begin_ = 0;
 }
 
 void outbox::ping(std::string_view payload) { control(opcode::ping, payload); }
-void outbox::pong(std::string_view payload) { control(opcode::pong, payload); }
+
+// A peer that sends pings and reads no pongs must not fill our memory: it gets the newest (RFC 6455 section 5.5.3).
+void outbox::pong(std::string_view payload) {
+  if (const std::lock_guard lock(mutex_); control_.size() >= control_bytes) {
+    late_pong_ = payload;
+    return;
+  }
+  control(opcode::pong, payload);
+}
 
 void outbox::control(opcode kind, std::string_view payload) {
   const std::lock_guard lock(mutex_);
@@ -88,25 +111,38 @@ void outbox::finish(std::uint16_t code, std::string_view reason, error_code why)
   finishing_ = true;
   const bool inside = inside_message();
   drop_messages(inside ? 1 : 0, why);
+  late_pong_.reset();
   encode_frame(control_, peer_role::client, opcode::close, close_payload(code, reason));
   wake_writer();
 }
 
+bool outbox::nothing_to_write() const noexcept { return control_.empty() && data_.empty() && !late_pong_; }
+
 outbox::chunk outbox::next_chunk() {
+  if (control_.empty() && late_pong_) {
+    encode_frame(control_, peer_role::client, opcode::pong, *late_pong_);
+    late_pong_.reset();
+  }
   if (control_.empty()) return {&data_, data_.view().substr(0, chunk_bytes)};
   if (!inside_message()) return {&control_, control_.view()};
   return {&data_, data_.view().substr(0, static_cast<std::size_t>(frames_[first_frame_].end - written_))};
 }
 
 bool outbox::flush(error_code& ec) {
-  for (;;) {
+  for (bool more = true; more && !ec;) {
     const std::lock_guard lock(mutex_);
-    if (stream_ == nullptr) return true;
-    const auto next = next_chunk();
-    if (next.bytes.empty()) return true;
-    written(next, stream_->write_some({next.bytes.data(), next.bytes.size()}, ec));
-    if (ec) return ec == net::error::would_block || ec == net::error::try_again;
+    more = write_chunk(ec);
   }
+  return !ec || ec == net::error::would_block || ec == net::error::try_again;
+}
+
+// False: there was nothing to write.
+bool outbox::write_chunk(error_code& ec) {
+  if (stream_ == nullptr) return false;
+  const auto next = next_chunk();
+  if (next.bytes.empty()) return false;
+  written(next, stream_->write_some({next.bytes.data(), next.bytes.size()}, ec));
+  return true;
 }
 
 void outbox::written(const chunk& from, std::size_t count) {
@@ -164,6 +200,7 @@ void outbox::close(error_code why) {
   if (stream_ == nullptr) return;
   stream_ = nullptr;
   drop_messages(0, why);
+  late_pong_.reset();
   control_.truncate(0);
   control_.consume(0);
   data_.consume(0);
@@ -175,18 +212,25 @@ void outbox::retire(error_code why) {
   refusal_ = why;
 }
 
-void outbox::wake_writer() {
-  if (writer_) net::post(strand_, std::exchange(writer_, {}));
+void outbox::forget_senders() {
+  std::vector<frame> frames;  // destroyed after the lock: a handler may hold anything
+  const std::lock_guard lock(mutex_);
+  stream_ = nullptr;
+  frames.swap(frames_);
+  first_frame_ = 0;
+  payload_bytes_ = 0;
 }
 
-net::awaitable<void> outbox::wait_for_output() {
-  return net::async_initiate<const net::use_awaitable_t<>&, void()>(
-      [this](auto handler) {
-        const std::lock_guard lock(mutex_);
-        writer_ = std::move(handler);
-        if (stream_ == nullptr || !control_.empty() || !data_.empty()) wake_writer();
-      },
-      net::use_awaitable);
+void outbox::wake_writer() {
+  if (!std::exchange(writer_waits_, false)) return;
+  if (auto writer = writer_.lock()) net::post(strand_, [writer = std::move(writer)] { writer->notify(); });
+}
+
+bool outbox::has_output() {
+  const std::lock_guard lock(mutex_);
+  written_this_turn_ = false;
+  writer_waits_ = stream_ != nullptr && nothing_to_write();
+  return !writer_waits_;
 }
 
 }  // namespace holdfast

@@ -9,6 +9,8 @@ module;
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +22,7 @@ import :error;
 import :message;
 import :network;
 import :options;
+import :wakeup;
 
 namespace holdfast {
 
@@ -32,9 +35,9 @@ class outbox : public std::enable_shared_from_this<outbox> {
   // Any thread. An empty operation wants no answer.
   void send(message_kind kind, std::string_view payload, operation op);
 
-  // The session, on the strand. From open() to close() the outbox writes to `stream`, which must outlive
-  // that.
-  void open(transport& stream);
+  // The session, on the strand. From open() to close() the outbox writes to `stream`, which must outlive it,
+  // and wakes `writer` when there is something to flush.
+  void open(transport& stream, std::weak_ptr<wakeup> writer);
   // Control frames leave before any message that has not been started.
   void ping(std::string_view payload);
   void pong(std::string_view payload);
@@ -42,13 +45,15 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void finish(std::uint16_t code, std::string_view reason, error_code why);
   // Writes until all is written or the stream would block; false: the stream has failed with `ec`.
   bool flush(error_code& ec);
-  // Returns when there is something to flush, or after close().
-  net::awaitable<void> wait_for_output();
+  // False: the writer will be woken when there is something to flush, or after close().
+  bool has_output();
   // What could not be written is not sent, for the reason `why`. The stream is not touched any more after
   // this.
   void close(error_code why);
   // From now on messages are refused with `why`, instead of no_connection.
   void retire(error_code why);
+  // Drops all that waits without completing it: the context has ended.
+  void forget_senders();
 
  private:
   struct frame {
@@ -64,12 +69,15 @@ class outbox : public std::enable_shared_from_this<outbox> {
 
   [[nodiscard]] error_code refusal(message_kind kind, std::string_view payload) const;
   [[nodiscard]] chunk next_chunk();
+  [[nodiscard]] bool nothing_to_write() const noexcept;
   [[nodiscard]] bool inside_message() const noexcept { return written_ > first_frame_begin_; }
   void written(const chunk& from, std::size_t count);
   void pop_frame(send_result outcome);
   void drop_messages(std::size_t keep, error_code why);
   void forget_popped();
   void cancel(std::uint64_t id);
+  bool write_chunk(error_code& ec);
+  void write_or_wake();
   void wake_writer();
   void control(opcode kind, std::string_view payload);
 
@@ -81,7 +89,9 @@ class outbox : public std::enable_shared_from_this<outbox> {
   transport* stream_ = nullptr;
   error_code refusal_ = error::no_connection;
   bool finishing_ = false;
+  bool written_this_turn_ = false;  // what comes until the writer's next turn leaves together
   byte_queue control_;
+  std::optional<std::string> late_pong_;  // the newest of those for which control_ had no room
   byte_queue data_;
   std::vector<frame> frames_;  // the messages in data_, from first_frame_ on
   std::size_t first_frame_ = 0;
@@ -89,7 +99,8 @@ class outbox : public std::enable_shared_from_this<outbox> {
   std::uint64_t written_ = 0;            // bytes of data_ that have left, in this session
   std::uint64_t first_frame_begin_ = 0;  // where the first of the frames begins
   std::uint64_t last_id_ = 0;
-  net::any_completion_handler<void()> writer_;
+  std::weak_ptr<wakeup> writer_;
+  bool writer_waits_ = false;
 };
 
 }  // namespace holdfast

@@ -62,7 +62,8 @@ session::session(net::any_io_executor strand, std::shared_ptr<const options> giv
       stream_(std::move(socket.stream)),
       engine_(peer_role::client, options_->limits.message_bytes),
       liveness_(options_->heartbeat, clock::now(), random_phase(options_->heartbeat, random)),
-      look_(strand_) {
+      look_(strand_),
+      output_(strand_) {
   if (!socket.first_bytes.empty()) engine_.feed(socket.first_bytes);
 }
 
@@ -132,7 +133,8 @@ bool session::decode() {
     const auto event = engine_.next();
     if (event.event == frame_event::none || over_) break;
     if (event.event == frame_event::message) {
-      if (event.payload.size() > 4096 && decoded_.empty()) {
+      // Most small messages lie in the scratch memory, and are copied once, behind each other.
+      if (engine_.owns(event)) {
         decoded_.take_back(event.kind, engine_.take_message(event));
       } else {
         decoded_.push_back(event.kind, event.payload);
@@ -195,7 +197,11 @@ void session::handle_pong(std::string_view payload) {
   });
 }
 
-void session::ping(ping_operation op) {
+void session::ping(ping_operation op, std::uint64_t id) {
+  if (over_) {  // ended, but the actor has not come round to it yet
+    if (op) op.complete(reason_.error, {});
+    return;
+  }
   const auto now = clock::now();
   ++last_ping_;
   std::array<char, sizeof last_ping_> payload{};
@@ -204,16 +210,11 @@ void session::ping(ping_operation op) {
   liveness_.pinged(now);
   look_.notify();
   if (!op) return;
-  op.on_cancel([weak = weak_from_this(), strand = strand_, number = last_ping_] {
-    net::post(strand, [weak, number] {
-      if (const auto self = weak.lock()) self->cancel_ping(number);
-    });
-  });
-  pings_.push_back({last_ping_, now, std::move(op)});
+  pings_.push_back({last_ping_, id, now, std::move(op)});
 }
 
-void session::cancel_ping(std::uint64_t number) {
-  const auto found = std::ranges::find(pings_, number, &pending_ping::number);
+void session::cancel_ping(std::uint64_t id) {
+  const auto found = std::ranges::find(pings_, id, &pending_ping::id);
   if (found == pings_.end()) return;
   found->op.complete(net::error::operation_aborted, {});
   pings_.erase(found);
@@ -221,7 +222,7 @@ void session::cancel_ping(std::uint64_t number) {
 
 net::awaitable<void> session::write() {
   while (!over_) {
-    co_await outbox_->wait_for_output();
+    if (!outbox_->has_output()) co_await output_.wait();
     error_code ec;
     while (!over_ && outbox_->flush(ec) && ec) {
       ec = {};
@@ -274,6 +275,7 @@ void session::end(change_reason why) {
   stream_.close();
   inbox_->cancel_wait();
   look_.notify();
+  output_.notify();
   for (auto& each : std::exchange(pings_, {})) each.op.complete(reason_.error, {});
 }
 

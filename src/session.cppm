@@ -8,6 +8,7 @@ module;
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 module holdfast:session;
@@ -37,15 +38,18 @@ class session : public std::enable_shared_from_this<session> {
           std::shared_ptr<outbox> out, opened_socket socket, random_source& random);
 
   // From now on messages can be sent.
-  void open() { outbox_->open(stream_); }
+  void open() { outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &output_)); }
   // From opened to ended; the socket is closed and every message settled when it returns.
   net::awaitable<change_reason> serve();
   // Closing handshake (RFC 6455 section 7.1.2), bounded by close_timeout. `why` becomes the reason.
   void stop(std::uint16_t close_code, error_code why);
   // Ends now; the close frame, if any is waiting, gets one chance to leave.
   void end(change_reason why);
+  // Drops them without completing them: the context has ended.
+  void forget_pings() { const auto pings = std::exchange(pings_, {}); }
   // Is the peer still there? The answer completes `op`, if there is one.
-  void ping(ping_operation op = {});
+  void ping(ping_operation op = {}, std::uint64_t id = 0);
+  void cancel_ping(std::uint64_t id);
 
  private:
   net::awaitable<void> read();
@@ -56,13 +60,13 @@ class session : public std::enable_shared_from_this<session> {
   bool decode();
   void handle(const frame_result& event);
   void handle_pong(std::string_view payload);
-  void cancel_ping(std::uint64_t number);
   void peer_failed(const frame_result& event);
   void lost(error_code why);
   void spawn(net::awaitable<void> (session::*routine)());
 
   struct pending_ping {
-    std::uint64_t number;
+    std::uint64_t number;  // in its payload
+    std::uint64_t id;      // of the operation
     clock::time_point sent;
     ping_operation op;
   };
@@ -74,7 +78,8 @@ class session : public std::enable_shared_from_this<session> {
   transport stream_;
   engine engine_;
   liveness liveness_;
-  wakeup look_;  // wakes watch_liveness()
+  wakeup look_;    // wakes watch_liveness()
+  wakeup output_;  // wakes write()
   message_batch decoded_;
   std::vector<pending_ping> pings_;
   std::uint64_t last_ping_ = 0;

@@ -26,20 +26,12 @@ class wakeup {
 
   void notify() {
     notified_ = true;
-    if (waiter_) {
-      net::post(strand_, std::exchange(waiter_, {}));
-    } else {
-      timer_.cancel();
-    }
+    timer_.cancel();
   }
   // Returns at the next notification, or at once if there was one since the last wait.
-  net::awaitable<void> wait() {
-    if (!notified_) {
-      co_await net::async_initiate<const net::use_awaitable_t<>&, void()>(
-          [this](auto handler) { waiter_ = std::move(handler); }, net::use_awaitable);
-    }
-    notified_ = false;
-  }
+  // A timer that never expires holds the waiter: so it is the executor's context that owns it, and frees it
+  // with itself.
+  net::awaitable<void> wait() { return wait_until(clock::time_point::max()); }
   // The same, but not after `when`.
   net::awaitable<void> wait_until(clock::time_point when) {
     if (!notified_) co_await timer_.async_wait_until(when, net::as_tuple(net::deferred));
@@ -49,7 +41,6 @@ class wakeup {
  private:
   net::any_io_executor strand_;
   timer timer_;
-  net::any_completion_handler<void()> waiter_;
   bool notified_ = false;
 };
 

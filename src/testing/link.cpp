@@ -107,6 +107,13 @@ void simulated_link::reset() {
   wake();
 }
 
+void simulated_link::forget_waiters() {
+  const auto keep_alive = shared_from_this();
+  for (auto& each : ends_) {
+    const auto waiters = std::make_pair(std::exchange(each.read_waiter, {}), std::exchange(each.write_waiter, {}));
+  }
+}
+
 void simulated_link::look_again_at(clock::time_point when) {
   time_.schedule(when, executor_, [link = weak_from_this()](error_code) {
     if (const auto self = link.lock()) self->wake();

@@ -32,6 +32,8 @@ class simulated_link : public std::enable_shared_from_this<simulated_link> {
   void wait(side at, readiness kind, byte_stream::ready_handler handler);
   void close(side at);
   void reset();
+  // Drops those who wait, and with them what they hold: the world has ended.
+  void forget_waiters();
   void silence() noexcept { silent_ = true; }
   [[nodiscard]] bool open_at(side at) const noexcept { return !ends_[at].closed; }
 
@@ -83,6 +85,7 @@ class simulated_stream final : public byte_stream {
   void async_wait(readiness kind, ready_handler handler) override {
     link_->wait(at_, kind, std::move(handler));
   }
+  [[nodiscard]] bool writes_from_any_thread() const noexcept override { return true; }  // as TCP
   void close() noexcept override { link_->close(at_); }
 
  private:

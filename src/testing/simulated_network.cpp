@@ -138,6 +138,9 @@ net::awaitable<result<transport>> simulated_network::connect(endpoint peer) {
 void simulated_network::shut_down() {
   ports_.clear();
   names_.clear();
+  for (const auto& each : std::exchange(links_, {})) {
+    if (const auto link = each.lock()) link->forget_waiters();
+  }
 }
 
 }  // namespace holdfast::testing

@@ -1,6 +1,7 @@
 // What nearly every scenario needs: a world, a server in it, and a record of what observers saw.
 #pragma once
 
+#include <algorithm>
 #include <boost/asio.hpp>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
@@ -65,8 +66,53 @@ class recorder {
     for (const auto& each : *seen_) out += (out.empty() ? "" : " ") + std::string(to_string(each.to));
     return out;
   }
+  // The same with what a disconnected says: why, and what follows (the rule of the retry, "final", or "waits"
+  // for something else).
+  [[nodiscard]] std::string trace() const {
+    std::string out;
+    for (const auto& each : *seen_) {
+      out += (out.empty() ? "" : " ") + std::string(to_string(each.to));
+      if (each.to != connection_state::disconnected) continue;
+      out += '[' + describe(each.reason) + "; ";
+      out += (each.retry_in ? each.rule : std::string(each.final ? "final" : "waits")) + ']';
+    }
+    return out;
+  }
+  [[nodiscard]] std::size_t count(connection_state state) const {
+    return static_cast<std::size_t>(std::ranges::count(*seen_, state, &observed_change::to));
+  }
+  // The waits that were announced.
+  [[nodiscard]] std::vector<clock::duration> waits() const {
+    std::vector<clock::duration> out;
+    for (const auto& each : *seen_) {
+      if (each.retry_in) out.push_back(*each.retry_in);
+    }
+    return out;
+  }
 
  private:
   // Shared with the listener, which may outlive the recorder.
   std::shared_ptr<std::vector<observed_change>> seen_ = std::make_shared<std::vector<observed_change>>();
+};
+
+// How often an operation has completed, and with what. Give its `handler()` as the token.
+struct outcome {
+  int calls = 0;
+  error_code ec{};
+  clock::time_point at{};
+
+  auto handler() {
+    return [this](error_code result, const auto&...) {
+      ++calls;
+      ec = result;
+      at = clock::now();
+    };
+  }
+  auto send_handler() {
+    return [this](send_result result) {
+      delivered = result.outcome;
+      handler()(result.reason);
+    };
+  }
+  delivery delivered{};
 };

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Which rows of docs' requirements (G1..G46, R1..R46) have a test that says `covers ROW`.
+
+Prints the rows without a test. Fails if one of them is not in LATER, and if a row of LATER has a test after
+all, so that the list stays true.
+"""
+import re
+import sys
+from pathlib import Path
+
+ROWS = [f"G{n}" for n in range(1, 47)] + [f"R{n}" for n in range(1, 47)]
+
+LATER = {
+    "G3": "login of a protocol",
+    "G25": "throttling",
+    "G26": "throttling",
+    "G27": "throttling",
+    "G28": "throttling",
+    "G30": "sending while offline",
+    "G32": "tokens",
+    "G39": "several endpoints",
+    "G40": "resume",
+    "G42": "suspend",
+    "R17": "ready hook",
+    "R27": "suspend",
+    "R29": "TLS",
+    "R38": "offline queue",
+    "R41": "tokens",
+    "R43": "proxies and TLS",
+    "R44": "Happy Eyeballs",
+    "R45": "migrate()",
+    "R46": "packaging: checked by CI, not by a test of ours",
+}
+
+COMMENT = re.compile(r"(?://|#).*?\bcovers\s+((?:[GR]\d+\b[\s,]*)+)")
+ROW = re.compile(r"[GR]\d+")
+
+
+def rows_covered_by(text):
+    """Rows may go on after a line break, if the next line is a comment that begins with one."""
+    joined = re.sub(r"(covers [GR\d,\s]*?),\s*\n\s*(?://|#)\s*(?=[GR]\d)", r"\1, ", text)
+    return {row for match in COMMENT.finditer(joined) for row in ROW.findall(match.group(1))}
+
+
+def order(row):
+    return row[0], int(row[1:])
+
+
+def main():
+    tests = Path(__file__).resolve().parent
+    covered = {}
+    for path in sorted([*tests.rglob("*.cpp"), *tests.rglob("*.py")]):
+        if path == Path(__file__).resolve():
+            continue
+        for row in rows_covered_by(path.read_text(encoding="utf-8")):
+            covered.setdefault(row, []).append(path.relative_to(tests).as_posix())
+
+    failed = False
+    for row in sorted(set(covered) - set(ROWS), key=order):
+        failed = True
+        print(f"{row}: no such row, named in {', '.join(covered[row])}")
+    for row in ROWS:
+        if row in covered and row in LATER:
+            failed = True
+            print(f"{row}: is in LATER ({LATER[row]}), but has a test in {', '.join(covered[row])}")
+        elif row not in covered and row in LATER:
+            print(f"{row}: later ({LATER[row]})")
+        elif row not in covered:
+            failed = True
+            print(f"{row}: NO TEST")
+    print(f"{len(set(covered) & set(ROWS))} of {len(ROWS)} rows have a test")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

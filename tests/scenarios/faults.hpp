@@ -1,0 +1,66 @@
+// Servers that do not keep to the rules, and scripts for those that do, up to a point.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "scenario.hpp"
+
+// Reads the request, answers with `bytes` whatever it was, and then hangs up, or holds the socket.
+inline net::awaitable<void> speak(std::shared_ptr<transport> stream, std::string bytes, bool hold) {
+  std::array<char, 4096> place{};
+  for (bool answered = false;;) {
+    error_code ec;
+    stream->read_some(place, ec);
+    if (ec == net::error::would_block) {
+      const auto [failed] =
+          co_await stream->async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
+      if (failed) co_return;
+      continue;
+    }
+    if (ec) co_return;
+    if (std::exchange(answered, true)) continue;
+    stream->write_some(bytes, ec);
+    if (!hold) co_return;
+  }
+}
+
+// From now on whoever connects to `at` hears `bytes` instead of a web-socket server.
+inline void answer_with(world& in, const endpoint& at, const std::string& bytes, bool hold) {
+  in.network()->listen(at, [&in, bytes, hold](transport stream) {
+    in.spawn(speak(std::make_shared<transport>(std::move(stream)), bytes, hold));
+  });
+}
+
+// Scripts of a session. They take what they need by value: a coroutine must not lean on a closure.
+inline net::awaitable<void> close_after(server_session& session, clock::duration span, std::uint16_t code,
+                                        std::string text) {
+  if (co_await session.echo_for(span)) co_await session.close(code, text);
+}
+inline net::awaitable<void> drop_after(server_session& session, clock::duration span) {
+  co_await session.echo_for(span);
+}
+inline net::awaitable<void> be_silent(server_session& session, clock::duration after) {
+  if (co_await session.echo_for(after)) co_await session.fall_silent_for(24h);
+}
+// Sends a message each `pause`, without ever reading (so no ping is answered).
+inline net::awaitable<void> talk_without_listening(server_session& session, clock::duration pause) {
+  co_await session.fall_silent_for(0s);
+  timer wait(co_await net::this_coro::executor);
+  while (!session.ended()) {
+    co_await session.send("tick");
+    co_await wait.async_wait_until(clock::now() + pause, net::use_awaitable);
+  }
+}
+
+inline server::script closes_with(std::uint16_t code, clock::duration after = 0s, std::string text = {}) {
+  return [=](server_session& session) { return close_after(session, after, code, text); };
+}
+inline server::script drops(clock::duration after = 0s) {
+  return [=](server_session& session) { return drop_after(session, after); };
+}
+inline server::script goes_silent(clock::duration after = 0s) {
+  return [=](server_session& session) { return be_silent(session, after); };
+}
