@@ -31,6 +31,13 @@ namespace holdfast {
 
 class actor;
 
+/// What a command that has been given already returns: await it or let it be (unlike Asio's deferred
+/// operations, which the compiler wants to see used).
+template <class Operation>
+struct optional_operation : Operation {
+  explicit optional_operation(Operation operation) : Operation(std::move(operation)) {}
+};
+
 export struct send_options {
   message_kind kind = message_kind::text;
 };
@@ -72,9 +79,11 @@ export class connection {
   template <net::completion_token_for<void(error_code, observed_change)> Token = net::deferred_t>
   auto connect(Token&& token = Token()) {
     tell_connect();
-    return net::async_initiate<Token, void(error_code, observed_change)>(
-        [](auto handler, std::shared_ptr<actor> self) { start_connected(self, std::move(handler)); }, token,
-        actor_);
+    return optional<Token>([&] {
+      return net::async_initiate<Token, void(error_code, observed_change)>(
+          [](auto handler, std::shared_ptr<actor> self) { start_connected(self, std::move(handler)); }, token,
+          actor_);
+    });
   }
   /// Closes the socket, and stays disconnected until connect(). It is told at once; awaited, it completes
   /// when the socket is closed, within `options::close_timeout`. void(error_code).
@@ -182,11 +191,21 @@ export class connection {
   template <class... Results>
   using any_handler = net::any_completion_handler<void(Results...)>;
 
+  template <class Token, class Initiate>
+  static auto optional(const Initiate& initiate) {
+    if constexpr (std::is_same_v<std::decay_t<Token>, net::deferred_t>) {
+      return optional_operation(initiate());
+    } else {
+      return initiate();
+    }
+  }
   template <class Token>
   auto settled(Token&& token) {
-    return net::async_initiate<Token, void(error_code)>(
-        [](auto handler, std::shared_ptr<actor> self) { start_settled(self, std::move(handler)); }, token,
-        actor_);
+    return optional<Token>([&] {
+      return net::async_initiate<Token, void(error_code)>(
+          [](auto handler, std::shared_ptr<actor> self) { start_settled(self, std::move(handler)); }, token,
+          actor_);
+    });
   }
 
   void tell_connect();

@@ -5,7 +5,10 @@ module;
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
@@ -77,7 +80,29 @@ export class transport {
   [[nodiscard]] bool writes_from_any_thread() const noexcept;
   void close() noexcept;
 
+  /// Reads what is there, or else waits until there is something: one system call less than to wait and then to
+  /// read. void(error_code, std::size_t); may complete with would_block.
+  template <net::completion_token_for<void(error_code, std::size_t)> Token>
+  auto async_read_some(std::span<char> into, Token&& token) {
+    return net::async_initiate<Token, void(error_code, std::size_t)>(
+        [](auto handler, transport* self, std::span<char> bytes) { self->start_read(bytes, std::move(handler)); },
+        token, this, into);
+  }
+
  private:
+  template <class Handler>
+  void start_read(std::span<char> into, Handler handler) {
+    if (auto* socket = std::get_if<tcp_socket>(&stream_)) {
+      return socket->async_read_some(net::buffer(into.data(), into.size()), std::move(handler));
+    }
+    auto* stream = std::get<std::unique_ptr<byte_stream>>(stream_).get();
+    const auto executor = net::get_associated_executor(handler);
+    stream->async_wait(readiness::readable, net::bind_executor(executor, [handler = std::move(handler), stream,
+                                                                          into](error_code ec) mutable {
+                         const auto count = ec ? 0 : stream->read_some(into, ec);
+                         std::move(handler)(ec, count);
+                       }));
+  }
   template <class Handler>
   void start_wait(readiness kind, Handler handler) {
     if (auto* socket = std::get_if<tcp_socket>(&stream_)) {

@@ -118,6 +118,7 @@ void actor::run(run_operation op) {
 
 void actor::connect() {
   post([](actor& self) {
+    if (self.closing_) return;
     if (!self.wanted_) {
       self.attempt_ = 0;
       self.retry_.reset();

@@ -67,13 +67,15 @@ void outbox::send(message_kind kind, std::string_view payload, operation op) {
   write_or_wake();
 }
 
-// The first message of a turn leaves at once, from here: nobody has to be woken for it. Those that follow in the same
-// turn are collected for the writer, so that a burst costs few system calls.
+// The first message of a turn leaves at once, from here: nobody has to be woken for it. Those that follow are
+// collected for the writer, so that a burst costs few system calls. A turn ends when the peer has answered, or
+// the writer has written what was collected.
 void outbox::write_or_wake() {
   if (writer_waits_ && !written_this_turn_ && stream_->writes_from_any_thread()) {
     written_this_turn_ = true;
     error_code ec;
     write_chunk(ec);  // a failure will meet the writer again, who reports it
+    if (nothing_to_write()) return;
   }
   wake_writer();
 }
@@ -224,6 +226,11 @@ void outbox::forget_senders() {
 void outbox::wake_writer() {
   if (!std::exchange(writer_waits_, false)) return;
   if (auto writer = writer_.lock()) net::post(strand_, [writer = std::move(writer)] { writer->notify(); });
+}
+
+void outbox::next_turn() {
+  const std::lock_guard lock(mutex_);
+  written_this_turn_ = false;
 }
 
 bool outbox::has_output() {

@@ -45,6 +45,8 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void finish(std::uint16_t code, std::string_view reason, error_code why);
   // Writes until all is written or the stream would block; false: the stream has failed with `ec`.
   bool flush(error_code& ec);
+  // The peer has answered: what is sent now may leave at once.
+  void next_turn();
   // False: the writer will be woken when there is something to flush, or after close().
   bool has_output();
   // What could not be written is not sent, for the reason `why`. The stream is not touched any more after
@@ -89,7 +91,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   transport* stream_ = nullptr;
   error_code refusal_ = error::no_connection;
   bool finishing_ = false;
-  bool written_this_turn_ = false;  // what comes until the writer's next turn leaves together
+  bool written_this_turn_ = false;  // what is sent now leaves together with what follows
   byte_queue control_;
   std::optional<std::string> late_pong_;  // the newest of those for which control_ had no room
   byte_queue data_;

@@ -85,34 +85,43 @@ void session::spawn(net::awaitable<void> (session::*routine)()) {
 net::awaitable<void> session::read() {
   for (int reads = 1; !over_; ++reads) {
     if (!decode()) {
-      if (close_by_)
-        end(reason_);  // nobody receives any more, so the answer to our close frame cannot be reached
+      if (close_by_) end(reason_);  // nobody receives any more: the answer to our close frame is out of reach
       if (!over_) co_await pause_reading();
       continue;
     }
     if (over_) break;
+    if (socket_is_empty_) {
+      co_await read_first_bytes();
+      continue;
+    }
     const auto place = engine_.prepare(scratch());
     error_code ec;
     const auto count = stream_.read_some(place, ec);
-    engine_.commit(count);
-    if (count != 0) liveness_.heard_bytes(clock::now());
-    if (count == place.size()) {
-      engine_.park();
-      if (reads % reads_per_turn == 0) co_await net::post(strand_, net::use_awaitable);
-    } else if (!ec || would_block(ec)) {
-      if (count != 0 && !decode())
-        continue;  // a short read: the socket is empty, wait without asking it again
-      if (!over_) co_await wait_readable();
-    } else {
-      lost(ec == net::error::eof ? make_error_code(error::connection_lost) : ec);
-    }
+    socket_is_empty_ = count < place.size();  // a short read: wait without asking it again
+    took(count, ec);
+    if (over_ || !decode()) continue;
+    engine_.park();
+    if (reads % reads_per_turn == 0) co_await net::post(strand_, net::use_awaitable);
   }
 }
 
-net::awaitable<void> session::wait_readable() {
+// Waits for bytes in memory of our own, because the scratch memory is for others meanwhile.
+net::awaitable<void> session::read_first_bytes() {
   engine_.park();
-  const auto [ec] = co_await stream_.async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
-  if (ec && !over_) lost(ec);
+  const auto place = engine_.prepare(first_bytes_);
+  const auto [ec, count] = co_await stream_.async_read_some(place, net::as_tuple(net::use_awaitable));
+  socket_is_empty_ = count < place.size();
+  if (!over_) took(count, ec);
+}
+
+void session::took(std::size_t count, error_code ec) {
+  engine_.commit(count);
+  if (count != 0) {
+    liveness_.heard_bytes(clock::now());
+    outbox_->next_turn();
+  } else if (ec && !would_block(ec)) {
+    lost(ec == net::error::eof ? make_error_code(error::connection_lost) : ec);
+  }
 }
 
 // Back-pressure: the socket is not read, so that TCP holds the peer back (R40).

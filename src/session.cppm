@@ -4,6 +4,7 @@
 module;
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -55,7 +56,8 @@ class session : public std::enable_shared_from_this<session> {
   net::awaitable<void> read();
   net::awaitable<void> write();
   net::awaitable<void> watch_liveness();
-  net::awaitable<void> wait_readable();
+  net::awaitable<void> read_first_bytes();
+  void took(std::size_t count, error_code ec);
   net::awaitable<void> pause_reading();
   bool decode();
   void handle(const frame_result& event);
@@ -81,10 +83,12 @@ class session : public std::enable_shared_from_this<session> {
   wakeup look_;    // wakes watch_liveness()
   wakeup output_;  // wakes write()
   message_batch decoded_;
+  std::array<char, 1024> first_bytes_;  // what an idle connection reads into; a burst goes to scratch memory
   std::vector<pending_ping> pings_;
   std::uint64_t last_ping_ = 0;
   std::optional<clock::time_point> close_by_;  // set: we are closing
   change_reason reason_;
+  bool socket_is_empty_ = false;
   bool over_ = false;
 };
 

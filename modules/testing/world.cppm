@@ -32,6 +32,8 @@ export class virtual_time final : public time_source {
   [[nodiscard]] std::optional<clock::time_point> next_expiry() const;
   /// Moves time, and completes what has expired by then, in order.
   void advance_to(clock::time_point when);
+  /// Hands over all that waits, without moving time: it must not outlive the context of its executor.
+  void release();
 
  private:
   struct pending {

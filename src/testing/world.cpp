@@ -76,6 +76,12 @@ void virtual_time::advance_to(clock::time_point when) {
   }
 }
 
+void virtual_time::release() {
+  const auto now = now_;
+  advance_to(clock::time_point::max());
+  now_ = now;
+}
+
 world::world(std::uint64_t seed)
     : outer_(clock::use(&time_)),
       began_(time_.now()),
@@ -84,9 +90,7 @@ world::world(std::uint64_t seed)
 
 world::~world() {
   network_->shut_down();
-  // What waits for a time holds on to executors of the context, which is gone before the time is: hand it
-  // over.
-  time_.advance_to(clock::time_point::max());
+  time_.release();
   clock::use(outer_);
 }
 
