@@ -26,11 +26,13 @@ class beast_client final : public client {
     run([&]() -> net::awaitable<void> {
       const std::string payload(payload_bytes, 'x');
       beast::flat_buffer buffer;
-      for (std::size_t i = 0; i < in_flight; ++i) co_await socket_.async_write(net::buffer(payload), net::use_awaitable);
+      for (std::size_t i = 0; i < in_flight; ++i)
+        co_await socket_.async_write(net::buffer(payload), net::use_awaitable);
       for (std::size_t received = 0; received < count; ++received) {
         buffer.clear();
         co_await socket_.async_read(buffer, net::use_awaitable);
-        if (received + in_flight < count) co_await socket_.async_write(net::buffer(payload), net::use_awaitable);
+        if (received + in_flight < count)
+          co_await socket_.async_write(net::buffer(payload), net::use_awaitable);
       }
     });
   }
@@ -46,7 +48,8 @@ class beast_client final : public client {
   void send(std::size_t count, std::size_t payload_bytes) override {
     run([&]() -> net::awaitable<void> {
       const std::string payload(payload_bytes, 'x');
-      for (std::size_t i = 0; i < count; ++i) co_await socket_.async_write(net::buffer(payload), net::use_awaitable);
+      for (std::size_t i = 0; i < count; ++i)
+        co_await socket_.async_write(net::buffer(payload), net::use_awaitable);
     });
   }
 

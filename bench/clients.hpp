@@ -1,4 +1,5 @@
-// A client under test: connects when it is made, does its work in a single-threaded io_context, closes when it goes.
+// A client under test: connects when it is made, does its work in a single-threaded io_context, closes when
+// it goes.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Runs every workload by both clients, interleaved, and prints the ratios of the medians. Never a verdict of pass or
-// fail by exit code: machines differ, ratios wander.
+// Runs every workload by both clients, interleaved, and prints the ratios of the medians. Never a verdict of
+// pass or fail by exit code: machines differ, ratios wander.
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
@@ -59,13 +59,16 @@ int main(int argc, char** argv) {
   remembering_reporter reporter;
   benchmark::RunSpecifiedBenchmarks(&reporter);
 
-  std::printf("\n%-24s %14s %14s %8s %6s %10s\n", "messages a second", "raw Beast", "holdfast", "ratio", "bar", "CPU ratio");
+  std::printf("\n%-24s %14s %14s %8s %6s %10s\n", "messages a second", "raw Beast", "holdfast", "ratio",
+              "bar", "CPU ratio");
   for (const auto& each : bench::workloads()) {
     const auto beast = reporter.rate(each.name + "/beast");
     const auto ours = reporter.rate(each.name + "/holdfast");
     if (beast > 0 && ours > 0) {
-      const auto cpu = reporter.processor_time(each.name + "/beast") / reporter.processor_time(each.name + "/holdfast");
-      std::printf("%-24s %14.0f %14.0f %8.2f %6.2f %10.2f\n", each.name.c_str(), beast, ours, ours / beast, each.bar, cpu);
+      const auto cpu =
+          reporter.processor_time(each.name + "/beast") / reporter.processor_time(each.name + "/holdfast");
+      std::printf("%-24s %14.0f %14.0f %8.2f %6.2f %10.2f\n", each.name.c_str(), beast, ours, ours / beast,
+                  each.bar, cpu);
     }
   }
   return 0;

@@ -55,9 +55,11 @@ std::optional<task> upgrade(int fd) {
     const auto head = holdfast::parse_request(bytes);
     if (head.has_error()) return std::nullopt;
     if (!*head) continue;
-    const bool sent = send_all(fd, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                                   "Sec-WebSocket-Accept: " +
-                                       holdfast::websocket_accept((*head)->header("Sec-WebSocket-Key")) + "\r\n\r\n");
+    const bool sent =
+        send_all(fd,
+                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "Sec-WebSocket-Accept: " +
+                     holdfast::websocket_accept((*head)->header("Sec-WebSocket-Key")) + "\r\n\r\n");
     return sent ? parse_path((*head)->path) : std::nullopt;
   }
 }
@@ -66,7 +68,8 @@ std::optional<task> upgrade(int fd) {
 std::string encoded(std::size_t payload_bytes, std::size_t count) {
   holdfast::byte_queue out;
   for (std::size_t i = 0; i < count; ++i) {
-    holdfast::encode_frame(out, holdfast::peer_role::server, holdfast::opcode::binary, std::string(payload_bytes, 'x'));
+    holdfast::encode_frame(out, holdfast::peer_role::server, holdfast::opcode::binary,
+                           std::string(payload_bytes, 'x'));
   }
   return std::string(out.view());
 }
@@ -124,7 +127,8 @@ server::server() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   at.sin_family = AF_INET;
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof at;
-  if (listener_ < 0 || ::bind(listener_, reinterpret_cast<sockaddr*>(&at), size) != 0 || ::listen(listener_, 64) != 0 ||
+  if (listener_ < 0 || ::bind(listener_, reinterpret_cast<sockaddr*>(&at), size) != 0 ||
+      ::listen(listener_, 64) != 0 ||
       ::getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &size) != 0) {
     throw std::runtime_error("the benchmark's server cannot listen on the loopback address");
   }

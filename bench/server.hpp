@@ -1,5 +1,5 @@
-// The other side: a thread per connection that moves bytes made beforehand, so that it is never the bottleneck.
-// What it does with a connection is said by the path of the URL.
+// The other side: a thread per connection that moves bytes made beforehand, so that it is never the
+// bottleneck. What it does with a connection is said by the path of the URL.
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,8 @@ class server {
   server& operator=(const server&) = delete;
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-  // "/echo/128": for each message of so many bytes, one of the same size; "/flood/128": without end; "/sink/128".
+  // "/echo/128": for each message of so many bytes, one of the same size; "/flood/128": without end;
+  // "/sink/128".
   static std::string path(behaviour what, std::size_t payload_bytes);
 
  private:

@@ -24,7 +24,11 @@ struct entry {
 const std::vector<entry>& entries() {
   static const std::vector<entry> all = {
       {{"ping_pong_128", 1.0}, behaviour::echo, 128, 2'000, [](client& c) { c.echo(2'000, 1, 128); }},
-      {{"echo_64_in_flight_128", 5.0}, behaviour::echo, 128, 20'000, [](client& c) { c.echo(20'000, 64, 128); }},
+      {{"echo_64_in_flight_128", 5.0},
+       behaviour::echo,
+       128,
+       20'000,
+       [](client& c) { c.echo(20'000, 64, 128); }},
       {{"receive_flood_128", 4.0}, behaviour::flood, 128, 50'000, [](client& c) { c.receive(50'000); }, true},
       {{"send_flood_128", 10.0}, behaviour::sink, 128, 20'000, [](client& c) { c.send(20'000, 128); }},
       {{"receive_64KiB", 0.95}, behaviour::flood, 65536, 500, [](client& c) { c.receive(500); }},
@@ -34,13 +38,14 @@ const std::vector<entry>& entries() {
 }
 
 void add(const server& against, const entry& each, const std::string& who, maker make) {
-  benchmark::RegisterBenchmark((each.what.name + "/" + who).c_str(),
-                               [&against, &each, make](benchmark::State& state) {
-                                 const auto client = make(against.port(), server::path(each.behind, each.payload_bytes));
-                                 each.run(*client);  // warm
-                                 for (auto _ : state) each.run(*client);
-                                 state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(each.count));
-                               })
+  benchmark::RegisterBenchmark(
+      (each.what.name + "/" + who).c_str(),
+      [&against, &each, make](benchmark::State& state) {
+        const auto client = make(against.port(), server::path(each.behind, each.payload_bytes));
+        each.run(*client);  // warm
+        for (auto _ : state) each.run(*client);
+        state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(each.count));
+      })
       ->UseRealTime()
       ->Unit(benchmark::kMillisecond);
 }

@@ -62,7 +62,7 @@ export struct retry_decision {
   std::string rule{};                         ///< name of the rule that chose it
 };
 
-/// The table of the design: fatal answers and codes, restarts, overload, flapping; the last row matches all.
+/// The default table: fatal answers and codes, restarts, overload, flapping; the last row matches all.
 export std::vector<retry_rule> default_retry_rules();
 
 /// The policy. Edit the table, the numbers, or give `decide` to replace both.
@@ -76,7 +76,8 @@ export struct retry_policy {
   std::optional<unsigned> attempt_limit{};  ///< failed attempts in a row before it stops; empty: unlimited
   bool retry_first_connect = true;          ///< false: a failure before the first session is final
   std::vector<retry_rule> rules = default_retry_rules();
-  /// Replaces the table. Gets the facts and what the table would decide.
+  /// Decides instead of the table: gets the facts and what the table would do. `attempt_limit` and
+  /// `retry_first_connect` still hold. Runs on the connection's strand: it must not block, nor throw.
   std::function<retry_decision(const attempt_record&, const retry_decision&)> decide{};
 };
 

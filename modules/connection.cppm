@@ -38,6 +38,7 @@ struct optional_operation : Operation {
   explicit optional_operation(Operation operation) : Operation(std::move(operation)) {}
 };
 
+/// How a message is to be sent.
 export struct send_options {
   message_kind kind = message_kind::text;
 };
@@ -106,6 +107,7 @@ export class connection {
   /// Automatic mode: closes at once, and connects again in the foreground. Manual mode: closes
   /// `options::background_grace` after the last ping(), and stays disconnected until connect().
   void enter_background();
+  /// The program is in front again: automatic mode connects, unless disconnect() was called.
   void enter_foreground();
   /// Measures the round-trip time by a ping frame. Fails with no_connection if no socket is open, and with
   /// the reason of the loss if the peer does not answer within `heartbeat.pong_deadline`. void(error_code,
@@ -217,8 +219,8 @@ export class connection {
                          any_handler<error_code, clock::duration> handler);
   static void start_next_state(const std::shared_ptr<actor>& self,
                                any_handler<error_code, observed_change> handler);
-  static void start_reach(const std::shared_ptr<actor>& self, any_handler<error_code, observed_change> handler,
-                          connection_state wanted);
+  static void start_reach(const std::shared_ptr<actor>& self,
+                          any_handler<error_code, observed_change> handler, connection_state wanted);
   static void start_connected(const std::shared_ptr<actor>& self,
                               any_handler<error_code, observed_change> handler);
   static void start_send(const std::shared_ptr<actor>& self, any_handler<send_result> handler,

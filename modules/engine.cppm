@@ -15,13 +15,16 @@ import :message;
 
 namespace holdfast {
 
-/// Bytes waiting to be written. Grows without filling, and gives large memory back when it runs empty.
+/// Bytes waiting to be written. Grows without filling. Empty, it keeps up to 1 MiB for what comes next, until
+/// `release`.
 export class byte_queue {
  public:
   /// Room for `count` more bytes at the end, uninitialised; they count as content at once.
   char* append(std::size_t count);
   void append(std::string_view bytes);
   void consume(std::size_t count) noexcept;
+  /// Gives the memory back if it is empty.
+  void release() noexcept;
   /// Forgets all but the first `count` bytes.
   void truncate(std::size_t count) noexcept { end_ = begin_ + (count < size() ? count : size()); }
   [[nodiscard]] std::string_view view() const noexcept { return {data_.get() + begin_, end_ - begin_}; }

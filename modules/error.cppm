@@ -26,7 +26,6 @@ export enum class error {
   disconnect_requested,  ///< disconnect() was called
   in_background,         ///< the background rule closed the session
   timed_out,             ///< a stage of the attempt did not finish before its deadline
-  attempts_spent,        ///< the limit on attempts is reached
   host_not_found,        ///< the resolver had no address for the host
   connection_lost,       ///< the peer went away without a closing handshake
   liveness_lost,         ///< nothing was heard from the peer although it was pinged

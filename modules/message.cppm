@@ -14,8 +14,10 @@ import :error;
 
 namespace holdfast {
 
+/// RFC 6455 section 5.6: text is UTF-8, binary is anything.
 export enum class message_kind : std::uint8_t { text, binary };
 
+/// One message; `payload` holds the bytes of either kind.
 export struct message {
   message_kind kind = message_kind::text;
   std::string payload{};
@@ -91,7 +93,7 @@ export enum class delivery : std::uint8_t {
   written,   ///< handed to the operating system, whole
   acked,     ///< confirmed by the peer (protocols with acknowledgements)
   not_sent,  ///< the peer cannot have received it whole
-  in_doubt,  ///< handed over, but the link died before the peer could confirm it
+  in_doubt,  ///< accepted, but nobody can say whether the peer gets it: the operation was cancelled meanwhile
   dropped,   ///< given up by a rule of ours: see `reason`
 };
 

@@ -4,11 +4,12 @@
 module;
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
@@ -16,6 +17,7 @@ module;
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -51,8 +53,8 @@ export class byte_stream {
   /// Completes when a read (write) would not block, an error being such a case. At most one wait of each
   /// kind.
   virtual void async_wait(readiness kind, ready_handler handler) = 0;
-  /// True: write_some may be called while another thread reads or waits, though not while one writes or closes.
-  /// Then a message can leave from the thread that sends it.
+  /// True: write_some may be called while another thread reads or waits, though not while one writes or
+  /// closes. Then a message can leave from the thread that sends it.
   [[nodiscard]] virtual bool writes_from_any_thread() const noexcept { return false; }
   /// Ends both directions at once; waits complete with operation_aborted. Idempotent.
   virtual void close() noexcept = 0;
@@ -80,12 +82,14 @@ export class transport {
   [[nodiscard]] bool writes_from_any_thread() const noexcept;
   void close() noexcept;
 
-  /// Reads what is there, or else waits until there is something: one system call less than to wait and then to
-  /// read. void(error_code, std::size_t); may complete with would_block.
+  /// Reads what is there, or else waits until there is something: one system call less than to wait and then
+  /// to read. void(error_code, std::size_t); may complete with would_block.
   template <net::completion_token_for<void(error_code, std::size_t)> Token>
   auto async_read_some(std::span<char> into, Token&& token) {
     return net::async_initiate<Token, void(error_code, std::size_t)>(
-        [](auto handler, transport* self, std::span<char> bytes) { self->start_read(bytes, std::move(handler)); },
+        [](auto handler, transport* self, std::span<char> bytes) {
+          self->start_read(bytes, std::move(handler));
+        },
         token, this, into);
   }
 
@@ -97,11 +101,12 @@ export class transport {
     }
     auto* stream = std::get<std::unique_ptr<byte_stream>>(stream_).get();
     const auto executor = net::get_associated_executor(handler);
-    stream->async_wait(readiness::readable, net::bind_executor(executor, [handler = std::move(handler), stream,
-                                                                          into](error_code ec) mutable {
-                         const auto count = ec ? 0 : stream->read_some(into, ec);
-                         std::move(handler)(ec, count);
-                       }));
+    stream->async_wait(
+        readiness::readable,
+        net::bind_executor(executor, [handler = std::move(handler), stream, into](error_code ec) mutable {
+          const auto count = ec ? 0 : stream->read_some(into, ec);
+          std::move(handler)(ec, count);
+        }));
   }
   template <class Handler>
   void start_wait(readiness kind, Handler handler) {
@@ -115,6 +120,14 @@ export class transport {
 
   std::variant<tcp_socket, std::unique_ptr<byte_stream>> stream_;
 };
+
+/// Not an error: there is nothing to read, or no room to write, just now.
+export inline bool would_block(error_code ec) noexcept {
+  return ec == net::error::would_block || ec == net::error::try_again;
+}
+
+/// Writes all of `bytes`, waiting where the stream would block. They must live until it is done.
+export net::awaitable<error_code> write_all(transport& to, std::string_view bytes);
 
 /// Where addresses and streams come from. `real_network()` unless the options say otherwise.
 /// Both coroutines run on the strand of the actor, may be cancelled, and may be abandoned: at its deadline

@@ -27,6 +27,7 @@ export enum class connect_mode : std::uint8_t {
   manual,     ///< waits for connect(), then reconnects by itself
 };
 
+/// How much a line in the log matters.
 export enum class log_level : std::uint8_t { debug, info, warning, error };
 
 export struct heartbeat_options {
@@ -40,7 +41,7 @@ export struct heartbeat_options {
 export struct deadline_options {
   milliseconds attempt{20'000};  ///< one whole attempt
   milliseconds resolve{5'000};
-  milliseconds connect{10'000};
+  milliseconds connect{10'000};  ///< all addresses together
   milliseconds upgrade{10'000};
 };
 

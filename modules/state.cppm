@@ -16,7 +16,12 @@ import :time;
 
 namespace holdfast {
 
-export enum class connection_state : std::uint8_t { disconnected, connecting, connected, feature_throttled };
+export enum class connection_state : std::uint8_t {
+  disconnected,       ///< no socket; `state_change` says whether and when it will try again
+  connecting,         ///< an attempt is under way
+  connected,          ///< open and usable
+  feature_throttled,  ///< open and usable, but for the features that `state_change` names
+};
 
 /// How far an attempt came, or `session` for what ended an open one.
 export enum class stage : std::uint8_t {
@@ -43,6 +48,7 @@ export struct change_reason {
   std::string close_text{};      ///< the reason in the peer's close frame, or the beginning of an HTTP answer
 };
 
+/// Something that must not be sent for a while.
 export struct throttled_feature {
   std::string name{};
   std::string reason{};
@@ -56,7 +62,7 @@ export struct state_change {
   connection_state from = connection_state::disconnected;
   connection_state to = connection_state::disconnected;
   clock::time_point time{};
-  unsigned attempt = 0;  ///< attempts since the last stable session, this one included; 0 before the first
+  unsigned attempt = 0;       ///< attempts since the last stable session, this one included; 0 before one
   std::uint64_t session = 0;  ///< generation: how many sessions this connection has opened so far
   change_reason reason{};
   std::optional<clock::duration> retry_in{};  ///< to == disconnected: empty means it will not retry by itself
@@ -65,7 +71,7 @@ export struct state_change {
   bool flapping = false;  ///< sessions open but end before they are stable
   bool resumed = false;   ///< connected: the protocol continued the earlier session
   std::vector<throttled_feature> features{};  ///< feature_throttled: what must not be sent now
-  std::string endpoint{};                     ///< connected and later: "address:port" of the peer
+  std::string endpoint{};  ///< "address:port" of the present session, or of the last one; empty in connecting
 
   [[nodiscard]] std::optional<clock::time_point> retry_at() const {
     return retry_in ? std::optional(time + *retry_in) : std::nullopt;

@@ -73,7 +73,6 @@ export class state_watch {
 
  private:
   friend class connection;
-  friend class actor;
   using handler = net::any_completion_handler<void(error_code, observed_change)>;
   explicit state_watch(std::shared_ptr<state_channel> channel)
       : channel_(std::move(channel)), cursor_(std::make_shared<cursor>()) {}

@@ -34,6 +34,7 @@ export struct clock {
   /// Makes `source` the time of the calling thread (null: real time again); returns the previous source.
   /// For tests: all parts of a virtual world must be made and run on one thread.
   static time_source* use(time_source* source) noexcept;
+  /// The source of the calling thread; null: real time.
   static time_source* source() noexcept;
 };
 

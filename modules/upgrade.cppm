@@ -18,6 +18,7 @@ import :options;
 
 namespace holdfast {
 
+/// HTTP header fields in order: name, value.
 export using header_list = std::vector<std::pair<std::string, std::string>>;
 
 /// A fresh, unpredictable value for Sec-WebSocket-Key.

@@ -86,7 +86,7 @@ net::awaitable<void> actor::serve(opened_socket socket, attempt_record& record) 
   ++generation_;
   endpoint_ = socket.endpoint;
   network_changed_ = false;
-  session_ = std::make_shared<session>(strand, settings, in, out, std::move(socket), random_);
+  session_ = std::make_shared<session>(executor, strand, settings, in, out, std::move(socket), random_);
   session_->open();
   publish({.to = connection_state::connected, .attempt = attempt_});
   record.reason = co_await session_->serve();
@@ -114,7 +114,8 @@ net::awaitable<void> actor::wait(const retry_decision& decision) {
   while (!interrupted_ && may_connect() && clock::now() < until) co_await wake_.wait_until(until);
 }
 
-// Observers were told that there will be another attempt, or may still hope for one; now they are told otherwise.
+// Observers were told that there will be another attempt, or may still hope for one; now they are told
+// otherwise.
 void actor::take_promise_back() {
   const bool is_final = !wanted_ || closing_;
   if (may_connect() || (!promised_retry_ && told_final_ == is_final)) return;

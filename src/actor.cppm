@@ -92,8 +92,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   wakeup wake_;  // wakes live()
   wakeup background_wake_;
 
-  bool promised_retry_ = false;  // the last transition said that there will be another attempt
-  bool told_final_;              // the last transition was final, or manual mode has not begun
+  bool promised_retry_ = false;   // the last transition said that there will be another attempt
+  bool told_final_;               // the last transition was final, or manual mode has not begun
   registry* registry_ = nullptr;  // until the context ends
   bool running_ = false;
   bool wanted_;  // connect() was called, or automatic mode; not after disconnect() or a fatal error
@@ -104,7 +104,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   bool watching_background_ = false;
   bool interrupted_ = false;      // the wait between two attempts is over
   bool network_changed_ = false;  // the next attempt follows a change of the network
-  error_code stop_reason_;  // why we do not want to be connected
+  error_code stop_reason_;        // why we do not want to be connected
   error_code run_result_;
   clock::time_point last_keep_alive_{};
   unsigned attempt_ = 0;

@@ -103,7 +103,11 @@ net::awaitable<std::optional<endpoint>> dial_attempt::connect(std::vector<endpoi
 net::awaitable<std::optional<std::string>> dial_attempt::upgrade() {
   enter(stage::upgrade, options_->deadlines.upgrade);
   const auto key = make_websocket_key();
-  if (!co_await write(upgrade_request(target_, *options_, key))) co_return std::nullopt;
+  const auto request = upgrade_request(target_, *options_, key);
+  if (const auto ec = co_await write_all(*stream_, request)) {
+    fail(ec);
+    co_return std::nullopt;
+  }
   auto answer = co_await read_head();
   if (!answer) co_return std::nullopt;
   if (const auto wrong = check_answer(*answer, key)) {
@@ -115,23 +119,6 @@ net::awaitable<std::optional<std::string>> dial_attempt::upgrade() {
     co_return std::nullopt;
   }
   co_return std::move(answer->body);
-}
-
-net::awaitable<bool> dial_attempt::write(std::string request) {
-  std::string_view left = request;
-  while (!over_) {
-    error_code ec;
-    left.remove_prefix(stream_->write_some({left.data(), left.size()}, ec));
-    if (left.empty()) co_return true;
-    if (ec == net::error::would_block || ec == net::error::try_again) {
-      const auto [failed] =
-          co_await stream_->async_wait(readiness::writable, net::as_tuple(net::use_awaitable));
-      ec = failed;
-    }
-    if (ec) fail(ec);
-    if (ec) co_return false;
-  }
-  co_return false;
 }
 
 net::awaitable<std::optional<http_head>> dial_attempt::read_head() {
@@ -149,7 +136,7 @@ net::awaitable<std::optional<http_head>> dial_attempt::read_head() {
       if (*head) co_return std::move(**head);
       continue;
     }
-    if (ec == net::error::would_block || ec == net::error::try_again) {
+    if (would_block(ec)) {
       const auto [failed] =
           co_await stream_->async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
       ec = failed;

@@ -55,7 +55,6 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   net::awaitable<std::optional<std::vector<endpoint>>> resolve();
   net::awaitable<std::optional<endpoint>> connect(std::vector<endpoint> addresses);
   net::awaitable<std::optional<std::string>> upgrade();
-  net::awaitable<bool> write(std::string request);
   net::awaitable<std::optional<http_head>> read_head();
   void enter(stage next, milliseconds limit);
   void fail(error_code why);

@@ -185,12 +185,14 @@ frame_result engine::data(const header& frame) {
   masked_ = frame.masked;
   mask_ = frame.mask;
   payload_left_ = frame.length;
-  // Room for the rest, so that it need not be moved while it grows; bounded, because a header can promise anything.
-  message_.reserve(message_.size() + static_cast<std::size_t>(std::min<std::uint64_t>(frame.length, reserve_bytes)));
+  // Room for the rest, so that it need not be moved while it grows; bounded, because a header can promise
+  // anything.
+  message_.reserve(message_.size() +
+                   static_cast<std::size_t>(std::min<std::uint64_t>(frame.length, reserve_bytes)));
   return payload_left_ == 0 ? continue_payload() : frame_result{};
 }
 
-// Memory grows with what has arrived, never with what a header promises.
+// Memory grows with what has arrived, and by no more than reserve_bytes with what a header promises.
 frame_result engine::continue_payload() {
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(payload_left_, size_));
   if (masked_) {

@@ -16,7 +16,7 @@ import :masking;
 namespace holdfast {
 namespace {
 
-constexpr std::size_t keep_bytes = 4096;       // what an idle connection may keep
+constexpr std::size_t keep_bytes = 1 << 20;    // the default outbound limit: a steady flood reuses its memory
 constexpr std::size_t max_close_reason = 123;  // RFC 6455 section 5.5.1: 125 less the code
 
 }  // namespace
@@ -49,10 +49,13 @@ void byte_queue::consume(std::size_t count) noexcept {
   begin_ += std::min(count, size());
   if (begin_ != end_) return;
   begin_ = end_ = 0;
-  if (capacity_ > keep_bytes) {
-    data_.reset();
-    capacity_ = 0;
-  }
+  if (capacity_ > keep_bytes) release();
+}
+
+void byte_queue::release() noexcept {
+  if (!empty()) return;
+  data_.reset();
+  begin_ = end_ = capacity_ = 0;
 }
 
 void engine::write_message(message_kind kind, std::string_view payload) {

@@ -25,8 +25,6 @@ const char* text(error value) noexcept {
       return "closed in the background";
     case error::timed_out:
       return "deadline reached";
-    case error::attempts_spent:
-      return "the limit on attempts is reached";
     case error::host_not_found:
       return "host has no address";
     case error::connection_lost:
@@ -58,7 +56,6 @@ bool is_fatal(error value) noexcept {
     case error::already_running:
     case error::closed:
     case error::disconnect_requested:
-    case error::attempts_spent:
       return true;
     default:
       return false;

@@ -29,8 +29,8 @@ class inbox : public std::enable_shared_from_this<inbox> {
   inbox(const limit_options& limits, net::any_io_executor strand)
       : message_limit_(limits.inbound_messages),
         byte_limit_(limits.inbound_bytes),
-        strand_(strand),
-        room_(std::move(strand)) {}
+        strand_(std::move(strand)),
+        room_(strand_) {}
 
   // Any thread. The message or messages that wait, or the next to come.
   void receive(single op);

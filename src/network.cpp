@@ -9,10 +9,12 @@ module;
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <coroutine>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -61,6 +63,17 @@ void transport::close() noexcept {
   } else if (auto& stream = std::get<std::unique_ptr<byte_stream>>(stream_)) {
     stream->close();
   }
+}
+
+net::awaitable<error_code> write_all(transport& to, std::string_view bytes) {
+  error_code ec;
+  while (!bytes.empty() && !ec) {
+    bytes.remove_prefix(to.write_some({bytes.data(), bytes.size()}, ec));
+    if (!would_block(ec)) continue;
+    const auto [failed] = co_await to.async_wait(readiness::writable, net::as_tuple(net::use_awaitable));
+    ec = failed;
+  }
+  co_return ec;
 }
 
 namespace {

@@ -68,8 +68,8 @@ void outbox::send(message_kind kind, std::string_view payload, operation op) {
 }
 
 // The first message of a turn leaves at once, from here: nobody has to be woken for it. Those that follow are
-// collected for the writer, so that a burst costs few system calls. A turn ends when the peer has answered, or
-// the writer has written what was collected.
+// collected for the writer, so that a burst costs few system calls. A turn ends when the peer has answered,
+// or the writer has written what was collected.
 void outbox::write_or_wake() {
   if (writer_waits_ && !written_this_turn_ && stream_->writes_from_any_thread()) {
     written_this_turn_ = true;
@@ -91,7 +91,8 @@ void outbox::open(transport& stream, std::weak_ptr<wakeup> writer) {
 
 void outbox::ping(std::string_view payload) { control(opcode::ping, payload); }
 
-// A peer that sends pings and reads no pongs must not fill our memory: it gets the newest (RFC 6455 section 5.5.3).
+// A peer that sends pings and reads no pongs must not fill our memory: it gets the newest (RFC 6455
+// section 5.5.3).
 void outbox::pong(std::string_view payload) {
   if (const std::lock_guard lock(mutex_); control_.size() >= control_bytes) {
     late_pong_ = payload;
@@ -135,7 +136,7 @@ bool outbox::flush(error_code& ec) {
     const std::lock_guard lock(mutex_);
     more = write_chunk(ec);
   }
-  return !ec || ec == net::error::would_block || ec == net::error::try_again;
+  return !ec || would_block(ec);
 }
 
 // False: there was nothing to write.
@@ -226,6 +227,12 @@ void outbox::forget_senders() {
 void outbox::wake_writer() {
   if (!std::exchange(writer_waits_, false)) return;
   if (auto writer = writer_.lock()) net::post(strand_, [writer = std::move(writer)] { writer->notify(); });
+}
+
+void outbox::release_memory() {
+  const std::lock_guard lock(mutex_);
+  control_.release();
+  data_.release();
 }
 
 void outbox::next_turn() {

@@ -47,6 +47,8 @@ class outbox : public std::enable_shared_from_this<outbox> {
   bool flush(error_code& ec);
   // The peer has answered: what is sent now may leave at once.
   void next_turn();
+  // Nothing has happened for a while: keeps no memory for what may come.
+  void release_memory();
   // False: the writer will be woken when there is something to flush, or after close().
   bool has_output();
   // What could not be written is not sent, for the reason `why`. The stream is not touched any more after

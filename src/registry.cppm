@@ -1,6 +1,6 @@
-// :registry — the end of an execution context under living connections. Asio destroys what it holds itself; what
-// an actor holds (operations that wait) must go at the same moment, because it refers to the context, and may hold
-// the coroutine that holds the connection.
+// :registry — the end of an execution context under living connections. Asio destroys what it holds itself;
+// what an actor holds (operations that wait) must go at the same moment, because it refers to the context,
+// and may hold the coroutine that holds the connection.
 module;
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution/context.hpp>

@@ -4,9 +4,14 @@ module;
 #include <array>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/append.hpp>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -28,6 +33,7 @@ module;
 
 module holdfast;
 
+import :completion;
 import :session;
 
 // clang 19 takes the members of this one for emitted by the interface unit that names it, where they are not.
@@ -44,8 +50,6 @@ std::span<char> scratch() {
   return *memory;
 }
 
-bool would_block(error_code ec) { return ec == net::error::would_block || ec == net::error::try_again; }
-
 clock::duration random_phase(const heartbeat_options& given, random_source& random) {
   return clock::duration(
       std::uniform_int_distribution<clock::rep>(0, clock::duration(given.ping_interval).count())(random));
@@ -53,9 +57,11 @@ clock::duration random_phase(const heartbeat_options& given, random_source& rand
 
 }  // namespace
 
-session::session(net::any_io_executor strand, std::shared_ptr<const options> given, std::shared_ptr<inbox> in,
-                 std::shared_ptr<outbox> out, opened_socket socket, random_source& random)
-    : strand_(std::move(strand)),
+session::session(net::any_io_executor executor, net::any_io_executor strand,
+                 std::shared_ptr<const options> given, std::shared_ptr<inbox> in, std::shared_ptr<outbox> out,
+                 opened_socket socket, random_source& random)
+    : executor_(std::move(executor)),
+      strand_(std::move(strand)),
       options_(std::move(given)),
       inbox_(std::move(in)),
       outbox_(std::move(out)),
@@ -84,11 +90,14 @@ void session::spawn(net::awaitable<void> (session::*routine)()) {
 
 net::awaitable<void> session::read() {
   for (int reads = 1; !over_; ++reads) {
+    const auto delivered = delivered_;
     if (!decode()) {
       if (close_by_) end(reason_);  // nobody receives any more: the answer to our close frame is out of reach
       if (!over_) co_await pause_reading();
       continue;
     }
+    if (over_) break;
+    if (delivered_ != delivered) co_await give_way();
     if (over_) break;
     if (socket_is_empty_) {
       co_await read_first_bytes();
@@ -99,9 +108,7 @@ net::awaitable<void> session::read() {
     const auto count = stream_.read_some(place, ec);
     socket_is_empty_ = count < place.size();  // a short read: wait without asking it again
     took(count, ec);
-    if (over_ || !decode()) continue;
-    engine_.park();
-    if (reads % reads_per_turn == 0) co_await net::post(strand_, net::use_awaitable);
+    if (reads % reads_per_turn == 0) co_await give_way();
   }
 }
 
@@ -109,9 +116,29 @@ net::awaitable<void> session::read() {
 net::awaitable<void> session::read_first_bytes() {
   engine_.park();
   const auto place = engine_.prepare(first_bytes_);
-  const auto [ec, count] = co_await stream_.async_read_some(place, net::as_tuple(net::use_awaitable));
+  auto token = net::as_tuple(net::use_awaitable);
+  const auto [ec, count] = co_await net::async_initiate<decltype(token), void(error_code, std::size_t)>(
+      [this, place](auto handler) {
+        // Completes off the strand, goes onto it for our work, and leaves it for that of the program.
+        stream_.async_read_some(
+            place, net::bind_executor(executor_, [executor = executor_, handler = std::move(handler)](
+                                                     error_code failed, std::size_t bytes) mutable {
+              completion_scope scope(executor);
+              const auto own = net::get_associated_executor(handler);
+              net::dispatch(own, net::append(std::move(handler), failed, bytes));
+              scope.leave();
+            }));
+      },
+      token);
   socket_is_empty_ = count < place.size();
   if (!over_) took(count, ec);
+}
+
+// Lets those run who wait for what we have read: their answer is more urgent than to ask the socket for more,
+// and memory that they give back is still warm.
+net::awaitable<void> session::give_way() {
+  engine_.park();
+  co_await net::post(strand_, net::use_awaitable);
 }
 
 void session::took(std::size_t count, error_code ec) {
@@ -137,7 +164,6 @@ net::awaitable<void> session::pause_reading() {
 bool session::decode() {
   const auto room = inbox_->room();
   if (room.messages == 0) return false;
-  bool more = true;
   while (decoded_.size() < room.messages && decoded_.size_bytes() < room.bytes) {
     const auto event = engine_.next();
     if (event.event == frame_event::none || over_) break;
@@ -152,9 +178,12 @@ bool session::decode() {
       handle(event);
     }
   }
-  more = decoded_.size() >= room.messages || decoded_.size_bytes() >= room.bytes;
-  if (!decoded_.empty()) inbox_->put(decoded_);
-  return !more;
+  const bool filled = decoded_.size() >= room.messages || decoded_.size_bytes() >= room.bytes;
+  if (!decoded_.empty()) {
+    ++delivered_;
+    inbox_->put(decoded_);
+  }
+  return !filled;
 }
 
 void session::handle(const frame_result& event) {
@@ -251,6 +280,7 @@ net::awaitable<void> session::watch_liveness() {
     } else {
       switch (liveness_.judge(now)) {
         case liveness::verdict::ping:
+          outbox_->release_memory();
           ping();
           break;
         case liveness::verdict::lost:

@@ -2,9 +2,9 @@
 // holds, watches liveness. Three coroutines on the actor's strand; a fresh object per attempt (R35). Knows
 // nothing of states and retries: it says how it ended.
 module;
+#include <array>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -35,8 +35,9 @@ class session : public std::enable_shared_from_this<session> {
  public:
   using ping_operation = pending_operation<error_code, clock::duration>;
 
-  session(net::any_io_executor strand, std::shared_ptr<const options> given, std::shared_ptr<inbox> in,
-          std::shared_ptr<outbox> out, opened_socket socket, random_source& random);
+  session(net::any_io_executor executor, net::any_io_executor strand, std::shared_ptr<const options> given,
+          std::shared_ptr<inbox> in, std::shared_ptr<outbox> out, opened_socket socket,
+          random_source& random);
 
   // From now on messages can be sent.
   void open() { outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &output_)); }
@@ -57,6 +58,7 @@ class session : public std::enable_shared_from_this<session> {
   net::awaitable<void> write();
   net::awaitable<void> watch_liveness();
   net::awaitable<void> read_first_bytes();
+  net::awaitable<void> give_way();
   void took(std::size_t count, error_code ec);
   net::awaitable<void> pause_reading();
   bool decode();
@@ -73,6 +75,7 @@ class session : public std::enable_shared_from_this<session> {
     ping_operation op;
   };
 
+  const net::any_io_executor executor_;
   const net::any_io_executor strand_;
   const std::shared_ptr<const options> options_;
   const std::shared_ptr<inbox> inbox_;
@@ -88,6 +91,7 @@ class session : public std::enable_shared_from_this<session> {
   std::uint64_t last_ping_ = 0;
   std::optional<clock::time_point> close_by_;  // set: we are closing
   change_reason reason_;
+  std::uint64_t delivered_ = 0;  // batches
   bool socket_is_empty_ = false;
   bool over_ = false;
 };

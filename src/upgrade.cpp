@@ -34,6 +34,9 @@ namespace {
 
 namespace http = boost::beast::http;
 
+constexpr std::chrono::seconds longest_retry_after =
+    std::chrono::hours(24 * 365);  // more is a wish like any other
+
 std::string base64(const unsigned char* bytes, std::size_t count) {
   std::string out(4 * ((count + 2) / 3), '\0');
   EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes, static_cast<int>(count));
@@ -64,6 +67,20 @@ result<std::optional<http_head>> parse_head(std::string_view bytes) {
   for (const auto& field : parser.get()) head.headers.emplace_back(field.name_string(), field.value());
   head.body = bytes.substr(std::min(head.size_bytes, bytes.size()));
   return std::optional(std::move(head));
+}
+
+// RFC 9110 section 5.6.7, the form that senders must use: "Sun, 06 Nov 1994 08:49:37 GMT".
+std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
+  std::istringstream in{std::string(text)};
+  in.imbue(std::locale::classic());
+  std::tm parts{};
+  in >> std::get_time(&parts, "%a, %d %b %Y %H:%M:%S GMT");
+  if (in.fail()) return std::nullopt;
+  const std::chrono::year_month_day day{std::chrono::year(parts.tm_year + 1900),
+                                        std::chrono::month(static_cast<unsigned>(parts.tm_mon) + 1),
+                                        std::chrono::day(static_cast<unsigned>(parts.tm_mday))};
+  return std::chrono::sys_days(day) + std::chrono::hours(parts.tm_hour) + std::chrono::minutes(parts.tm_min) +
+         std::chrono::seconds(parts.tm_sec);
 }
 
 }  // namespace
@@ -113,31 +130,21 @@ error_code check_answer(const http_head& answer, std::string_view key) {
   return valid ? error_code{} : make_error_code(error::upgrade_invalid);
 }
 
-// RFC 9110 section 5.6.7, the form that senders must use: "Sun, 06 Nov 1994 08:49:37 GMT".
-std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string_view text) {
-  std::istringstream in{std::string(text)};
-  in.imbue(std::locale::classic());
-  std::tm parts{};
-  in >> std::get_time(&parts, "%a, %d %b %Y %H:%M:%S GMT");
-  if (in.fail()) return std::nullopt;
-  const std::chrono::year_month_day day{std::chrono::year(parts.tm_year + 1900),
-                                        std::chrono::month(static_cast<unsigned>(parts.tm_mon) + 1),
-                                        std::chrono::day(static_cast<unsigned>(parts.tm_mday))};
-  return std::chrono::sys_days(day) + std::chrono::hours(parts.tm_hour) + std::chrono::minutes(parts.tm_min) +
-         std::chrono::seconds(parts.tm_sec);
-}
-
 std::optional<clock::duration> retry_after(const http_head& answer) {
   if (answer.status != 429 && answer.status != 503) return std::nullopt;
   const auto value = answer.header("Retry-After");
-  std::uint32_t seconds = 0;
+  std::uint64_t seconds = 0;
   const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-  if (ec == std::errc{} && end == value.data() + value.size()) return std::chrono::seconds(seconds);
+  if (!value.empty() && end == value.data() + value.size()) {
+    const auto most = static_cast<std::uint64_t>(longest_retry_after.count());
+    return std::chrono::seconds(ec == std::errc{} ? std::min(seconds, most) : most);
+  }
   const auto when = parse_http_date(value);
   if (!when) return std::nullopt;
   // By the server's own clock, if it says what that is: ours may be wrong.
-  const auto now = parse_http_date(answer.header("Date")).value_or(std::chrono::system_clock::now());
-  return std::chrono::duration_cast<clock::duration>(*when - now);
+  const auto ours = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const auto wish = *when - parse_http_date(answer.header("Date")).value_or(ours);
+  return std::clamp<std::chrono::seconds>(wish, -longest_retry_after, longest_retry_after);
 }
 
 }  // namespace holdfast

@@ -22,7 +22,7 @@ namespace holdfast {
 // One waiter at a time; on one strand.
 class wakeup {
  public:
-  explicit wakeup(net::any_io_executor strand) : strand_(std::move(strand)), timer_(strand_) {}
+  explicit wakeup(const net::any_io_executor& strand) : timer_(strand) {}
 
   void notify() {
     notified_ = true;
@@ -39,7 +39,6 @@ class wakeup {
   }
 
  private:
-  net::any_io_executor strand_;
   timer timer_;
   bool notified_ = false;
 };

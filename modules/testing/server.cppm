@@ -83,6 +83,8 @@ export struct http_answer {
   std::string body{};
 };
 
+/// Accepts peers, upgrades them (or not), and runs a script for each. Its own members may be called from any
+/// thread.
 export class server {
  public:
   using script = std::function<net::awaitable<void>(server_session&)>;

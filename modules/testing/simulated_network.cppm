@@ -62,7 +62,7 @@ export class simulated_network final : public network,
 
   [[nodiscard]] std::size_t connect_count() const noexcept {
     return connects_;
-  }                                              ///< connects that reached a port
+  }  ///< connects that reached a port
   [[nodiscard]] std::size_t open_links() const;  ///< links that a client holds open now
   [[nodiscard]] std::size_t most_open_links() const noexcept { return most_open_; }
 

@@ -110,7 +110,8 @@ void simulated_link::reset() {
 void simulated_link::forget_waiters() {
   const auto keep_alive = shared_from_this();
   for (auto& each : ends_) {
-    const auto waiters = std::make_pair(std::exchange(each.read_waiter, {}), std::exchange(each.write_waiter, {}));
+    const auto waiters =
+        std::make_pair(std::exchange(each.read_waiter, {}), std::exchange(each.write_waiter, {}));
   }
 }
 

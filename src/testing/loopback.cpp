@@ -43,13 +43,15 @@ struct loopback_port::implementation : std::enable_shared_from_this<implementati
     acceptor.listen();
     number = acceptor.local_endpoint().port();
     net::co_spawn(
-        acceptor.get_executor(), [self = shared_from_this()] { return self->accept(); }, net::detached);
+        acceptor.get_executor(),
+        [self = shared_from_this(), opening = ++openings] { return self->accept(opening); }, net::detached);
   }
 
-  net::awaitable<void> accept() {
+  // Until the port is shut, even if it has been opened again since.
+  net::awaitable<void> accept(unsigned opening) {
     for (;;) {
       auto [ec, socket] = co_await acceptor.async_accept(net::as_tuple(net::use_awaitable));
-      if (!acceptor.is_open()) co_return;
+      if (!acceptor.is_open() || opening != openings) co_return;
       if (!ec) behind.accept(transport(std::move(socket)));
     }
   }
@@ -57,6 +59,7 @@ struct loopback_port::implementation : std::enable_shared_from_this<implementati
   tcp::acceptor acceptor;
   server& behind;
   std::uint16_t number = 0;
+  unsigned openings = 0;
 };
 
 loopback_port::loopback_port(net::any_io_executor executor, server& behind)

@@ -39,9 +39,9 @@ namespace holdfast::testing {
 struct server::implementation : std::enable_shared_from_this<implementation> {
   explicit implementation(net::any_io_executor on) : executor(std::move(on)) {}
 
+  void accept(transport stream);
   net::awaitable<void> serve(net::any_io_executor strand, std::shared_ptr<transport> stream);
   net::awaitable<std::optional<http_head>> read_request(transport& stream);
-  net::awaitable<void> write(transport& stream, std::string bytes);
 
   const net::any_io_executor executor;
   std::mutex mutex;  // scripts may be changed while sessions of other threads begin
@@ -57,11 +57,7 @@ server::server(net::any_io_executor executor)
     : implementation_(std::make_shared<implementation>(std::move(executor))) {}
 
 server::server(world& in, endpoint at) : server(in.executor()) {
-  in.network()->listen(at, [self = implementation_](transport stream) {
-    server borrowed(self->executor);
-    borrowed.implementation_ = self;
-    borrowed.accept(std::move(stream));
-  });
+  in.network()->listen(at, [self = implementation_](transport stream) { self->accept(std::move(stream)); });
 }
 
 server::~server() = default;
@@ -85,12 +81,14 @@ std::size_t server::accepted() const noexcept { return implementation_->accepted
 std::size_t server::sessions() const noexcept { return implementation_->sessions; }
 std::size_t server::open_sessions() const noexcept { return implementation_->open; }
 
-void server::accept(transport stream) {
-  ++implementation_->accepted;
-  const net::any_io_executor strand = net::make_strand(implementation_->executor);
+void server::accept(transport stream) { implementation_->accept(std::move(stream)); }
+
+void server::implementation::accept(transport stream) {
+  ++accepted;
+  const net::any_io_executor strand = net::make_strand(executor);
   auto shared = std::make_shared<transport>(std::move(stream));
   net::co_spawn(
-      strand, [self = implementation_, strand, shared] { return self->serve(strand, shared); },
+      strand, [self = shared_from_this(), strand, shared] { return self->serve(strand, shared); },
       [](const std::exception_ptr& thrown) {
         if (thrown) std::rethrow_exception(thrown);
       });
@@ -103,7 +101,7 @@ net::awaitable<std::optional<http_head>> server::implementation::read_request(tr
     error_code ec;
     const auto count = stream.read_some(piece, ec);
     bytes.append(piece.data(), count);
-    if (ec == net::error::would_block || ec == net::error::try_again) {
+    if (would_block(ec)) {
       const auto [failed] =
           co_await stream.async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
       ec = failed;
@@ -112,20 +110,6 @@ net::awaitable<std::optional<http_head>> server::implementation::read_request(tr
     auto head = parse_request(bytes);
     if (head.has_error()) co_return std::nullopt;
     if (*head) co_return std::move(**head);
-  }
-}
-
-net::awaitable<void> server::implementation::write(transport& stream, std::string bytes) {
-  std::string_view left = bytes;
-  while (!left.empty()) {
-    error_code ec;
-    left.remove_prefix(stream.write_some({left.data(), left.size()}, ec));
-    if (ec == net::error::would_block || ec == net::error::try_again) {
-      const auto [failed] =
-          co_await stream.async_wait(readiness::writable, net::as_tuple(net::use_awaitable));
-      ec = failed;
-    }
-    if (ec) co_return;
   }
 }
 
@@ -152,12 +136,14 @@ net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
     for (const auto& [name, value] : refusal->headers) text += name + ": " + value + "\r\n";
     text += "Content-Length: " + std::to_string(refusal->body.size()) + "\r\nConnection: close\r\n\r\n" +
             refusal->body;
-    co_return co_await write(*stream, std::move(text));
+    co_await write_all(*stream, text);
+    co_return;
   }
-  co_await write(*stream,
-                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                 "Sec-WebSocket-Accept: " +
-                     websocket_accept(request->header("Sec-WebSocket-Key")) + "\r\n\r\n");
+  const auto welcome =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Accept: " +
+      websocket_accept(request->header("Sec-WebSocket-Key")) + "\r\n\r\n";
+  if (co_await write_all(*stream, welcome)) co_return;
   auto first_bytes = std::exchange(request->body, {});
   const auto session = std::make_shared<server_session>(strand, std::move(*stream), std::move(*request),
                                                         std::move(first_bytes));

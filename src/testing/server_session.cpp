@@ -37,8 +37,6 @@ namespace {
 
 constexpr std::size_t message_limit_bytes = 64 << 20;
 
-bool would_block(error_code ec) { return ec == net::error::would_block || ec == net::error::try_again; }
-
 }  // namespace
 
 server_session::server_session(net::any_io_executor strand, transport stream, http_head request,
@@ -144,16 +142,7 @@ net::awaitable<void> server_session::send(std::string_view payload, message_kind
 }
 
 net::awaitable<void> server_session::send_raw(std::string_view bytes) {
-  while (!bytes.empty() && !ended_) {
-    error_code ec;
-    bytes.remove_prefix(stream_.write_some({bytes.data(), bytes.size()}, ec));
-    if (would_block(ec)) {
-      const auto [failed] =
-          co_await stream_.async_wait(readiness::writable, net::as_tuple(net::use_awaitable));
-      ec = failed;
-    }
-    if (ec) drop();
-  }
+  if (!ended_ && co_await write_all(stream_, bytes)) drop();
 }
 
 net::awaitable<void> server_session::echo() {

@@ -30,11 +30,15 @@ using namespace std::string_view_literals;
 namespace {
 
 constexpr std::array every_error = {
-    error::already_running, error::closed,          error::no_connection,      error::disconnect_requested,
-    error::in_background,   error::timed_out,       error::attempts_spent,     error::host_not_found,
-    error::connection_lost, error::liveness_lost,   error::closed_by_peer,     error::upgrade_refused,
-    error::unauthorized,    error::upgrade_invalid, error::protocol_violation, error::invalid_utf8,
-    error::message_too_big, error::outbound_full,
+    error::already_running, error::closed,
+    error::no_connection,   error::disconnect_requested,
+    error::in_background,   error::timed_out,
+    error::host_not_found,  error::connection_lost,
+    error::liveness_lost,   error::closed_by_peer,
+    error::upgrade_refused, error::unauthorized,
+    error::upgrade_invalid, error::protocol_violation,
+    error::invalid_utf8,    error::message_too_big,
+    error::outbound_full,
 };
 
 bool has_control_character(std::string_view text) {
@@ -83,8 +87,7 @@ BOOST_AUTO_TEST_CASE(an_error_of_ours_is_an_error_code) {
 }
 
 BOOST_AUTO_TEST_CASE(every_error_belongs_to_exactly_one_class) {
-  const std::set fatal{error::already_running, error::closed, error::disconnect_requested,
-                       error::attempts_spent};
+  const std::set fatal{error::already_running, error::closed, error::disconnect_requested};
   for (const auto value : every_error) {
     const error_code code = value;
     BOOST_TEST_CONTEXT(code.message()) {
