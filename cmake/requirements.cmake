@@ -17,5 +17,10 @@ if(NOT Boost_FOUND)
   message(FATAL_ERROR "holdfast needs Boost 1.83 or newer with its headers and Boost.URL "
                       "(found: ${Boost_VERSION}${Boost_NOT_FOUND_MESSAGE})")
 endif()
+# A module and its importers must agree on the language.
+if(NOT PROJECT_IS_TOP_LEVEL AND (NOT DEFINED CMAKE_CXX_EXTENSIONS OR CMAKE_CXX_EXTENSIONS))
+  message(FATAL_ERROR "holdfast is compiled as C++20 without GNU extensions, and so must be what imports it: "
+                      "set(CMAKE_CXX_STANDARD 20) and set(CMAKE_CXX_EXTENSIONS OFF) before adding it.")
+endif()
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS SSL Crypto)
 find_package(Threads REQUIRED)

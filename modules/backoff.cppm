@@ -95,6 +95,8 @@ export class retry_schedule {
     step_ = 0;
     flapping_ = false;
   }
+  /// There has been a session: a failure from now on is not one of the first connect.
+  void session_opened() noexcept { had_session_ = true; }
   [[nodiscard]] bool flapping() const noexcept { return flapping_; }
 
  private:

@@ -83,7 +83,7 @@ export class transport {
   void close() noexcept;
 
   /// Reads what is there, or else waits until there is something: one system call less than to wait and then
-  /// to read. void(error_code, std::size_t); may complete with would_block.
+  /// to read. void(error_code, std::size_t); would_block means: now there is something, ask read_some.
   template <net::completion_token_for<void(error_code, std::size_t)> Token>
   auto async_read_some(std::span<char> into, Token&& token) {
     return net::async_initiate<Token, void(error_code, std::size_t)>(
@@ -99,14 +99,12 @@ export class transport {
     if (auto* socket = std::get_if<tcp_socket>(&stream_)) {
       return socket->async_read_some(net::buffer(into.data(), into.size()), std::move(handler));
     }
-    auto* stream = std::get<std::unique_ptr<byte_stream>>(stream_).get();
+    // Any other stream is read by whoever called, on its strand: `handler` may run elsewhere.
     const auto executor = net::get_associated_executor(handler);
-    stream->async_wait(
-        readiness::readable,
-        net::bind_executor(executor, [handler = std::move(handler), stream, into](error_code ec) mutable {
-          const auto count = ec ? 0 : stream->read_some(into, ec);
-          std::move(handler)(ec, count);
-        }));
+    start_wait(readiness::readable,
+               net::bind_executor(executor, [handler = std::move(handler)](error_code ec) mutable {
+                 std::move(handler)(ec ? ec : error_code(net::error::would_block), std::size_t{0});
+               }));
   }
   template <class Handler>
   void start_wait(readiness kind, Handler handler) {

@@ -86,6 +86,7 @@ net::awaitable<void> actor::serve(opened_socket socket, attempt_record& record) 
   ++generation_;
   endpoint_ = socket.endpoint;
   network_changed_ = false;
+  retry_.session_opened();  // also if the program ends it, and nothing is decided
   session_ = std::make_shared<session>(executor, strand, settings, in, out, std::move(socket), random_);
   session_->open();
   publish({.to = connection_state::connected, .attempt = attempt_});

@@ -77,7 +77,7 @@ bool state_channel::add_listener(std::string id, connection_listener callbacks, 
     }
     if (taken) {
       count = 0;
-    } else if (!finished_ || how.replay_current) {
+    } else {
       auto target = groups_.front();
       if (how.executor) {
         target = std::make_shared<group>(group{.executor = how.executor});

@@ -45,9 +45,11 @@ class liveness {
     if (pong_due_) return now >= *pong_due_ ? verdict::lost : verdict::fine;
     return now >= idle_since_ + options_.ping_interval ? verdict::ping : verdict::fine;
   }
-  // When judge() may next say something else.
-  [[nodiscard]] clock::time_point next_look() const noexcept {
-    return pong_due_.value_or(idle_since_ + options_.ping_interval);
+  // When judge() may next say something else. A pong can come at any moment, and the next ping is due one
+  // interval after it, which may be before the deadline of this one.
+  [[nodiscard]] clock::time_point next_look(clock::time_point now) const noexcept {
+    if (pong_due_) return std::min<clock::time_point>(*pong_due_, now + options_.ping_interval);
+    return idle_since_ + options_.ping_interval;
   }
 
  private:

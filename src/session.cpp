@@ -130,7 +130,7 @@ net::awaitable<void> session::read_first_bytes() {
             }));
       },
       token);
-  socket_is_empty_ = count < place.size();
+  socket_is_empty_ = count != 0 && count < place.size();
   if (!over_) took(count, ec);
 }
 
@@ -291,7 +291,7 @@ net::awaitable<void> session::watch_liveness() {
       }
     }
     if (over_) break;
-    co_await look_.wait_until(close_by_.value_or(liveness_.next_look()));
+    co_await look_.wait_until(close_by_.value_or(liveness_.next_look(clock::now())));
   }
 }
 

@@ -46,7 +46,9 @@ bool simulated_link::readable(side at) const {
 }
 
 bool simulated_link::writable(side at) const {
-  return reset_ || ends_[other(at)].closed || ends_[other(at)].pending_bytes < how_.window_bytes;
+  // Through a silent link nobody hears that the peer has closed.
+  const auto& peer = ends_[other(at)];
+  return reset_ || (peer.closed && !silent_) || peer.pending_bytes < how_.window_bytes;
 }
 
 std::size_t simulated_link::read(side at, std::span<char> into, error_code& ec) {

@@ -106,9 +106,10 @@ BOOST_AUTO_TEST_CASE(destroying_the_handle_waits_for_a_callback_that_runs_on_ano
   auto later = std::async(std::launch::async, [&slow] { slow.let_go(); });
   s.conn.reset();
   BOOST_TEST(slow.left());
+  const auto calls = slow.calls();  // it may have been let go before the handle went
   s.in.run_for(1min);
   slow.finish();
-  BOOST_TEST(slow.calls() == 1);
+  BOOST_TEST(slow.calls() == calls);
 }
 
 // covers R20, G45

@@ -1,0 +1,89 @@
+"""examples/watch against a server that we did not write: connect, echo, kill it, restart it, Ctrl-C.
+
+Usage: watch_test.py WATCH, which is the path of the program.
+"""
+import http.server
+import signal
+import subprocess
+import sys
+import threading
+
+from foreign_server import EchoServer, PATIENCE, Program, skip_without_websockets
+
+
+def comes_back_after_the_server_was_killed(watch):
+    with EchoServer() as server:
+        with Program(watch, server.url, "--send", "hello", "--stdin", "--header", "X-Test: yes",
+                     stdin=subprocess.PIPE) as program:
+            program.expect(r"  connecting$")
+            program.expect(rf"  connected to 127\.0\.0\.1:{server.port}$")
+            program.expect(r"  < hello$")
+            server.process.kill()  # SIGKILL: it cannot say goodbye
+            program.expect(r"  disconnected \(session: .+\), retry in \d+\.\d\d s \[.+\]")
+            program.expect(r"  disconnected \(connect: .+\), retry in \d+\.\d\d s \[backoff\]")
+            with EchoServer(server.port) as restarted:
+                program.expect(r"  connected to ")
+                program.expect(r"  < hello$")
+                program.say("from stdin")
+                program.expect(r"  < from stdin$")
+                program.process.send_signal(signal.SIGINT)
+                program.expect(r"  disconnected \(.+\), will not retry by itself$")
+                assert program.exit_status() == 0
+                restarted.expect(r"^closed 1000$")
+
+
+def terminates_cleanly_when_asked_to_with_sigterm(watch):
+    with EchoServer() as server, Program(watch, server.url) as program:
+        program.expect("  connected ")
+        program.process.terminate()
+        assert program.exit_status() == 0
+        server.expect(r"^closed 1000$")
+
+
+def a_final_answer_ends_it_with_status_1(watch):
+    class NotFound(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), NotFound)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with Program(watch, f"ws://127.0.0.1:{server.server_port}/") as program:
+        program.expect(r"  disconnected \(upgrade: .*HTTP 404.*\), will not retry by itself")
+        assert program.exit_status() == 1
+    server.shutdown()
+
+
+def what_is_wrong_is_one_line_that_names_the_field(watch):
+    url = "ws://127.0.0.1:1/"
+    for arguments, field in (([], "options.url"),
+                             (["http://127.0.0.1/"], "options.url"),
+                             (["ws://127.0.0.1:70000/"], "options.url"),
+                             (["no url"], "options.url"),
+                             ([url, "--header", "Host: elsewhere"], "options.headers"),
+                             ([url, "--header", "no colon"], "--header"),
+                             ([url, "--ping", "0"], "options.heartbeat.ping_interval"),
+                             ([url, "--ping", "soon"], "--ping"),
+                             ([url, "--unknown"], "--unknown")):
+        ended = subprocess.run([watch, *arguments], capture_output=True, text=True, timeout=PATIENCE)
+        print(arguments, "->", ended.stderr, end="")
+        assert ended.returncode == 2, (arguments, ended)
+        assert ended.stdout == "" and ended.stderr.count("\n") == 1, (arguments, ended)
+        assert field in ended.stderr, (arguments, ended)
+
+
+def main():
+    skip_without_websockets()
+    for test in (comes_back_after_the_server_was_killed,
+                 terminates_cleanly_when_asked_to_with_sigterm,
+                 a_final_answer_ends_it_with_status_1,
+                 what_is_wrong_is_one_line_that_names_the_field):
+        print(f"--- {test.__name__}")
+        test(sys.argv[1])
+
+
+main()

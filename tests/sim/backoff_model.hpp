@@ -1,0 +1,108 @@
+// Between which bounds a wait must lie: the policy of design.md section 4, written down a second time.
+// Where a command may or may not have reset the steps, both are possible.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <string>
+
+#include "journal.hpp"
+
+import holdfast;
+
+namespace sim {
+
+class backoff_model {
+ public:
+  backoff_model(journal& log, const holdfast::retry_policy& policy) : log_(log), policy_(policy) {}
+
+  // A command was given that may begin anew: with the next decision, or with the one after it if the next
+  // has already been made and only the listener has not heard of it yet.
+  void may_reset() { doubtful_decisions_ = 2; }
+  void connected() { had_session_ = true; }
+
+  void check(const holdfast::state_change& change, std::optional<clock::duration> session_length,
+             std::optional<clock::duration> retry_after) {
+    const bool stable = session_length && *session_length >= policy_.stable_after;
+    if (change.rule.empty() || change.rule == "asked") return;
+    if (doubtful_decisions_ != 0) least_ = 0;
+    if (doubtful_decisions_ != 0) --doubtful_decisions_;
+    if (stable) least_ = most_ = 0;
+    if (change.retry_in) check_wait(change, retry_after);
+    check_rule(change, session_length, stable);
+    if (!stable) least_ = std::min(least_ + 1, 16U);
+    if (!stable) most_ = std::min(most_ + 1, 16U);
+  }
+
+ private:
+  [[nodiscard]] clock::duration ceiling(unsigned step) const {
+    const auto grown = std::chrono::duration<double>(policy_.base) * std::pow(policy_.factor, step);
+    return std::chrono::duration_cast<clock::duration>(
+        std::min<std::chrono::duration<double>>(grown, policy_.cap));
+  }
+
+  void check_wait(const holdfast::state_change& change, std::optional<clock::duration> retry_after) {
+    clock::duration low{};
+    clock::duration high{};
+    const auto name = change.rule.substr(0, change.rule.find('+'));
+    if (name == "backoff") {
+      low = policy_.base / 2;
+      high = ceiling(most_);
+    } else if (name == "flapping") {
+      low = ceiling(least_ + 1) / 2;
+      high = ceiling(most_ + 1);
+    } else if (name == "overloaded") {
+      low = policy_.cap / 2;
+      high = policy_.cap;
+    } else {
+      high = policy_.first_spread;
+    }
+    if (retry_after) {
+      const auto wish = std::min<clock::duration>(*retry_after, policy_.retry_after_limit);
+      low = std::max(low, wish);
+      high = std::max<clock::duration>(high, wish + policy_.base);
+    }
+    if (*change.retry_in < low || *change.retry_in > high) {
+      log_.violated("wait of ", *change.retry_in, " by rule ", change.rule, " is not within ", low, " and ",
+                    high);
+    }
+  }
+
+  void check_rule(const holdfast::state_change& change, std::optional<clock::duration> session_length,
+                  bool stable) {
+    const auto code = change.reason.close_code;
+    const auto status = change.reason.http_status;
+    const auto any_of = [](auto value, auto... of) { return ((value == of) || ...); };
+    const bool fatal = any_of(code, 1002, 1003, 1007, 1009, 1010) ||
+                       any_of(status, 400U, 401U, 403U, 404U, 405U, 410U, 426U);
+    if (fatal && !change.final) log_.violated("a fatal answer is retried");
+    if (!fatal && change.final && change.rule != "attempt-limit" && change.rule != "first-connect-failed") {
+      log_.violated("final by rule ", change.rule, ", though nothing fatal has happened");
+    }
+    const bool first_counts = !policy_.retry_first_connect && !had_session_;
+    if (!change.final && first_counts) log_.violated("the first failure is retried");
+    if (change.rule == "first-connect-failed" && !first_counts)
+      log_.violated("not the first connect: ", change.rule);
+    if (change.rule == "attempt-limit" &&
+        (!policy_.attempt_limit || change.attempt < *policy_.attempt_limit)) {
+      log_.violated("attempt limit applied at attempt ", change.attempt);
+    }
+    if (!change.final && policy_.attempt_limit && change.attempt >= *policy_.attempt_limit && !stable) {
+      log_.violated("attempt limit passed over at attempt ", change.attempt);
+    }
+    if (!change.final && session_length && !stable && code != 1013 && !change.rule.starts_with("flapping")) {
+      log_.violated("a short session is retried by rule ", change.rule);
+    }
+  }
+
+  journal& log_;
+  const holdfast::retry_policy policy_;
+  unsigned least_ = 0;
+  unsigned most_ = 0;
+  unsigned doubtful_decisions_ = 0;
+  bool had_session_ = false;
+};
+
+}  // namespace sim

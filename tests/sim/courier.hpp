@@ -1,0 +1,80 @@
+// Follows every message: what was sent, what the server received whole, what it sent back, what came out at
+// the end. Messages of the client carry their number, those of the server their session and number.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "journal.hpp"
+
+import holdfast;
+
+namespace sim {
+
+class courier {
+ public:
+  courier(journal& log, const holdfast::limit_options& limits) : log_(log), limits_(limits) {}
+
+  // The client.
+  std::size_t prepare(std::size_t size, holdfast::message_kind kind, bool valid);
+  [[nodiscard]] std::string payload(std::size_t id) const;
+  [[nodiscard]] holdfast::message_kind kind(std::size_t id) const { return sent_[id].kind; }
+  // `open`: a session was open for certain when it was sent.
+  void started(std::size_t id, bool open);
+  void settled(std::size_t id, const holdfast::send_result& result);
+  void cancelled(std::size_t id) { sent_[id].cancelled = true; }
+  void received(holdfast::message_kind kind, std::string_view payload);
+  void received_batch(const holdfast::message_batch& batch);
+
+  // The server. Sessions are numbered from 0.
+  std::size_t open_session();
+  // What to send back as an echo.
+  void arrived(std::size_t session, holdfast::message_kind kind, std::string_view payload);
+  void echoed(std::size_t session, std::string_view payload);
+  std::string make(std::size_t session, std::size_t size);
+
+  // After all is over.
+  void check_truth();
+  // After each step: what is accepted and not settled is within the limits.
+  void check_bounds();
+
+ private:
+  struct outgoing {
+    std::size_t size;
+    holdfast::message_kind kind;
+    bool valid;
+    bool open = false;
+    bool cancelled = false;
+    bool detached = true;
+    std::optional<holdfast::send_result> result{};
+    std::optional<std::size_t> arrived_in{};
+  };
+  struct session {
+    std::vector<std::size_t> arrived{};
+    std::vector<std::uint64_t> sent{};  // tokens
+    std::size_t own = 0;                // messages of the server's own
+  };
+  // "12:…" of the client, "s3.12:…" of the server; empty: not one of ours.
+  struct token {
+    bool from_server;
+    std::size_t session;
+    std::size_t number;
+  };
+  static std::optional<token> parse(std::string_view payload);
+  static std::string fill(std::string head, std::size_t size);
+  void check_gap(std::size_t before, std::size_t after);
+
+  journal& log_;
+  const holdfast::limit_options limits_;
+  std::vector<outgoing> sent_;
+  std::vector<std::size_t> waiting_;  // sent and not settled
+  std::vector<session> sessions_;
+  std::size_t reading_session_ = 0;
+  std::size_t reading_position_ = 0;
+};
+
+}  // namespace sim

@@ -1,0 +1,220 @@
+// Faults, then none, then the end: what must come back comes back, and what is closed stays closed.
+#include "explore.hpp"
+
+#include <array>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "peer.hpp"
+#include "user.hpp"
+
+namespace sim {
+
+using holdfast::connection_state;
+using holdfast::testing::port_behaviour;
+using holdfast::testing::world;
+
+namespace {
+
+const std::array<holdfast::endpoint, 2> places{
+    holdfast::endpoint{net::ip::make_address("10.0.0.1"), 80},
+    holdfast::endpoint{net::ip::make_address("10.0.0.2"), 80},
+};
+
+class expedition {
+ public:
+  explicit expedition(const exploration& what)
+      : plan_(make_plan(what.seed, what.length, what.without)),
+        world_(std::make_unique<world>(what.seed)),
+        log_(what.keeps_timeline),
+        mail_(log_, plan_.options.limits),
+        states_(log_, plan_),
+        peers_{std::make_unique<peer>(*world_, places[0], log_, mail_, states_),
+               std::make_unique<peer>(*world_, places[1], log_, mail_, states_)} {}
+
+  finding go() {
+    try {
+      live();
+    } catch (const std::exception& e) {
+      log_.violated("exception: ", e.what());
+    }
+    end_world();
+    return {log_.violation(), log_.lines()};
+  }
+
+ private:
+  void live();
+  void apply(const event& what);
+  void apply_name(const event& what);
+  void pass_time(clock::duration until);
+  void lift_faults();
+  void must_come_back();
+  void must_close();
+  void after_destruction();
+  void end_world();
+  // Runs until `fact`, checking after each step; false if it does not come true within `limit`.
+  template <class Fact>
+  bool wait(clock::duration limit, Fact fact);
+
+  const plan plan_;
+  std::unique_ptr<world> world_;  // ends before what its parts write to
+  journal log_;
+  courier mail_;
+  transitions states_;
+  std::array<std::unique_ptr<peer>, 2> peers_;
+  std::optional<user> user_;
+};
+
+void expedition::live() {
+  auto given = plan_.options;
+  given.url = "ws://server/";
+  given.network = world_->network();
+  given.random_seed = plan_.seed;
+  world_->network()->add_name("server", {places[0].address});
+  log_.note("* ", describe(plan_));
+  user_.emplace(surroundings{*world_, log_, mail_, states_, plan_}, std::move(given));
+  user_->run();
+  user_->start_reading(plan_.reader);
+  for (const auto& each : plan_.events) {
+    if (each.at > log_.elapsed()) pass_time(each.at);
+    if (log_.failed()) return;
+    apply(each);
+    if (!user_->holds()) return after_destruction();
+  }
+  pass_time(plan_.length);
+  lift_faults();
+  if (!user_->holds()) return after_destruction();
+  if (states_.must_come_back()) must_come_back();
+  if (plan_.end == ending::closed) must_close();
+  if (plan_.end == ending::outlived || log_.failed()) return;
+  if (user_->holds()) user_->destroy();
+  after_destruction();
+}
+
+template <class Fact>
+bool expedition::wait(clock::duration limit, Fact fact) {
+  bool true_now = false;
+  world_->run_until(
+      [&] {
+        user_->check();
+        true_now = fact();
+        return true_now || log_.failed() || !user_->holds();
+      },
+      limit);
+  return true_now;
+}
+
+void expedition::pass_time(clock::duration until) {
+  wait(until - log_.elapsed(), [] { return false; });
+  if (world_->network()->most_open_links() > 1) log_.violated("two links were open at the same time");
+}
+
+void expedition::apply(const event& what) {
+  auto& network = *world_->network();
+  switch (what.what) {
+    case act::conditions:
+      network.conditions = what.link;
+      return log_.note("* links: latency ", what.link.latency, ", window ", what.link.window_bytes,
+                       ", pieces of ", what.link.largest_piece_bytes);
+    case act::reset:
+      log_.note("* all links are reset");
+      return network.reset_links();
+    case act::silence:
+      log_.note("* all links fall silent");
+      network.silence_links();
+      return states_.went_silent();
+    case act::name_works:
+    case act::name_fails:
+    case act::name_hangs:
+      return apply_name(what);
+    case act::port:
+      log_.note("* port ", what.which,
+                what.number == 0   ? " accepts"
+                : what.number == 1 ? " refuses"
+                                   : " swallows");
+      return network.behave(places[what.which], static_cast<port_behaviour>(what.number));
+    case act::server:
+      log_.note("* server ", what.which, ": ", to_string(what.script.how), ", ", what.script.span, ", ",
+                what.script.code, ", ", what.script.size);
+      return peers_[what.which]->follow(what.script);
+    default:
+      return user_->obey(what);
+  }
+}
+
+void expedition::apply_name(const event& what) {
+  auto& network = *world_->network();
+  if (what.what == act::name_works) {
+    std::vector<net::ip::address> addresses;
+    for (unsigned i = 0; i < 2; ++i) {
+      if ((what.number >> i & 1U) != 0) addresses.push_back(places[i].address);
+    }
+    log_.note("* the name leads to ", addresses.size(), " addresses, after ", what.span);
+    network.add_name("server", std::move(addresses), what.span);
+  } else {
+    const bool fails = what.what == act::name_fails;
+    log_.note(fails ? "* the name is not found" : "* the resolver hangs");
+    network.break_name(
+        "server", fails ? net::error::make_error_code(net::error::host_not_found) : holdfast::error_code{});
+  }
+}
+
+void expedition::lift_faults() {
+  if (log_.failed()) return;
+  log_.note("* no faults from now on");
+  auto& network = *world_->network();
+  network.conditions = {};
+  network.add_name("server", {places[0].address});
+  for (const auto& each : places) network.behave(each, port_behaviour::accepts);
+  for (const auto& each : peers_) each->follow({});
+  if (plan_.clean_cut) network.reset_links();
+  if (!user_->holds()) return;
+  user_->forget_traps();
+  user_->perform({.what = act::foreground});
+  if (plan_.reader != reading::eager) user_->start_reading(reading::eager);
+  wait(0s, [] { return false; });
+}
+
+// What is still open may be dead, and what waits may wait long; then one attempt must do.
+void expedition::must_come_back() {
+  const auto& given = plan_.options;
+  const auto longest_wait = std::max(given.retry.cap, given.retry.retry_after_limit + given.retry.base);
+  const auto bound = given.heartbeat.ping_interval + given.heartbeat.pong_deadline + 2 * longest_wait +
+                     2 * given.deadlines.attempt + given.close_timeout + 2s;
+  const bool back = wait(bound, [this] { return user_->status() == connection_state::connected; });
+  if (!back && user_->holds() && states_.must_come_back()) log_.violated("not connected again after ", bound);
+}
+
+void expedition::must_close() {
+  if (log_.failed() || !user_->holds()) return;
+  user_->perform({.what = act::close});
+  if (!wait(plan_.options.close_timeout + 100ms, [this] { return user_->has_run(); }) && user_->holds()) {
+    log_.violated("close() has not ended run() in time");
+  }
+}
+
+void expedition::after_destruction() {
+  world_->settle();
+  log_.note("the handle is gone, and all has settled");
+  if (world_->network()->open_links() != 0) log_.violated("a link is open without a handle");
+  user_->operations().close_books();
+  world_->run_for(60s);
+  if (world_->network()->open_links() != 0) log_.violated("a link was opened without a handle");
+  mail_.check_truth();
+  user_->lookers().check(states_.all());
+}
+
+void expedition::end_world() {
+  if (user_) user_->leave();
+  world_.reset();
+}
+
+}  // namespace
+
+finding explore(const exploration& what) { return expedition(what).go(); }
+
+}  // namespace sim

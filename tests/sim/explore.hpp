@@ -1,0 +1,25 @@
+// One world, from its beginning to its end.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sim {
+
+struct exploration {
+  std::uint64_t seed = 1;
+  std::chrono::minutes length{5};
+  unsigned without = 0;  // faults that are left out
+  bool keeps_timeline = false;
+};
+
+struct finding {
+  std::string violation;  // empty: none
+  std::vector<std::string> timeline;
+};
+
+finding explore(const exploration& what);
+
+}  // namespace sim

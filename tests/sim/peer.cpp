@@ -1,0 +1,185 @@
+// What servers do to a client, from the first byte on.
+#include "peer.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+#include "line.hpp"
+#include "rubbish.hpp"
+
+namespace sim {
+
+using holdfast::frame_event;
+using holdfast::frame_result;
+using holdfast::message_kind;
+
+namespace {
+
+constexpr auto patience = 120s;  // then a server that has nothing more to do hangs up
+constexpr std::size_t full = 64 * 1024;
+
+// A session under way: what comes is written down and, if the script says so, sent back.
+struct session {
+  line& on;
+  const server_script script;
+  courier& mail;
+  journal& log;
+  const std::size_t number;
+  bool mute = false;     // we have sent a close frame
+  bool closing = false;  // the client has
+
+  void handle(const frame_result& event) {
+    switch (event.event) {
+      case frame_event::message:
+        mail.arrived(number, event.kind, event.payload);
+        if (!mute) send_back(event.kind, event.payload);
+        break;
+      case frame_event::ping:
+        if (script.how != conduct::no_pongs && !mute) on.codec.write_pong(event.payload);
+        break;
+      case frame_event::close:
+        if (!mute) on.codec.write_close(event.close_code, {});
+        closing = mute = true;
+        break;
+      case frame_event::failed:
+        log.violated("the client broke the rules: ", event.error.message());
+        break;
+      case frame_event::pong:
+      case frame_event::none:
+        break;
+    }
+  }
+  void send_back(message_kind kind, std::string_view payload) {
+    mail.echoed(number, payload);
+    if (script.how != conduct::fragments) return on.codec.write_message(kind, payload);
+    bool first = true;
+    for (auto rest = payload; first || !rest.empty(); first = false) {
+      const auto piece = rest.substr(0, script.size);
+      rest.remove_prefix(piece.size());
+      on.say(fragment(first ? kind == message_kind::text ? 1U : 2U : 0U, rest.empty(), piece));
+      on.say(fragment(9, true, "in between"));
+    }
+  }
+  void send_own(std::size_t size) { on.codec.write_message(message_kind::text, mail.make(number, size)); }
+};
+
+// Follows the session until `when`, or its end.
+net::awaitable<void> follow(session& self, clock::time_point when, std::size_t most = full) {
+  const auto handle = [&self](const frame_result& event) { self.handle(event); };
+  while (!self.on.over() && clock::now() < when) {
+    const bool reads = self.on.unwritten() < full && !self.closing;
+    const bool did = self.on.exchange(reads ? most : 0, handle);
+    if (self.closing && self.on.unwritten() == 0) self.on.hang_up();
+    if (!did && !self.on.over()) co_await self.on.wait(when, reads);
+  }
+}
+
+net::awaitable<void> read_slowly(session& self) {
+  const auto handle = [&self](const frame_result& event) { self.handle(event); };
+  const auto until = clock::now() + patience;
+  while (!self.on.over() && clock::now() < until && !self.closing) {
+    self.on.exchange(self.on.unwritten() < full ? self.script.size : 0, handle);
+    co_await self.on.idle(clock::now() + self.script.span);
+  }
+  co_await self.on.flush(clock::now() + 1s);
+}
+
+net::awaitable<void> flood(session& self) {
+  for (unsigned n = 0; n < self.script.code && !self.on.over(); ++n) {
+    if (self.script.how == conduct::floods) self.send_own(self.script.size);
+    if (self.script.how == conduct::floods_pings) self.on.codec.write_ping(std::to_string(n));
+    if (self.script.span != 0s && self.script.how == conduct::floods_pings) {
+      co_await follow(self, clock::now() + self.script.span);
+    } else if (self.on.unwritten() > full) {
+      co_await self.on.flush(clock::now() + patience);
+    }
+  }
+}
+
+net::awaitable<void> perform(session& self) {
+  switch (self.script.how) {
+    case conduct::silent:
+      co_await self.on.flush(clock::now() + 5s);
+      co_await self.on.idle(clock::now() + patience);
+      break;
+    case conduct::closes:
+      co_await follow(self, clock::now() + self.script.span);
+      if (self.on.over() || self.closing) break;
+      self.on.codec.write_close(static_cast<std::uint16_t>(self.script.code), "scripted");
+      self.mute = true;
+      co_await follow(self, clock::now() + 2s);
+      break;
+    case conduct::drops:
+      co_await self.on.flush(clock::now() + 5s);
+      co_await follow(self, clock::now() + self.script.span);
+      break;
+    case conduct::bad_frame:
+      co_await follow(self, clock::now() + self.script.span);
+      if (!self.mute) self.on.say(bad_frame(self.script.code));
+      self.mute = true;
+      co_await self.on.flush(clock::now() + 1s);
+      co_await self.on.idle(clock::now() + 5s);
+      break;
+    case conduct::reads_slowly:
+      co_await read_slowly(self);
+      break;
+    case conduct::floods:
+    case conduct::floods_pings:
+      co_await flood(self);
+      [[fallthrough]];
+    default:
+      co_await follow(self, clock::time_point::max());
+      break;
+  }
+  if (self.closing) co_await self.on.flush(clock::now() + 1s);
+}
+
+net::awaitable<void> hold(line& on) {
+  const auto end = clock::now() + patience;
+  const auto ignore = [](const frame_result&) {};
+  while (!on.over() && clock::now() < end) {
+    if (!on.exchange(full, ignore)) co_await on.wait(end, true);
+  }
+}
+
+}  // namespace
+
+peer::peer(holdfast::testing::world& in, holdfast::endpoint at, journal& log, courier& mail,
+           transitions& states)
+    : world_(in), log_(log), mail_(mail), states_(states) {
+  in.network()->listen(at, [this](holdfast::transport stream) { world_.spawn(speak(std::move(stream))); });
+}
+
+net::awaitable<void> peer::speak(holdfast::transport stream) {
+  const auto script = script_;
+  const auto on = std::make_shared<line>(world_.executor(), std::move(stream));
+  const auto request = co_await on->read_request();
+  if (!request) co_return;
+  log_.note("  server: a request, ", to_string(script.how));
+  if (script.how == conduct::never_upgrades) {
+    co_await hold(*on);
+  } else if (script.how == conduct::garbage) {
+    on->say(bad_answer(script.code));
+    co_await on->flush(clock::now() + 5s);
+    if (script.span != 0s) co_await hold(*on);
+  } else if (script.how == conduct::refuses) {
+    const bool counts = (script.code == 429 || script.code == 503) && script.size != 0;
+    states_.refused(script.code, counts ? std::optional<clock::duration>(std::chrono::seconds(script.size))
+                                        : std::nullopt);
+    on->say(refusal(script.code, script.size));
+    co_await on->flush(clock::now() + 5s);
+  } else {
+    on->say(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+        "Upgrade\r\nSec-WebSocket-Accept: " +
+        holdfast::websocket_accept(request->header("Sec-WebSocket-Key")) + "\r\n\r\n");
+    session self{*on, script, mail_, log_, mail_.open_session()};
+    log_.note("  server: session ", self.number, " opened");
+    co_await perform(self);
+    log_.note("  server: session ", self.number, " ends");
+  }
+  on->hang_up();
+}
+
+}  // namespace sim

@@ -1,0 +1,132 @@
+// A world before it is lived: all that will be done to it and in it, as values drawn from one seed.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "journal.hpp"
+
+import holdfast;
+import holdfast.testing;
+
+namespace sim {
+
+// What can be left out of a world without changing the rest of it.
+enum class fault : unsigned {
+  slow_link,
+  resets,
+  silence,
+  names,
+  ports,
+  sessions,   // scripts that end a session
+  refusals,   // answers to the upgrade other than 101, or none
+  bad_bytes,  // answers and frames that break the rules
+  floods,
+  options,  // other than the defaults
+  telling,  // connect, disconnect, retry_now, network_changed
+  background,
+  messages,
+  observers,
+  cancelling,
+  ending,  // close(), cancelled run(), or destroyed before the end
+};
+inline constexpr std::array<std::string_view, 16> fault_names{
+    "slow_link", "resets",  "silence", "names",      "ports",    "sessions",  "refusals",   "bad_bytes",
+    "floods",    "options", "telling", "background", "messages", "observers", "cancelling", "ending"};
+constexpr unsigned bit(fault one) { return 1U << static_cast<unsigned>(one); }
+
+enum class conduct : std::uint8_t {  // of a server
+  echoes,
+  closes,  // with `code` after `span`
+  drops,   // after `span`
+  silent,  // neither reads nor writes from the upgrade on
+  never_upgrades,
+  refuses,       // with HTTP status `code`; `size`: seconds of Retry-After, 0: none
+  garbage,       // `code`: which kind, instead of an answer to the upgrade
+  bad_frame,     // `code`: which kind, after `span`
+  reads_slowly,  // `size` bytes each `span`
+  floods,        // `code` messages of `size` bytes, then echoes
+  floods_pings,  // `code` pings, one each `span`
+  fragments,     // echoes in pieces of `size` bytes, with pings between them
+  no_pongs,
+};
+std::string_view to_string(conduct how);
+
+struct server_script {
+  conduct how = conduct::echoes;
+  clock::duration span{};
+  unsigned code = 0;
+  std::size_t size = 0;
+};
+
+enum class act : std::uint8_t {
+  conditions,
+  reset,
+  silence,
+  name_works,  // `number`: addresses, 1: first, 2: second, 3: both; 0: none; after `span`
+  name_fails,
+  name_hangs,
+  port,    // `which` server; `number`: a port_behaviour
+  server,  // `which` server does `script`
+  connect,
+  disconnect,
+  close,
+  retry_now,
+  network_changed,
+  background,
+  foreground,
+  send,  // `number` bytes; `which`: 0 text, 1 binary, 2 text that is not UTF-8, 3 binary and detached
+  receive,
+  receive_batch,
+  ping,
+  next_state,
+  wait_for,         // `number`: a state
+  watch,            // reads each `span`
+  add_listener,     // `number`: its ID; `which`: 1 with replay
+  remove_listener,  // `number`: its ID
+  cancel,           // `number`: which of the pending operations
+  cancel_run,
+  destroy,
+};
+std::string_view to_string(act what);
+
+enum class moment : std::uint8_t { between_turns, inside_a_turn, at_a_transition };
+
+struct event {
+  clock::duration at{};
+  std::size_t order = 0;  // of those at the same time
+  act what{};
+  fault group{};
+  moment when = moment::between_turns;
+  unsigned which = 0;
+  std::size_t number = 0;
+  clock::duration span{};
+  server_script script{};
+  holdfast::testing::link_conditions link{};
+};
+
+enum class reading : std::uint8_t { eager, eager_single, slow, lazy };
+enum class ending : std::uint8_t { closed, destroyed, outlived };
+
+struct plan {
+  std::uint64_t seed = 0;
+  clock::duration length{};
+  holdfast::options options{};  // without URL, network and seed
+  reading reader = reading::eager;
+  ending end = ending::closed;
+  bool clean_cut = false;  // at the end of the faults all links are reset
+  bool flapping = false;   // for a minute: only accept-then-close servers, default policy, no commands
+  std::vector<event> events;
+};
+
+// The options, in one line.
+std::string describe(const plan& what);
+
+plan make_plan(std::uint64_t seed, std::chrono::minutes length, unsigned without);
+
+}  // namespace sim

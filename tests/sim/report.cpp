@@ -1,0 +1,146 @@
+// What is printed, and how a finding is made smaller: faults are left out one class after the other, for as
+// long as something is still found.
+#include "report.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <stdexcept>
+
+#include "plan.hpp"
+
+namespace sim {
+namespace {
+
+constexpr std::size_t shown_lines = 40;
+
+std::uint64_t current_seed = 0;  // for the report of a crash
+
+extern "C" void tell_crash(int signal) {
+  char text[96];
+  const auto size = std::snprintf(text, sizeof text, "\ncrashed (signal %d): ./dev sim --seed %llu\n", signal,
+                                  static_cast<unsigned long long>(current_seed));
+  if (write(STDERR_FILENO, text, static_cast<std::size_t>(size)) < 0) std::_Exit(3);
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
+void tell_of_crashes() {
+  for (const int each : {SIGABRT, SIGSEGV, SIGFPE, SIGBUS}) std::signal(each, tell_crash);
+}
+
+}  // namespace
+
+std::vector<kept_seed> read_kept(const std::string& path) {
+  std::ifstream in(path);
+  if (!in) throw std::runtime_error("cannot read " + path);
+  std::vector<kept_seed> out;
+  for (std::string text; std::getline(in, text);) {
+    if (text.empty() || text.front() == '#') continue;
+    kept_seed one{};
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), one.seed);
+    if (ec != std::errc{}) throw std::runtime_error(path + ": not a seed: " + text);
+    one.why = text.substr(static_cast<std::size_t>(end - text.data()));
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+std::string fault_classes() {
+  std::string out;
+  for (const auto name : fault_names) out.append(out.empty() ? "" : " ").append(name);
+  return out;
+}
+
+finding report::live(std::uint64_t seed, unsigned without, bool keeps_timeline) const {
+  tell_of_crashes();
+  current_seed = seed;
+  auto what = base_;
+  what.seed = seed;
+  what.without |= without;
+  what.keeps_timeline = keeps_timeline;
+  return explore(what);
+}
+
+bool report::run(std::uint64_t seed) {
+  const auto found = live(seed, 0, false);
+  ++count_;
+  show_progress();
+  if (found.violation.empty()) return true;
+  ++failed_;
+  describe(seed, live(seed, 0, true));
+  return false;
+}
+
+bool report::run_twice(std::uint64_t seed) {
+  const auto one = live(seed, 0, true);
+  const auto two = live(seed, 0, true);
+  ++count_;
+  show_progress();
+  const auto [a, b] = std::ranges::mismatch(one.timeline, two.timeline);
+  if (a == one.timeline.end() && b == two.timeline.end()) return true;
+  ++failed_;
+  std::printf("seed %llu is not the same twice:\n  %s\n  %s\n", static_cast<unsigned long long>(seed),
+              a == one.timeline.end() ? "(end)" : a->c_str(), b == two.timeline.end() ? "(end)" : b->c_str());
+  return false;
+}
+
+bool report::replay(std::uint64_t seed) {
+  const auto found = live(seed, 0, true);
+  ++count_;
+  for (const auto& each : found.timeline) std::puts(each.c_str());
+  if (!found.violation.empty()) ++failed_;
+  return found.violation.empty();
+}
+
+unsigned report::smallest(std::uint64_t seed) const {
+  unsigned without = 0;
+  for (unsigned one = 0; one < fault_names.size(); ++one) {
+    const auto tried = without | 1U << one;
+    if (!live(seed, tried, false).violation.empty()) without = tried;
+  }
+  return without;
+}
+
+void report::describe(std::uint64_t seed, const finding& found) const {
+  std::printf("\nseed %llu: %s\n", static_cast<unsigned long long>(seed), found.violation.c_str());
+  const auto without = smallest(seed);
+  const auto small = live(seed, without, true);
+  const auto hidden = small.timeline.size() - std::min(small.timeline.size(), shown_lines);
+  for (auto i = hidden; i < small.timeline.size(); ++i) std::puts(small.timeline[i].c_str());
+  std::printf("needs:");
+  for (unsigned one = 0; one < fault_names.size(); ++one) {
+    if ((without >> one & 1U) == 0) std::printf(" %s", std::string(fault_names[one]).c_str());
+  }
+  std::printf("\n  ./dev sim --seed %llu\n  ./dev sim --seed %llu --without %u\n",
+              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed),
+              without | base_.without);
+  std::fflush(stdout);
+}
+
+double report::rate() const {
+  return static_cast<double>(count_) /
+         std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+}
+
+void report::show_progress() {
+  const auto now = std::chrono::steady_clock::now();
+  if (isatty(STDERR_FILENO) == 0 || now - shown_ < std::chrono::milliseconds(200)) return;
+  shown_ = now;
+  std::fprintf(stderr, "\r%llu worlds, %llu failed, %.0f worlds/s ", static_cast<unsigned long long>(count_),
+               static_cast<unsigned long long>(failed_), rate());
+}
+
+bool report::finish() {
+  if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
+  std::printf("%llu worlds, %llu failed, %.0f worlds/s\n", static_cast<unsigned long long>(count_),
+              static_cast<unsigned long long>(failed_), rate());
+  return failed_ == 0;
+}
+
+}  // namespace sim

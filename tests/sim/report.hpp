@@ -1,0 +1,50 @@
+// Many worlds: progress, findings, and the smallest set of faults that still shows one.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "explore.hpp"
+
+namespace sim {
+
+struct kept_seed {
+  std::uint64_t seed;
+  std::string why;
+};
+// One seed a line, then a comment. Throws std::runtime_error.
+std::vector<kept_seed> read_kept(const std::string& path);
+
+// Their names, in the order of the mask's bits.
+std::string fault_classes();
+
+class report {
+ public:
+  explicit report(exploration base) : base_(base), began_(std::chrono::steady_clock::now()) {}
+
+  // True if nothing was found.
+  bool run(std::uint64_t seed);
+  // Lives it twice and compares the timelines.
+  bool run_twice(std::uint64_t seed);
+  // Prints the whole timeline.
+  bool replay(std::uint64_t seed);
+  // The last line; true if nothing was found at all.
+  bool finish();
+
+ private:
+  finding live(std::uint64_t seed, unsigned without, bool keeps_timeline) const;
+  void describe(std::uint64_t seed, const finding& found) const;
+  [[nodiscard]] unsigned smallest(std::uint64_t seed) const;
+  void show_progress();
+  [[nodiscard]] double rate() const;
+
+  const exploration base_;
+  const std::chrono::steady_clock::time_point began_;
+  std::chrono::steady_clock::time_point shown_{};
+  std::uint64_t count_ = 0;
+  std::uint64_t failed_ = 0;
+};
+
+}  // namespace sim

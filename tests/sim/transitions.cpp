@@ -1,0 +1,205 @@
+// Each transition on its own, then the state of rest between two of them.
+#include "transitions.hpp"
+
+#include <boost/asio/error.hpp>
+
+namespace sim {
+
+using holdfast::connection_state;
+using holdfast::error;
+
+void transitions::saw(const holdfast::observed_change& change) {
+  log_.note(change.sequence, ": ", describe(change), ", attempt ", change.attempt, ", session ",
+            change.session);
+  if (change.missed != 0) log_.violated("the first listener missed ", change.missed);
+  if (gone_) log_.violated("a listener was called after the handle was destroyed");
+  check_link(change);
+  check_values(change);
+  if (change.to == connection_state::connecting) check_connecting(change);
+  if (change.to == connection_state::connected) backoff_.connected();
+  if (change.final) check_final(change);
+  if (change.to == connection_state::disconnected) {
+    const bool had_session = last_.to == connection_state::connected;
+    const auto length = had_session ? std::optional(change.time - last_.time) : std::nullopt;
+    const bool refused = refusal_.status != 0 && change.reason.http_status == refusal_.status;
+    backoff_.check(change, length, refused ? refusal_.retry_after : std::nullopt);
+  }
+  // One that was told since is still to be heeded.
+  if (change.to == connection_state::connecting || change.time > connect_) connect_waits_ = hope_ = false;
+  if (change.to != connection_state::connected) stop_by_.reset();
+  if (change.to == connection_state::connecting) refusal_ = {};
+  last_ = change;
+  all_.push_back(change);
+  if (plan_.flapping) check_flapping();
+}
+
+void transitions::check_link(const holdfast::state_change& change) {
+  using enum connection_state;
+  if (change.sequence != last_.sequence + 1)
+    log_.violated("number ", change.sequence, " follows ", last_.sequence);
+  if (change.from != last_.to) log_.violated("from ", to_string(change.from), " after ", to_string(last_.to));
+  if (change.time < last_.time) log_.violated("time went backwards");
+  const bool takes_back = last_.retry_in && !change.retry_in;
+  const bool legal = (change.from == disconnected && change.to == connecting) ||
+                     (change.from == connecting && (change.to == connected || change.to == disconnected)) ||
+                     (change.from == connected && change.to == disconnected) ||
+                     (change.from == disconnected && change.to == disconnected &&
+                      (takes_back || change.final != last_.final || connect_waits_ || hope_ || all_.empty()));
+  if (!legal) log_.violated("illegal transition ", to_string(change.from), " to ", to_string(change.to));
+  if (closed_ && last_.final && !all_.empty() && change.to != disconnected)
+    log_.violated("a transition after close()");
+}
+
+void transitions::check_values(const holdfast::state_change& change) {
+  using enum connection_state;
+  if (change.to != disconnected && (change.final || change.retry_in || change.reason.error)) {
+    log_.violated(to_string(change.to), " with a reason, a retry or final");
+  }
+  if (change.final && change.retry_in) log_.violated("final, and retries");
+  if (change.retry_in && *change.retry_in < clock::duration{}) log_.violated("negative retry_in");
+  if (change.to == disconnected && !change.reason.error) log_.violated("disconnected without a reason");
+  const auto opened = change.to == connected ? 1U : 0U;
+  if (change.session != last_.session + opened)
+    log_.violated("session ", change.session, " after ", last_.session);
+  if (change.to == connecting && change.attempt != last_.attempt + 1 && change.attempt != 1) {
+    log_.violated("attempt ", change.attempt, " after ", last_.attempt);
+  }
+  if (change.to == connected && change.endpoint.empty()) log_.violated("connected without an endpoint");
+}
+
+// A promise is kept, unless a command cut the wait; without a promise somebody must have asked.
+void transitions::check_connecting(const holdfast::state_change& change) {
+  if (last_.retry_in) {
+    if (change.time > last_.time + *last_.retry_in) log_.violated("the retry came late");
+    if (change.time < last_.time + *last_.retry_in && cut_ != change.time)
+      log_.violated("the retry came early");
+    return;
+  }
+  // In the background it waits for the foreground, too.
+  const bool asked = connect_ == change.time || ((connect_waits_ || hope_) && foreground_ == change.time);
+  if (last_.final && !asked) log_.violated("connecting, though final and nobody told it to");
+  const bool first = all_.empty() && automatic_;
+  if (!last_.final && !first && connect_ != change.time && foreground_ != change.time) {
+    log_.violated("connecting without a promise or a command");
+  }
+}
+
+void transitions::check_final(const holdfast::state_change& change) {
+  const auto& why = change.reason.error;
+  if (!change.rule.empty()) return;  // the policy's decision, checked by the model
+  const bool asked = why == error::disconnect_requested || why == error::closed ||
+                     why == error::in_background || why == boost::asio::error::operation_aborted;
+  const bool grace_over = background_ && !automatic_;
+  if (!ever_told_to_stop_ || (!asked && !stopped_ && !grace_over)) {
+    log_.violated("final without a reason: ", describe(change.reason));
+  }
+}
+
+// Design.md section 4: at most 8 dials in the first minute.
+void transitions::check_flapping() {
+  std::size_t dials = 0;
+  for (const auto& each : all_)
+    dials += each.to == connection_state::connecting && each.time < all_[0].time + 60s;
+  if (dials > 8) log_.violated("more than 8 dials in the first minute to a server that accepts and closes");
+}
+
+void transitions::told(act what) {
+  const auto now = clock::now();
+  switch (what) {
+    case act::connect:
+      if (closed_) break;
+      backoff_.may_reset();
+      connect_ = cut_ = now;
+      stopped_ = false;
+      connect_waits_ = last_.to == connection_state::disconnected;  // else it joins what is under way
+      last_sign_ = now;
+      break;
+    case act::disconnect:
+    case act::close:
+    case act::cancel_run:
+      hope_ = hope_ || connect_waits_;
+      closed_ = closed_ || what != act::disconnect;
+      stopped_ = ever_told_to_stop_ = true;
+      connect_waits_ = false;
+      [[fallthrough]];
+    case act::background:
+      if (what == act::background) {
+        if (!background_) last_sign_ = now;
+        background_ = true;
+        if (!automatic_) ever_told_to_stop_ = true;  // it will be, if it stays there
+        if (!automatic_) break;
+      }
+      if (!stop_by_ && last_.to == connection_state::connected) {
+        stop_by_ = now + plan_.options.close_timeout;
+        stopped_session_ = last_.session;
+      }
+      break;
+    case act::foreground:
+      background_ = false;
+      foreground_ = now;
+      break;
+    case act::retry_now:
+    case act::network_changed:
+      backoff_.may_reset();
+      cut_ = now;
+      break;
+    case act::ping:
+      last_sign_ = now;
+      break;
+    default:
+      break;
+  }
+}
+
+void transitions::went_silent() {
+  if (last_.to != connection_state::connected || lost_by_ || plan_.reader != reading::eager) return;
+  const auto& beat = plan_.options.heartbeat;
+  silent_session_ = last_.session;
+  lost_by_ =
+      clock::now() + beat.ping_interval + beat.pong_deadline + 2s;  // what was on its way still arrives
+}
+
+void transitions::check(connection_state status, std::size_t open_links) {
+  if (gone_) return;
+  const auto now = clock::now();
+  if (status != last_.to) log_.violated("status() is ", to_string(status), " after ", to_string(last_.to));
+  switch (last_.to) {
+    case connection_state::disconnected:
+      if (open_links != 0) log_.violated("disconnected, and a link is open");
+      check_disconnected();
+      break;
+    case connection_state::connecting:
+      if (now > last_.time + plan_.options.deadlines.attempt)
+        log_.violated("an attempt outlives its deadline");
+      if (stopped_ || (background_ && automatic_)) log_.violated("connecting, though told to stop");
+      break;
+    default:
+      check_open(now);
+      break;
+  }
+}
+
+void transitions::check_disconnected() {
+  lost_by_.reset();
+  if (!running_ || closed_) return;
+  if (last_.retry_in && clock::now() >= last_.time + *last_.retry_in) log_.violated("a retry is overdue");
+  if (connect_waits_ && last_.final && !(background_ && automatic_))
+    log_.violated("told to connect, and nothing happens");
+  const bool never_began = all_.empty() && (!automatic_ || stopped_);
+  const bool excused = last_.final || last_.retry_in || (background_ && automatic_) || never_began;
+  if (!excused) log_.violated("no attempt, no timer, not final");
+}
+
+void transitions::check_open(clock::time_point now) {
+  const auto& given = plan_.options;
+  if (stop_by_ && last_.session == stopped_session_ && now > *stop_by_)
+    log_.violated("told to stop, still connected");
+  if (lost_by_ && last_.session != silent_session_) lost_by_.reset();
+  if (lost_by_ && now > *lost_by_) log_.violated("a silent peer is not declared lost");
+  if (!automatic_ && background_ && last_sign_ &&
+      now > *last_sign_ + given.background_grace + given.close_timeout) {
+    log_.violated("still connected in the background");
+  }
+}
+
+}  // namespace sim

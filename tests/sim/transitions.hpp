@@ -1,0 +1,95 @@
+// The states as the first listener sees them, checked against what design.md promises (sections 2 and 4)
+// and against what the user has told the connection.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backoff_model.hpp"
+#include "journal.hpp"
+#include "plan.hpp"
+
+import holdfast;
+
+namespace sim {
+
+class transitions {
+ public:
+  transitions(journal& log, const plan& from)
+      : log_(log),
+        plan_(from),
+        backoff_(log, from.options.retry),
+        automatic_(is_automatic(from)),
+        stopped_(!automatic_) {}
+
+  void saw(const holdfast::observed_change& change);
+  // What the user does, before it is done.
+  void told(act what);
+  void ran() { running_ = true; }
+  // The server is about to answer the upgrade with this.
+  void refused(unsigned status, std::optional<clock::duration> retry_after) {
+    refusal_ = {status, retry_after};
+  }
+  // Nothing arrives any more from now on, for the session that is open.
+  void went_silent();
+  // When everything that could happen now has happened.
+  void check(holdfast::connection_state status, std::size_t open_links);
+
+  [[nodiscard]] const std::vector<holdfast::state_change>& all() const noexcept { return all_; }
+  [[nodiscard]] const holdfast::state_change& last() const noexcept { return last_; }
+  // Connected for certain, and nothing is known that would end it.
+  [[nodiscard]] bool surely_open() const {
+    return last_.to == holdfast::connection_state::connected && last_.session != stopped_session_ && !gone_;
+  }
+  [[nodiscard]] bool must_come_back() const {
+    return automatic_ && running_ && !last_.final && !stopped_ && !gone_;
+  }
+  void handle_destroyed() noexcept { gone_ = true; }
+
+ private:
+  static bool is_automatic(const plan& from) {
+    return from.options.mode == holdfast::connect_mode::automatic;
+  }
+  void check_link(const holdfast::state_change& change);
+  void check_values(const holdfast::state_change& change);
+  void check_connecting(const holdfast::state_change& change);
+  void check_final(const holdfast::state_change& change);
+  void check_flapping();
+  void check_disconnected();
+  void check_open(clock::time_point now);
+
+  struct refusal {
+    unsigned status = 0;
+    std::optional<clock::duration> retry_after{};
+  };
+
+  journal& log_;
+  const plan& plan_;
+  backoff_model backoff_;
+  const bool automatic_;
+  std::vector<holdfast::state_change> all_;
+  holdfast::state_change last_{};
+  refusal refusal_;
+
+  bool running_ = false;
+  bool gone_ = false;
+  bool background_ = false;
+  bool closed_ = false;
+  bool stopped_;                // by disconnect() or close(), or connect() has not been told in manual mode
+  bool connect_waits_ = false;  // connect() was told, and nothing has happened since
+  bool hope_ = false;           // that was so, and is no more
+  bool ever_told_to_stop_ = false;
+  clock::time_point cut_{};                   // when a wait was last cut short
+  clock::time_point connect_{};               // when connect() was last told
+  clock::time_point foreground_{};            // likewise
+  std::optional<clock::time_point> stop_by_;  // the session that was open must be gone by then
+  std::uint64_t stopped_session_ = 0;
+  std::optional<clock::time_point> last_sign_;  // of a manual connection in the background
+  std::optional<clock::time_point> lost_by_;    // a silent session must be declared lost by then
+  std::uint64_t silent_session_ = 0;
+};
+
+}  // namespace sim

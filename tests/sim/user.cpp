@@ -1,0 +1,229 @@
+// Every command of the public interface, each with a record of what has become of it.
+#include "user.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+namespace sim {
+
+using holdfast::connection_state;
+using holdfast::error_code;
+using holdfast::message_kind;
+using holdfast::observed_change;
+
+user::user(surroundings around, holdfast::options given)
+    : around_(around), operations_(around.log), observers_(around.in, around.log, operations_) {
+  conn_.emplace(around_.in.executor(), std::move(given));
+  conn_->add_connection_listener(
+      "first", {.on_state_change = [this](const observed_change& change) { around_.states.saw(change); }});
+  conn_->add_connection_listener("trap",
+                                 {.on_state_change = [this](const observed_change&) { spring_traps(); }});
+}
+
+void user::run() {
+  around_.states.ran();
+  conn_->run(operations_.start(
+      "run", [this](error_code ec) { around_.log.note("  run() returns: ", ec ? ec.message() : "closed"); },
+      false));
+  run_id_ = operations_.last();
+}
+
+void user::obey(const event& order) {
+  if (order.when == moment::between_turns) return perform(order);
+  if (order.when == moment::at_a_transition) return traps_.push_back(order);
+  net::post(around_.in.executor(), [this, order] {
+    between_turns_ = false;
+    perform(order);
+    between_turns_ = true;
+  });
+}
+
+void user::spring_traps() {
+  between_turns_ = false;
+  for (const auto& order : std::exchange(traps_, {})) perform(order);
+  between_turns_ = true;
+}
+
+void user::perform(const event& order) {
+  if (!conn_) return;
+  around_.log.note(to_string(order.what), order.when == moment::at_a_transition ? " (in a listener)"
+                                          : order.when == moment::inside_a_turn ? " (in a turn)"
+                                                                                : "");
+  around_.states.told(order.what);
+  switch (order.what) {
+    case act::send:
+    case act::receive:
+    case act::receive_batch:
+    case act::ping:
+      return transfer(order);
+    case act::next_state:
+    case act::wait_for:
+    case act::watch:
+    case act::add_listener:
+    case act::remove_listener:
+      return look(order);
+    case act::cancel:
+      return operations_.cancel(order.number);
+    default:
+      return tell(order);
+  }
+}
+
+void user::tell(const event& order) {
+  switch (order.what) {
+    case act::connect:
+      return connect(order.which == 0);
+    case act::disconnect:
+    case act::close:
+    case act::cancel_run:
+      return stop(order.what);
+    case act::retry_now:
+      return conn_->retry_now(order.which == 1);
+    case act::network_changed:
+      return conn_->network_changed();
+    case act::background:
+      return conn_->enter_background();
+    case act::foreground:
+      return conn_->enter_foreground();
+    case act::destroy:
+      return destroy();
+    default:
+      return;
+  }
+}
+
+void user::connect(bool waits) {
+  if (!waits) return static_cast<void>(conn_->connect());
+  conn_->connect(operations_.start("connect", [this](error_code ec, const observed_change& change) {
+    if (!ec && change.to != connection_state::connected) {
+      around_.log.violated("connect() succeeds with ", to_string(change.to));
+    }
+  }));
+}
+
+void user::stop(act how) {
+  const auto by = clock::now() + around_.what.options.close_timeout;
+  const auto done = [this](error_code ec) { around_.log.note("  stopped: ", ec ? ec.message() : "done"); };
+  if (how == act::cancel_run) {
+    operations_.cancel_one(run_id_);
+  } else if (how == act::close) {
+    conn_->close(operations_.start("close", done));
+    operations_.expect(operations_.last(), by);
+  } else {
+    conn_->disconnect(operations_.start("disconnect", done));
+    operations_.expect(operations_.last(), by);
+  }
+  if (how == act::disconnect) return;
+  closed_ = true;
+  operations_.expect(run_id_, by);
+}
+
+void user::transfer(const event& order) {
+  switch (order.what) {
+    case act::send:
+      return send(order);
+    case act::receive:
+      return receive(false);
+    case act::receive_batch:
+      return receive_batch(false);
+    default:
+      return conn_->ping(operations_.start("ping", [this](error_code ec, clock::duration trip) {
+        around_.log.note("  ping: ", ec ? ec.message() : "answered", " after ", trip);
+        if (!ec && trip < clock::duration{}) around_.log.violated("a ping took less than no time");
+      }));
+  }
+}
+
+void user::send(const event& order) {
+  auto& mail = around_.mail;
+  const auto kind = order.which == 0 || order.which == 2 ? message_kind::text : message_kind::binary;
+  const auto id = mail.prepare(order.number, kind, order.which != 2);
+  around_.log.note("  message ", id, ", ", order.number, " bytes");
+  if (order.which == 3) return conn_->send(mail.payload(id), {kind}, net::detached);
+  mail.started(id, between_turns_ && around_.states.surely_open());
+  conn_->send(mail.payload(id), {kind},
+              operations_.start(
+                  "send", [&mail, id](const holdfast::send_result& result) { mail.settled(id, result); }));
+}
+
+void user::start_reading(reading how) {
+  if (!conn_ || how == reading::lazy) return;
+  if (how == reading::eager) return receive_batch(true);
+  if (how == reading::eager_single) return receive(true);
+  around_.in.spawn(read_slowly());
+}
+
+void user::read_again(bool batch) {
+  if (!conn_ || closed_) return;
+  batch ? receive_batch(true) : receive(true);
+}
+
+void user::receive(bool again) {
+  conn_->receive(operations_.start("receive", [this, again](error_code ec, const holdfast::message& one) {
+    if (!ec) around_.mail.received(one.kind, one.payload);
+    if (again) read_again(false);
+  }));
+}
+
+void user::receive_batch(bool again) {
+  conn_->receive_batch(
+      operations_.start("receive_batch", [this, again](error_code ec, const holdfast::message_batch& all) {
+        if (!ec) around_.mail.received_batch(all);
+        if (again) read_again(true);
+      }));
+}
+
+net::awaitable<void> user::read_slowly() {
+  holdfast::timer pause(around_.in.executor());
+  while (conn_ && !closed_) {
+    receive(false);
+    co_await pause.async_wait_until(clock::now() + 700ms, net::as_tuple(net::use_awaitable));
+  }
+}
+
+void user::look(const event& order) {
+  switch (order.what) {
+    case act::next_state:
+      return observers_.next_state(*conn_);
+    case act::wait_for:
+      return observers_.wait_for(*conn_, static_cast<connection_state>(order.number % 3));
+    case act::watch:
+      return observers_.watch(*conn_, order.span);
+    case act::add_listener:
+      return observers_.add_listener(*conn_, order.number, order.which == 1);
+    default:
+      return observers_.remove_listener(*conn_, order.number);
+  }
+}
+
+void user::check() {
+  operations_.check();
+  around_.mail.check_bounds();
+  if (conn_) around_.states.check(conn_->status(), around_.in.network()->open_links());
+}
+
+void user::destroy() {
+  std::exchange(conn_, std::nullopt).reset();
+  around_.states.handle_destroyed();
+  observers_.handle_destroyed();
+}
+
+namespace {
+
+net::awaitable<void> hold(holdfast::connection conn) {
+  holdfast::timer forever(co_await net::this_coro::executor);
+  co_await forever.async_wait_until(clock::time_point::max(), net::as_tuple(net::use_awaitable));
+}
+
+}  // namespace
+
+void user::leave() {
+  if (conn_) around_.in.spawn(hold(std::move(*conn_)));
+  conn_.reset();
+}
+
+}  // namespace sim

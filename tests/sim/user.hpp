@@ -1,0 +1,78 @@
+// The program that holds the connection: does what the plan says, at the moments it says, and reads.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "courier.hpp"
+#include "journal.hpp"
+#include "ledger.hpp"
+#include "observers.hpp"
+#include "plan.hpp"
+#include "transitions.hpp"
+
+import holdfast;
+import holdfast.testing;
+
+namespace sim {
+
+// What one world consists of, beside the user.
+struct surroundings {
+  holdfast::testing::world& in;
+  journal& log;
+  courier& mail;
+  transitions& states;
+  const plan& what;
+};
+
+class user {
+ public:
+  user(surroundings around, holdfast::options given);
+
+  void run();
+  void forget_traps() { traps_.clear(); }
+  void start_reading(reading how);
+  // At once, or at the moment that the event names.
+  void obey(const event& order);
+  void perform(const event& order);
+
+  [[nodiscard]] bool holds() const noexcept { return conn_.has_value(); }
+  [[nodiscard]] bool has_run() const { return operations_.completed_already(run_id_); }
+  [[nodiscard]] holdfast::connection_state status() const { return conn_->status(); }
+  // When everything that could happen now has happened.
+  void check();
+  void destroy();
+  // Lets a coroutine hold the connection, so that it ends with the world.
+  void leave();
+
+  ledger& operations() noexcept { return operations_; }
+  observers& lookers() noexcept { return observers_; }
+
+ private:
+  void tell(const event& order);
+  void transfer(const event& order);
+  void look(const event& order);
+  void connect(bool waits);
+  void stop(act how);
+  void send(const event& order);
+  void receive(bool again);
+  void receive_batch(bool again);
+  void read_again(bool batch);
+  [[nodiscard]] net::awaitable<void> read_slowly();
+  void spring_traps();
+
+  surroundings around_;
+  ledger operations_;
+  observers observers_;
+  std::optional<holdfast::connection> conn_;
+  std::size_t run_id_ = 0;
+  std::vector<event> traps_;  // what to do at the next transition, in a listener
+  bool between_turns_ = true;
+  bool closed_ = false;
+};
+
+}  // namespace sim
