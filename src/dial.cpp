@@ -30,6 +30,8 @@ import :dial;
 
 namespace holdfast {
 
+constexpr std::size_t body_bytes = 80;  // of an HTTP answer's body, enough to see what it is about
+
 void dial_attempt::start(const net::any_io_executor& strand, std::function<void()> on_progress) {
   on_progress_ = std::move(on_progress);
   enter(stage::resolve, options_->deadlines.resolve);
@@ -113,7 +115,7 @@ net::awaitable<std::optional<std::string>> dial_attempt::upgrade() {
   if (const auto wrong = check_answer(*answer, key)) {
     fail(wrong);
     record_.reason.http_status = answer->status;
-    if (answer->status != 101) record_.reason.close_text = answer->body.substr(0, 200);
+    if (answer->status != 101) record_.reason.close_text = answer->body.substr(0, body_bytes);
     record_.retry_after = retry_after(*answer);
     record_.http_headers = std::move(answer->headers);
     co_return std::nullopt;

@@ -85,7 +85,7 @@ target parse_url(std::string_view url) {
   const auto wrong = [](std::string_view problem) { return option_error("url", problem); };
   if (url.empty()) throw wrong("is missing");
   const auto parsed = boost::urls::parse_uri(url);
-  if (!parsed) throw wrong("is not a URL: " + parsed.error().message());
+  if (!parsed) throw wrong("is not a URL such as ws://host:port/path (RFC 3986)");
   const auto& parts = *parsed;
   if (parts.scheme_id() == boost::urls::scheme::wss)
     throw wrong("wss:// needs TLS, which this version does not have");

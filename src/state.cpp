@@ -76,7 +76,10 @@ std::string seconds(clock::duration value) {
 
 std::string describe(const change_reason& reason) {
   if (!reason.error) return {};
-  std::string out = reason.at == stage::none ? "" : std::string(to_string(reason.at)) + ": ";
+  // What the program asked for is not a failure of a stage.
+  const bool asked = reason.error == error::disconnect_requested || reason.error == error::closed ||
+                     reason.error == error::in_background;
+  std::string out = asked || reason.at == stage::none ? "" : std::string(to_string(reason.at)) + ": ";
   out += printable(reason.error.message());
   if (reason.http_status != 0) out += ", HTTP " + std::to_string(reason.http_status);
   if (reason.close_code != 0) out += ", close code " + std::to_string(reason.close_code);
@@ -92,7 +95,9 @@ std::string describe(const state_change& change) {
   if (change.final && change.sequence != 0) {
     out += ", will not retry by itself" + (change.rule.empty() ? "" : " [" + change.rule + ']');
   }
-  if (change.flapping) out += ", flapping";
+  if (change.flapping && change.to == connection_state::disconnected && change.rule != "flapping") {
+    out += ", flapping";
+  }
   for (const auto& feature : change.features)
     out += ", " + printable(feature.name) + " throttled: " + printable(feature.reason);
   return out;

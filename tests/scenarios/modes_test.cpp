@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(manual_mode_in_the_background_closes_after_the_grace_and_st
   s.in.run_for(29900ms);
   BOOST_TEST((conn.status() == connection_state::connected));
   s.in.run_for(1h);
-  BOOST_TEST(seen.trace() == "disconnected[session: closed in the background; final]");
+  BOOST_TEST(seen.trace() == "disconnected[closed in the background; final]");
   const auto closed_after = seen.changes().back().time - left;
   BOOST_TEST((closed_after >= clock::duration(30s) && closed_after <= clock::duration(30100ms)));
   conn.enter_foreground();
@@ -194,7 +194,7 @@ BOOST_AUTO_TEST_CASE(automatic_mode_closes_at_once_in_the_background_and_reconne
   recorder seen(conn);
   conn.enter_background();
   s.in.run_for(10ms);
-  BOOST_TEST(seen.trace() == "disconnected[session: closed in the background; waits]");
+  BOOST_TEST(seen.trace() == "disconnected[closed in the background; waits]");
   BOOST_TEST(s.in.network()->open_links() == 0U);
   s.in.run_for(1h);
   BOOST_TEST(seen.changes().size() == 1U);

@@ -353,7 +353,7 @@ BOOST_AUTO_TEST_CASE(the_traces_of_scripted_outages_do_not_change) {
        "connected "
        "disconnected[session: connection lost without a closing handshake; flapping] connecting connected"},
       {"disconnect()", nothing, [](scenario& s) { s.conn->disconnect(net::detached); }, 1,
-       "disconnected[session: disconnect was requested; final]"},
+       "disconnected[disconnect was requested; final]"},
       {"close() in a wait", [](scenario& s) { s.backend.on_session(closes_with(1013, 19500ms)); },
        [](scenario& s) {
          s.in.run_for(1s);
@@ -369,7 +369,7 @@ BOOST_AUTO_TEST_CASE(the_traces_of_scripted_outages_do_not_change) {
          s.in.run_for(1min);
          s.conn->enter_foreground();
        },
-       3, "disconnected[session: closed in the background; waits]" + back}};
+       3, "disconnected[closed in the background; waits]" + back}};
   for (const auto& each : outages) {
     BOOST_TEST_CONTEXT(each.name) {
       scenario s;

@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(disconnect_while_connected_is_one_disconnected_and_no_retry
   s.in.run_for(10 * s.given.retry.cap);
   BOOST_TEST(stopped.calls == 1);
   BOOST_TEST(!stopped.ec);
-  BOOST_TEST(seen.trace() == "disconnected[session: disconnect was requested; final]");
+  BOOST_TEST(seen.trace() == "disconnected[disconnect was requested; final]");
   BOOST_TEST(s.backend.accepted() == 1U);
   BOOST_TEST(s.in.network()->open_links() == 0U);
   BOOST_TEST(!s.run_ended.has_value());

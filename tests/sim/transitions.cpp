@@ -44,7 +44,8 @@ void transitions::check_link(const holdfast::state_change& change) {
                      (change.from == connecting && (change.to == connected || change.to == disconnected)) ||
                      (change.from == connected && change.to == disconnected) ||
                      (change.from == disconnected && change.to == disconnected &&
-                      (takes_back || change.final != last_.final || connect_waits_ || hope_ || all_.empty()));
+                      (takes_back || change.final != last_.final || connect_waits_ || hope_ ||
+                       connect_ == change.time || all_.empty()));
   if (!legal) log_.violated("illegal transition ", to_string(change.from), " to ", to_string(change.to));
   if (closed_ && last_.final && !all_.empty() && change.to != disconnected)
     log_.violated("a transition after close()");
