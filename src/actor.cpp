@@ -119,7 +119,8 @@ net::awaitable<void> actor::wait(const retry_decision& decision) {
 // otherwise.
 void actor::take_promise_back() {
   const bool is_final = !wanted_ || closing_;
-  if (may_connect() || (!promised_retry_ && told_final_ == is_final)) return;
+  const bool owed = promised_retry_ || told_final_ != is_final || (asked_ && is_final);
+  if (may_connect() || !owed) return;
   publish({.to = connection_state::disconnected,
            .attempt = attempt_,
            .reason = {.error = stop_reason_},
@@ -132,6 +133,7 @@ void actor::publish(state_change change) {
   if (change.to != connection_state::connecting) change.endpoint = endpoint_;
   promised_retry_ = change.retry_in.has_value();
   told_final_ = change.final;
+  asked_ = false;
   channel->publish(std::move(change));
 }
 

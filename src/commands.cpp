@@ -124,7 +124,8 @@ void actor::connect() {
       self.retry_.reset();
     }
     self.wanted_ = true;
-    self.told_final_ = false;
+    self.asked_ = true;
+    if (self.away_) self.stop_reason_ = error::in_background;  // until the foreground
     self.keep_alive();
     self.interrupt();
   });

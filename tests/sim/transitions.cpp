@@ -106,6 +106,7 @@ void transitions::check_flapping() {
 
 void transitions::told(act what) {
   const auto now = clock::now();
+  if (grace_is_over()) stopped_session_ = last_.session;  // whatever is told now comes too late for it
   switch (what) {
     case act::connect:
       if (closed_) break;

@@ -42,7 +42,8 @@ class transitions {
   [[nodiscard]] const holdfast::state_change& last() const noexcept { return last_; }
   // Connected for certain, and nothing is known that would end it.
   [[nodiscard]] bool surely_open() const {
-    return last_.to == holdfast::connection_state::connected && last_.session != stopped_session_ && !gone_;
+    return last_.to == holdfast::connection_state::connected && last_.session != stopped_session_ && !gone_ &&
+           !grace_is_over();
   }
   [[nodiscard]] bool must_come_back() const {
     return automatic_ && running_ && !last_.final && !stopped_ && !gone_;
@@ -52,6 +53,11 @@ class transitions {
  private:
   static bool is_automatic(const plan& from) {
     return from.options.mode == holdfast::connect_mode::automatic;
+  }
+  // Manual mode in the background without a sign of the program: it is being closed.
+  [[nodiscard]] bool grace_is_over() const {
+    return !automatic_ && background_ && last_sign_ &&
+           holdfast::clock::now() >= *last_sign_ + plan_.options.background_grace;
   }
   void check_link(const holdfast::state_change& change);
   void check_values(const holdfast::state_change& change);
