@@ -93,8 +93,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   wakeup background_wake_;
 
   bool promised_retry_ = false;   // the last transition said that there will be another attempt
-  bool told_final_;              // the last transition was final, or manual mode has not begun
-  bool asked_ = false;           // connect() was called since the last transition
+  bool told_final_;               // the last transition was final, or manual mode has not begun
+  bool asked_ = false;            // connect() was called since the last transition
   registry* registry_ = nullptr;  // until the context ends
   bool running_ = false;
   bool wanted_;  // connect() was called, or automatic mode; not after disconnect() or a fatal error
