@@ -20,23 +20,36 @@ using result = boost::system::result<T>;
 
 /// What holdfast itself reports. Errors of the operating system and of Asio pass through unchanged.
 export enum class error {
-  already_running = 1,   ///< run() was called while the connection already runs
-  closed,                ///< the connection was closed for good; nothing more will come
-  no_connection,         ///< a message or ping was given while no session is open
-  disconnect_requested,  ///< disconnect() was called
-  in_background,         ///< the background rule closed the session
-  timed_out,             ///< a stage of the attempt did not finish before its deadline
-  host_not_found,        ///< the resolver had no address for the host
-  connection_lost,       ///< the peer went away without a closing handshake
-  liveness_lost,         ///< nothing was heard from the peer although it was pinged
-  closed_by_peer,        ///< the peer sent a close frame
-  upgrade_refused,       ///< the server answered the upgrade with a status other than 101
-  unauthorized,          ///< the server answered the upgrade with 401 or 403
-  upgrade_invalid,       ///< the server's answer to the upgrade breaks RFC 6455 section 4 or HTTP/1.1
-  protocol_violation,    ///< a frame breaks RFC 6455 section 5
-  invalid_utf8,          ///< a text message is not UTF-8 (RFC 6455 section 8.1)
-  message_too_big,       ///< a message is larger than the limit for its direction
-  outbound_full,         ///< the outbound limit is reached; the message was refused
+  already_running = 1,         ///< run() was called while the connection already runs
+  closed,                      ///< the connection was closed for good; nothing more will come
+  no_connection,               ///< a message or ping was given while no session is open
+  disconnect_requested,        ///< disconnect() was called
+  in_background,               ///< the background rule closed the session
+  timed_out,                   ///< a stage of the attempt did not finish before its deadline
+  host_not_found,              ///< the resolver had no address for the host
+  connection_lost,             ///< the peer went away without a closing handshake
+  liveness_lost,               ///< nothing was heard from the peer although it was pinged
+  closed_by_peer,              ///< the peer sent a close frame
+  upgrade_refused,             ///< the server answered the upgrade with a status other than 101
+  unauthorized,                ///< the server answered the upgrade with 401 or 403
+  upgrade_invalid,             ///< the server's answer to the upgrade breaks RFC 6455 section 4 or HTTP/1.1
+  protocol_violation,          ///< a frame breaks RFC 6455 section 5
+  invalid_utf8,                ///< a text message is not UTF-8 (RFC 6455 section 8.1)
+  message_too_big,             ///< a message is larger than the limit for its direction
+  outbound_full,               ///< the outbound limit is reached; the message was refused
+  tls_failed,                  ///< the TLS handshake or a TLS record went wrong
+  certificate_expired,         ///< the server's certificate, or one above it, is no longer (or not yet) valid
+  certificate_wrong_host,      ///< the server's certificate is for another host name
+  certificate_self_signed,     ///< the server's certificate, or its root, is self-signed and not trusted
+  certificate_unknown_issuer,  ///< the issuer of the server's certificate is not in the trust store
+  certificate_invalid,         ///< the server's certificate is refused for another reason
+  client_certificate_refused,  ///< the server wants a client certificate, or another one than ours
+  proxy_refused,               ///< the proxy would not open the way to the server
+  proxy_unauthorized,          ///< the proxy refused the credentials, or wants some
+  proxy_invalid,               ///< the proxy's answer is not of its protocol
+  redirect_refused,            ///< a redirect that we must not follow, or one too many
+  provider_failed,             ///< the credential provider threw
+  subprotocol_mismatch,        ///< the server chose a sub-protocol that was not offered, or none
 };
 
 /// Classes of errors to test a code against: `if (ec == holdfast::condition::fatal)`.

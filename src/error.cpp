@@ -47,6 +47,32 @@ const char* text(error value) noexcept {
       return "message is larger than the limit";
     case error::outbound_full:
       return "outbound limit reached";
+    case error::tls_failed:
+      return "TLS failed";
+    case error::certificate_expired:
+      return "server's certificate has expired or is not valid yet";
+    case error::certificate_wrong_host:
+      return "server's certificate is for another host name";
+    case error::certificate_self_signed:
+      return "server's certificate is self-signed";
+    case error::certificate_unknown_issuer:
+      return "server's certificate has an unknown issuer";
+    case error::certificate_invalid:
+      return "server's certificate is not acceptable";
+    case error::client_certificate_refused:
+      return "server refused our client certificate, or wants one";
+    case error::proxy_refused:
+      return "proxy refused to connect to the server";
+    case error::proxy_unauthorized:
+      return "proxy refused the credentials, or wants some";
+    case error::proxy_invalid:
+      return "proxy's answer is not valid";
+    case error::redirect_refused:
+      return "redirect refused";
+    case error::provider_failed:
+      return "credential provider failed";
+    case error::subprotocol_mismatch:
+      return "server chose a sub-protocol that was not offered, or none";
   }
   return "unknown holdfast error";
 }
@@ -56,6 +82,7 @@ bool is_fatal(error value) noexcept {
     case error::already_running:
     case error::closed:
     case error::disconnect_requested:
+    case error::provider_failed:
       return true;
     default:
       return false;
