@@ -56,7 +56,7 @@ const char* text(error value) noexcept {
     case error::certificate_self_signed:
       return "server's certificate is self-signed";
     case error::certificate_unknown_issuer:
-      return "server's certificate has an unknown issuer";
+      return "issuer of the server's certificate is not trusted";
     case error::certificate_invalid:
       return "server's certificate is not acceptable";
     case error::client_certificate_refused:
@@ -83,6 +83,8 @@ bool is_fatal(error value) noexcept {
     case error::closed:
     case error::disconnect_requested:
     case error::provider_failed:
+    case error::redirect_refused:
+    case error::subprotocol_mismatch:
       return true;
     default:
       return false;
