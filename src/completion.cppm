@@ -37,12 +37,18 @@ class completion_scope {
   ~completion_scope() { current_ = outer_; }
 
   static completion_scope* current() noexcept { return current_; }
-  void add(call one) { calls_.push_back(std::move(one)); }
+  void add(call one) {
+    if (first_) {
+      others_.push_back(std::move(one));
+    } else {
+      first_ = std::move(one);
+    }
+  }
   // Calls the first, and posts the others: a handler may throw.
   void leave() {
     current_ = outer_;
-    for (std::size_t i = 1; i < calls_.size(); ++i) net::post(executor_, std::move(calls_[i]));
-    if (!calls_.empty()) std::exchange(calls_.front(), {})();
+    for (auto& each : others_) net::post(executor_, std::move(each));
+    if (first_) std::move(first_)();
   }
 
  private:
@@ -50,7 +56,8 @@ class completion_scope {
 
   net::any_io_executor executor_;
   completion_scope* outer_;
-  std::vector<call> calls_;
+  call first_;  // mostly there is only one
+  std::vector<call> others_;
 };
 
 // Completes exactly once. Never by calling from there: whoever completes may hold a lock or sit on the

@@ -88,8 +88,7 @@ void connection::start_connected(const std::shared_ptr<actor>& self,
 }
 void connection::start_send(const std::shared_ptr<actor>& self, any_handler<send_result> handler,
                             std::string_view payload, send_options how) {
-  self->out->send(how.kind, payload,
-                  handler ? outbox::operation(std::move(handler), self->executor) : outbox::operation());
+  self->out->send(how.kind, payload, std::move(handler), self->executor);
 }
 void connection::start_receive(const std::shared_ptr<actor>& self, any_handler<error_code, message> handler) {
   self->in->receive(inbox::single(std::move(handler), self->executor));

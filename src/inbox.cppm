@@ -60,7 +60,7 @@ class inbox : public std::enable_shared_from_this<inbox> {
   };
   template <class Operation>
   void start(Operation op);
-  void satisfy(receiver& op);
+  static void satisfy(receiver& op, message_batch& from);
   void cancel(std::uint64_t id);
   void wake_reader();
 

@@ -49,22 +49,35 @@ error_code outbox::refusal(message_kind kind, std::string_view payload) const {
   return full ? make_error_code(error::outbound_full) : error_code{};
 }
 
-void outbox::send(message_kind kind, std::string_view payload, operation op) {
+// The operation is made behind the write, so that the peer need not wait for it.
+void outbox::send(message_kind kind, std::string_view payload, operation::handler_type handler,
+                  const net::any_io_executor& fallback) {
   const std::lock_guard lock(mutex_);
-  if (const auto why = refusal(kind, payload)) {
-    if (op) op.complete({delivery::not_sent, why});
-    return;
-  }
+  const auto why = refusal(kind, payload);
   const auto id = ++last_id_;
-  if (op) {
-    op.on_cancel([box = weak_from_this(), id] {
-      if (const auto self = box.lock()) self->cancel(id);
-    });
+  if (!why) {
+    encode_frame(data_, peer_role::client, kind == message_kind::text ? opcode::text : opcode::binary,
+                 payload);
+    frames_.push_back({id, written_ + data_.size(), payload.size(), {}});
+    payload_bytes_ += payload.size();
+    write_or_wake();
   }
-  encode_frame(data_, peer_role::client, kind == message_kind::text ? opcode::text : opcode::binary, payload);
-  frames_.push_back({id, written_ + data_.size(), payload.size(), std::move(op)});
-  payload_bytes_ += payload.size();
-  write_or_wake();
+  if (!handler) return;
+  operation op(std::move(handler), fallback);
+  if (why) {
+    op.complete({delivery::not_sent, why});
+  } else if (frames_.empty()) {  // the last of the frames, so all are written
+    op.complete({delivery::written, {}});
+  } else {
+    wait_for_writing(id, std::move(op));
+  }
+}
+
+void outbox::wait_for_writing(std::uint64_t id, operation op) {
+  op.on_cancel([box = weak_from_this(), id] {
+    if (const auto self = box.lock()) self->cancel(id);
+  });
+  frames_.back().op = std::move(op);
 }
 
 // The first message of a turn leaves at once, from here: nobody has to be woken for it. Those that follow are

@@ -32,8 +32,9 @@ class outbox : public std::enable_shared_from_this<outbox> {
 
   outbox(const limit_options& limits, net::any_io_executor strand);
 
-  // Any thread. An empty operation wants no answer.
-  void send(message_kind kind, std::string_view payload, operation op);
+  // Any thread. An empty handler wants no answer.
+  void send(message_kind kind, std::string_view payload, operation::handler_type handler,
+            const net::any_io_executor& fallback);
 
   // The session, on the strand. From open() to close() the outbox writes to `stream`, which must outlive it,
   // and wakes `writer` when there is something to flush.
@@ -75,6 +76,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   [[nodiscard]] chunk next_chunk();
   [[nodiscard]] bool nothing_to_write() const noexcept;
   [[nodiscard]] bool inside_message() const noexcept { return written_ > first_frame_begin_; }
+  void wait_for_writing(std::uint64_t id, operation op);
   void written(const chunk& from, std::size_t count);
   void pop_frame(send_result outcome);
   void drop_messages(std::size_t keep, error_code why);
