@@ -13,6 +13,7 @@ target_sources(holdfast
     ${room}/modules/state.cppm
     ${room}/modules/backoff.cppm
     ${room}/modules/network.cppm
+    ${room}/modules/compression.cppm
     ${room}/modules/options.cppm
     ${room}/modules/message.cppm
     ${room}/modules/engine.cppm
@@ -36,6 +37,8 @@ target_sources(holdfast
     ${room}/src/state.cpp
     ${room}/src/backoff.cpp
     ${room}/src/network.cpp
+    ${room}/src/compression.cpp
+    ${room}/src/deflate.cpp
     ${room}/src/options.cpp
     ${room}/src/message.cpp
     ${room}/src/engine.cpp
@@ -54,7 +57,7 @@ target_sources(holdfast
     ${room}/src/connection.cpp)
 target_compile_features(holdfast PUBLIC cxx_std_20)
 target_link_libraries(holdfast PUBLIC Boost::headers Boost::url OpenSSL::Crypto Threads::Threads
-                      PRIVATE $<BUILD_INTERFACE:holdfast_strict>)
+                      PRIVATE ZLIB::ZLIB $<BUILD_INTERFACE:holdfast_strict>)
 set_target_properties(holdfast PROPERTIES EXPORT_NAME holdfast)
 
 add_library(holdfast_testing)

@@ -23,4 +23,9 @@ if(NOT PROJECT_IS_TOP_LEVEL AND (NOT DEFINED CMAKE_CXX_EXTENSIONS OR CMAKE_CXX_E
                       "set(CMAKE_CXX_STANDARD 20) and set(CMAKE_CXX_EXTENSIONS OFF) before adding it.")
 endif()
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS SSL Crypto)
+find_package(ZLIB 1.2.9 QUIET)
+if(NOT ZLIB_FOUND)
+  message(FATAL_ERROR "holdfast needs zlib 1.2.9 or newer with its header (found: ${ZLIB_VERSION_STRING}). "
+                      "On Debian: apt-get install zlib1g-dev")
+endif()
 find_package(Threads REQUIRED)

@@ -4,12 +4,14 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 export module holdfast:engine;
 
+import :compression;
 import :error;
 import :message;
 
@@ -45,6 +47,8 @@ export enum class opcode : std::uint8_t { text = 0x1, binary = 0x2, close = 0x8,
 
 /// Appends one whole frame, masked if `from` is a client. Control payloads must not exceed 125 bytes.
 export void encode_frame(byte_queue& to, peer_role from, opcode kind, std::string_view payload);
+/// The same with a payload that a deflater has made (RFC 7692 section 6.1). Text and binary only.
+export void encode_compressed_frame(byte_queue& to, peer_role from, opcode kind, std::string_view payload);
 /// The payload of a close frame; `reason` is cut to what it holds, at a character. Code 1005: empty.
 export std::string close_payload(std::uint16_t code, std::string_view reason);
 
@@ -75,6 +79,9 @@ export class engine {
   engine(const engine&) = delete;
   engine& operator=(const engine&) = delete;
 
+  /// From now on, both ways: may be called once, before any message. Without it no message may be compressed.
+  void agree(const agreed_compression& agreed);
+
   /// Where to read to: the rest of `scratch` behind what is still undecoded. Empty if `scratch` is full of
   /// that.
   std::span<char> prepare(std::span<char> scratch);
@@ -91,6 +98,8 @@ export class engine {
     return handed_out_ && event.payload.data() == message_.data();
   }
   [[nodiscard]] bool has_undecoded() const noexcept { return size_ != 0; }
+  /// Nothing has happened for a while: keeps no memory for compression that can be had again.
+  void release_memory() noexcept;
 
   void write_message(message_kind kind, std::string_view payload);
   void write_ping(std::string_view payload) { encode_frame(output_, role_, opcode::ping, payload); }
@@ -109,8 +118,9 @@ export class engine {
   frame_result control(const header& frame);
   frame_result data(const header& frame);
   frame_result continue_payload();
+  error_code inflate_payload(std::size_t count, bool last);
   frame_result complete(std::string_view payload);
-  frame_result fail(error why, std::uint16_t close_code);
+  frame_result fail(error_code why, std::uint16_t close_code);
   void skip(std::size_t count) noexcept;
 
   peer_role role_;
@@ -127,10 +137,18 @@ export class engine {
   bool final_ = false;       // that frame ends the message
   bool in_message_ = false;  // between the first frame of a message and its end
   bool handed_out_ = false;  // message_ was returned by next(), and is to be cleared
+  bool compressed_ = false;  // the message in message_
   message_kind kind_ = message_kind::text;
-  bool over_ = false;  // a close frame came, or the peer failed
+  bool over_ = false;              // a close frame came, or the peer failed
+  unsigned reserved_bits_ = 0x70;  // of the first frame of a message; without RSV1 if compression is agreed
 
   byte_queue output_;
+
+  struct compression {
+    inflater in;
+    deflater out;
+  };
+  std::optional<compression> compression_;
 };
 
 /// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.

@@ -7,6 +7,7 @@ export import :time;
 export import :state;
 export import :backoff;
 export import :network;
+export import :compression;
 export import :options;
 export import :message;
 export import :engine;

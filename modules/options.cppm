@@ -17,6 +17,7 @@ import :error;
 import :time;
 import :backoff;
 import :network;
+import :compression;
 
 namespace holdfast {
 
@@ -64,6 +65,7 @@ export struct options {
   heartbeat_options heartbeat{};
   deadline_options deadlines{};
   limit_options limits{};
+  compression_options compression{};
   milliseconds close_timeout{
       3'000};  ///< bounds close(), disconnect() and a cancelled run(), whatever the peer does
   milliseconds background_grace{

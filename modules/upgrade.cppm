@@ -12,6 +12,7 @@ module;
 
 export module holdfast:upgrade;
 
+import :compression;
 import :error;
 import :time;
 import :options;
@@ -37,6 +38,8 @@ export struct http_head {
   std::string body{};          ///< answers: the beginning, as far as it came with the header
   std::size_t size_bytes = 0;  ///< how many of the given bytes belong to the header
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept;  ///< empty if there is none
+  /// The values of all fields of this name, joined by commas (RFC 9110 section 5.3).
+  [[nodiscard]] std::string joined(std::string_view name) const;
 };
 
 /// Reads the head from the beginning of `bytes`. Empty: it is not complete yet. Error: it is not HTTP/1.1.
@@ -44,7 +47,9 @@ export result<std::optional<http_head>> parse_answer(std::string_view bytes);
 export result<std::optional<http_head>> parse_request(std::string_view bytes);
 
 // Empty if `answer` opens a web-socket (RFC 6455 section 4.1), else why it does not.
-error_code check_answer(const http_head& answer, std::string_view key);
+error_code check_answer(const http_head& answer, const options& given, std::string_view key);
+// What an answer says about compression; an error as in check_answer, which has asked this too.
+result<std::optional<agreed_compression>> read_compression(const http_head& answer, const options& given);
 
 // Retry-After as seconds or as a date (RFC 9110 section 10.2.3); negative if the date has passed.
 std::optional<clock::duration> retry_after(const http_head& answer);

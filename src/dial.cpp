@@ -72,7 +72,7 @@ net::awaitable<void> dial_attempt::run() {
   if (!peer) co_return;
   auto first_bytes = co_await upgrade();
   if (!first_bytes || over_) co_return;
-  socket_.emplace(std::move(*stream_), to_string(*peer), std::move(*first_bytes));
+  socket_.emplace(std::move(*stream_), to_string(*peer), std::move(*first_bytes), compression_);
 }
 
 net::awaitable<std::optional<std::vector<endpoint>>> dial_attempt::resolve() {
@@ -112,7 +112,7 @@ net::awaitable<std::optional<std::string>> dial_attempt::upgrade() {
   }
   auto answer = co_await read_head();
   if (!answer) co_return std::nullopt;
-  if (const auto wrong = check_answer(*answer, key)) {
+  if (const auto wrong = check_answer(*answer, *options_, key)) {
     fail(wrong);
     record_.reason.http_status = answer->status;
     if (answer->status != 101) record_.reason.close_text = answer->body.substr(0, body_bytes);
@@ -120,6 +120,7 @@ net::awaitable<std::optional<std::string>> dial_attempt::upgrade() {
     record_.http_headers = std::move(answer->headers);
     co_return std::nullopt;
   }
+  compression_ = *read_compression(*answer, *options_);
   co_return std::move(answer->body);
 }
 

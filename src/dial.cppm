@@ -15,6 +15,7 @@ module;
 module holdfast:dial;
 
 import :backoff;
+import :compression;
 import :error;
 import :network;
 import :options;
@@ -29,6 +30,7 @@ struct opened_socket {
   transport stream;
   std::string endpoint;
   std::string first_bytes{};  // of frames that came with the answer
+  std::optional<agreed_compression> compression{};
 };
 
 // On the strand of the actor; shared by the actor and its own coroutine, because either may end first.
@@ -67,6 +69,7 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   std::function<void()> on_progress_;
   net::cancellation_signal cancel_;
   std::optional<transport> stream_;
+  std::optional<agreed_compression> compression_;
   std::optional<opened_socket> socket_;
   attempt_record record_;
   bool over_ = false;

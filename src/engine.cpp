@@ -6,6 +6,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ struct engine::header {
   unsigned opcode = 0;
   bool final = false;
   bool reserved_bits = false;
+  bool compressed = false;
   bool masked = false;
   bool minimal = true;
   std::uint32_t mask = 0;
@@ -32,6 +34,8 @@ namespace {
 
 constexpr std::uint64_t reserve_bytes = 128 * 1024;
 constexpr std::size_t max_control_payload = 125;  // RFC 6455 section 5.5
+constexpr unsigned compressed_bit = 0x40;         // RSV1 (RFC 7692 section 6)
+constexpr unsigned all_reserved_bits = 0x70;
 
 std::uint64_t big_endian(const char* bytes, std::size_t count) noexcept {
   std::uint64_t value = 0;
@@ -46,6 +50,20 @@ bool may_be_sent(std::uint64_t code) noexcept {
 }
 
 }  // namespace
+
+void engine::agree(const agreed_compression& agreed) {
+  const bool is_client = role_ == peer_role::client;
+  reserved_bits_ = all_reserved_bits & ~compressed_bit;
+  compression_.emplace(
+      inflater(is_client ? agreed.server : agreed.client, limit_),
+      deflater(is_client ? agreed.client : agreed.server, agreed.level, agreed.minimum_bytes));
+}
+
+void engine::release_memory() noexcept {
+  if (!compression_) return;
+  compression_->in.release();
+  compression_->out.release();
+}
 
 std::span<char> engine::prepare(std::span<char> scratch) {
   const auto kept = std::min(size_, scratch.size());
@@ -85,7 +103,7 @@ void engine::skip(std::size_t count) noexcept {
   size_ -= count;
 }
 
-frame_result engine::fail(error why, std::uint16_t close_code) {
+frame_result engine::fail(error_code why, std::uint16_t close_code) {
   over_ = true;
   size_ = 0;
   return {.event = frame_event::failed, .close_code = close_code, .error = why};
@@ -102,7 +120,9 @@ bool engine::parse_header(header& into) {
   if (size_ < into.size) return false;
   into.opcode = first & 0x0FU;
   into.final = (first & 0x80U) != 0;
-  into.reserved_bits = (first & 0x70U) != 0;
+  const bool begins_message = into.opcode == 1 || into.opcode == 2;
+  into.compressed = (first & compressed_bit) != 0;
+  into.reserved_bits = (first & (begins_message ? reserved_bits_ : all_reserved_bits)) != 0;
   into.length = length_bytes == 0 ? short_length : big_endian(data_ + 2, length_bytes);
   into.minimal =
       length_bytes == 0 || (into.length > (length_bytes == 2 ? 125U : 0xFFFFU) && into.length >> 63U == 0);
@@ -110,7 +130,8 @@ bool engine::parse_header(header& into) {
   return true;
 }
 
-// Everything that makes a frame illegal by its header alone (RFC 6455 sections 5.1, 5.2, 5.4, 5.5).
+// Everything that makes a frame illegal by its header alone (RFC 6455 sections 5.1, 5.2, 5.4, 5.5). How large
+// a compressed message is will be seen when it has been inflated.
 frame_result engine::check(const header& frame) {
   const bool is_control = frame.opcode >= 8;
   const bool known = frame.opcode <= 2 || (frame.opcode >= 8 && frame.opcode <= 10);
@@ -122,7 +143,8 @@ frame_result engine::check(const header& frame) {
     return fail(error::protocol_violation, 1002);
   }
   if (!is_control && (frame.opcode == 0) != in_message_) return fail(error::protocol_violation, 1002);
-  if (!is_control && frame.length > limit_ - std::min(limit_, message_.size())) {
+  const bool too_long = frame.length > limit_ - std::min(limit_, message_.size());
+  if (!is_control && too_long && !frame.compressed && (frame.opcode != 0 || !compressed_)) {
     return fail(error::message_too_big, 1009);
   }
   return {};
@@ -171,7 +193,8 @@ frame_result engine::control(const header& frame) {
 
 frame_result engine::data(const header& frame) {
   if (frame.opcode != 0) kind_ = frame.opcode == 1 ? message_kind::text : message_kind::binary;
-  const bool whole = frame.final && frame.opcode != 0 && size_ - frame.size >= frame.length;
+  const bool whole =
+      frame.final && frame.opcode != 0 && size_ - frame.size >= frame.length && !frame.compressed;
   char* const begin = data_ + frame.size;
   if (whole) {
     const auto length = static_cast<std::size_t>(frame.length);
@@ -180,6 +203,7 @@ frame_result engine::data(const header& frame) {
     return complete({begin, length});
   }
   skip(frame.size);
+  if (frame.opcode != 0) compressed_ = frame.compressed;
   in_message_ = true;
   final_ = frame.final;
   masked_ = frame.masked;
@@ -187,8 +211,10 @@ frame_result engine::data(const header& frame) {
   payload_left_ = frame.length;
   // Room for the rest, so that it need not be moved while it grows; bounded, because a header can promise
   // anything.
-  message_.reserve(message_.size() +
-                   static_cast<std::size_t>(std::min<std::uint64_t>(frame.length, reserve_bytes)));
+  if (!compressed_) {
+    message_.reserve(message_.size() +
+                     static_cast<std::size_t>(std::min<std::uint64_t>(frame.length, reserve_bytes)));
+  }
   return payload_left_ == 0 ? continue_payload() : frame_result{};
 }
 
@@ -199,12 +225,22 @@ frame_result engine::continue_payload() {
     apply_mask(data_, data_, count, mask_);
     mask_ = turned(mask_, count);
   }
-  message_.append(data_, count);
-  skip(count);
   payload_left_ -= count;
-  if (payload_left_ != 0 || !final_) return {};
+  const bool last = payload_left_ == 0 && final_;
+  if (!compressed_) {
+    message_.append(data_, count);
+  } else if (const auto ec = inflate_payload(count, last)) {
+    return fail(ec, ec == error::message_too_big ? 1009 : 1002);
+  }
+  skip(count);
+  if (!last) return {};
   handed_out_ = true;
   return complete(message_);
+}
+
+error_code engine::inflate_payload(std::size_t count, bool last) {
+  if (const auto ec = compression_->in.feed({data_, count}, message_)) return ec;
+  return last ? compression_->in.finish(message_) : error_code{};
 }
 
 frame_result engine::complete(std::string_view payload) {

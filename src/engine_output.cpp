@@ -5,6 +5,7 @@ module;
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,26 @@ namespace {
 
 constexpr std::size_t keep_bytes = 1 << 20;    // the default outbound limit: a steady flood reuses its memory
 constexpr std::size_t max_close_reason = 123;  // RFC 6455 section 5.5.1: 125 less the code
+constexpr unsigned compressed_bit = 0x40;      // RSV1 (RFC 7692 section 6)
+
+// `bits`: the first byte but FIN.
+void encode(byte_queue& to, peer_role from, unsigned bits, std::string_view payload) {
+  const auto length = payload.size();
+  const std::size_t length_bytes = length > 0xFFFF ? 8 : length > 125 ? 2 : 0;
+  const bool masked = from == peer_role::client;
+  char* out = to.append(2 + length_bytes + (masked ? 4 : 0) + length);
+  const auto put = [&](std::uint64_t value) { *out++ = static_cast<char>(value & 0xFFU); };
+  put(0x80U | bits);
+  put((masked ? 0x80U : 0U) | (length_bytes == 8 ? 127U : length_bytes == 2 ? 126U : length));
+  for (std::size_t i = length_bytes; i-- > 0;) put(static_cast<std::uint64_t>(length) >> (8 * i));
+  if (!masked) {
+    if (length != 0) std::memcpy(out, payload.data(), length);
+    return;
+  }
+  const auto mask = next_mask();
+  std::memcpy(out, &mask, 4);
+  apply_mask(out + 4, payload.data(), length, mask);
+}
 
 }  // namespace
 
@@ -59,25 +80,21 @@ void byte_queue::release() noexcept {
 }
 
 void engine::write_message(message_kind kind, std::string_view payload) {
-  encode_frame(output_, role_, kind == message_kind::text ? opcode::text : opcode::binary, payload);
+  const auto code = kind == message_kind::text ? opcode::text : opcode::binary;
+  if (!compression_ || !compression_->out.wants(payload.size())) {
+    return encode_frame(output_, role_, code, payload);
+  }
+  std::string compressed;
+  compression_->out.compress(payload, compressed);
+  encode_compressed_frame(output_, role_, code, compressed);
 }
 
 void encode_frame(byte_queue& to, peer_role from, opcode kind, std::string_view payload) {
-  const auto length = payload.size();
-  const std::size_t length_bytes = length > 0xFFFF ? 8 : length > 125 ? 2 : 0;
-  const bool masked = from == peer_role::client;
-  char* out = to.append(2 + length_bytes + (masked ? 4 : 0) + length);
-  const auto put = [&](std::uint64_t value) { *out++ = static_cast<char>(value & 0xFFU); };
-  put(0x80U | static_cast<unsigned>(kind));
-  put((masked ? 0x80U : 0U) | (length_bytes == 8 ? 127U : length_bytes == 2 ? 126U : length));
-  for (std::size_t i = length_bytes; i-- > 0;) put(static_cast<std::uint64_t>(length) >> (8 * i));
-  if (!masked) {
-    if (length != 0) std::memcpy(out, payload.data(), length);
-    return;
-  }
-  const auto mask = next_mask();
-  std::memcpy(out, &mask, 4);
-  apply_mask(out + 4, payload.data(), length, mask);
+  encode(to, from, static_cast<unsigned>(kind), payload);
+}
+
+void encode_compressed_frame(byte_queue& to, peer_role from, opcode kind, std::string_view payload) {
+  encode(to, from, static_cast<unsigned>(kind) | compressed_bit, payload);
 }
 
 std::string close_payload(std::uint16_t code, std::string_view reason) {

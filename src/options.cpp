@@ -131,6 +131,7 @@ void validate(const options& given) {
   at_least_one("limits.outbound_bytes", given.limits.outbound_bytes);
   at_least_one("limits.message_bytes", given.limits.message_bytes);
   if (given.limits.upgrade_bytes < 1024) throw option_error("limits.upgrade_bytes", "must be at least 1024");
+  validate(given.compression);
 }
 
 }  // namespace holdfast

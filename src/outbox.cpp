@@ -30,6 +30,7 @@ namespace {
 constexpr std::size_t chunk_bytes = 128 * 1024;  // bounds how long a writer keeps senders from the lock
 constexpr std::size_t control_bytes = 1024;      // then only the newest ping is answered
 constexpr std::size_t keep_frames = 64;          // what an idle connection may keep
+constexpr std::size_t keep_compressed_bytes = 64 * 1024;  // what a thread keeps for its next message
 
 }  // namespace
 
@@ -56,8 +57,7 @@ void outbox::send(message_kind kind, std::string_view payload, operation::handle
   const auto why = refusal(kind, payload);
   const auto id = ++last_id_;
   if (!why) {
-    encode_frame(data_, peer_role::client, kind == message_kind::text ? opcode::text : opcode::binary,
-                 payload);
+    encode(kind == message_kind::text ? opcode::text : opcode::binary, payload);
     frames_.push_back({id, written_ + data_.size(), payload.size(), {}});
     payload_bytes_ += payload.size();
     write_or_wake();
@@ -80,6 +80,17 @@ void outbox::wait_for_writing(std::uint64_t id, operation op) {
   frames_.back().op = std::move(op);
 }
 
+// Under the lock, although it may take long: the order of the messages is that of their compression.
+void outbox::encode(opcode kind, std::string_view payload) {
+  if (!deflater_ || !deflater_->wants(payload.size())) {
+    return encode_frame(data_, peer_role::client, kind, payload);
+  }
+  thread_local std::string compressed;
+  deflater_->compress(payload, compressed);
+  encode_compressed_frame(data_, peer_role::client, kind, compressed);
+  if (compressed.capacity() > keep_compressed_bytes) std::string().swap(compressed);
+}
+
 // The first message of a turn leaves at once, from here: nobody has to be woken for it. Those that follow are
 // collected for the writer, so that a burst costs few system calls. A turn ends when the peer has answered,
 // or the writer has written what was collected.
@@ -93,13 +104,16 @@ void outbox::write_or_wake() {
   wake_writer();
 }
 
-void outbox::open(transport& stream, std::weak_ptr<wakeup> writer) {
+void outbox::open(transport& stream, std::weak_ptr<wakeup> writer,
+                  const std::optional<agreed_compression>& agreed) {
   const std::lock_guard lock(mutex_);
   stream_ = &stream;
   writer_ = std::move(writer);
   writer_waits_ = false;
   finishing_ = false;
   written_ = first_frame_begin_ = 0;
+  deflater_.reset();
+  if (agreed) deflater_.emplace(agreed->client, agreed->level, agreed->minimum_bytes);
 }
 
 void outbox::ping(std::string_view payload) { control(opcode::ping, payload); }
@@ -217,6 +231,7 @@ void outbox::close(error_code why) {
   stream_ = nullptr;
   drop_messages(0, why);
   late_pong_.reset();
+  deflater_.reset();
   control_.truncate(0);
   control_.consume(0);
   data_.consume(0);
@@ -246,6 +261,7 @@ void outbox::release_memory() {
   const std::lock_guard lock(mutex_);
   control_.release();
   data_.release();
+  if (deflater_) deflater_->release();
 }
 
 void outbox::next_turn() {

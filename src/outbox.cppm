@@ -17,6 +17,7 @@ module;
 module holdfast:outbox;
 
 import :completion;
+import :compression;
 import :engine;
 import :error;
 import :message;
@@ -38,7 +39,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
 
   // The session, on the strand. From open() to close() the outbox writes to `stream`, which must outlive it,
   // and wakes `writer` when there is something to flush.
-  void open(transport& stream, std::weak_ptr<wakeup> writer);
+  void open(transport& stream, std::weak_ptr<wakeup> writer, const std::optional<agreed_compression>& agreed);
   // Control frames leave before any message that has not been started.
   void ping(std::string_view payload);
   void pong(std::string_view payload);
@@ -77,6 +78,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   [[nodiscard]] bool nothing_to_write() const noexcept;
   [[nodiscard]] bool inside_message() const noexcept { return written_ > first_frame_begin_; }
   void wait_for_writing(std::uint64_t id, operation op);
+  void encode(opcode kind, std::string_view payload);
   void written(const chunk& from, std::size_t count);
   void pop_frame(send_result outcome);
   void drop_messages(std::size_t keep, error_code why);
@@ -105,6 +107,9 @@ class outbox : public std::enable_shared_from_this<outbox> {
   std::uint64_t written_ = 0;            // bytes of data_ that have left, in this session
   std::uint64_t first_frame_begin_ = 0;  // where the first of the frames begins
   std::uint64_t last_id_ = 0;
+  // What it has compressed must leave, or nothing after it may: the peer has the same context. So messages
+  // are dropped only where no other follows in the session, by finish() and close().
+  std::optional<deflater> deflater_;
   std::weak_ptr<wakeup> writer_;
   bool writer_waits_ = false;
 };

@@ -66,10 +66,12 @@ session::session(net::any_io_executor executor, net::any_io_executor strand,
       inbox_(std::move(in)),
       outbox_(std::move(out)),
       stream_(std::move(socket.stream)),
+      compression_(socket.compression),
       engine_(peer_role::client, options_->limits.message_bytes),
       liveness_(options_->heartbeat, clock::now(), random_phase(options_->heartbeat, random)),
       look_(strand_),
       output_(strand_) {
+  if (compression_) engine_.agree(*compression_);
   if (!socket.first_bytes.empty()) engine_.feed(socket.first_bytes);
 }
 
@@ -281,6 +283,7 @@ net::awaitable<void> session::watch_liveness() {
       switch (liveness_.judge(now)) {
         case liveness::verdict::ping:
           outbox_->release_memory();
+          engine_.release_memory();
           ping();
           break;
         case liveness::verdict::lost:

@@ -16,6 +16,7 @@ module holdfast:session;
 
 import :backoff;
 import :completion;
+import :compression;
 import :dial;
 import :engine;
 import :error;
@@ -40,7 +41,7 @@ class session : public std::enable_shared_from_this<session> {
           random_source& random);
 
   // From now on messages can be sent.
-  void open() { outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &output_)); }
+  void open() { outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &output_), compression_); }
   // From opened to ended; the socket is closed and every message settled when it returns.
   net::awaitable<change_reason> serve();
   // Closing handshake (RFC 6455 section 7.1.2), bounded by close_timeout. `why` becomes the reason.
@@ -81,6 +82,7 @@ class session : public std::enable_shared_from_this<session> {
   const std::shared_ptr<inbox> inbox_;
   const std::shared_ptr<outbox> outbox_;
   transport stream_;
+  const std::optional<agreed_compression> compression_;
   engine engine_;
   liveness liveness_;
   wakeup look_;    // wakes watch_liveness()

@@ -106,6 +106,7 @@ std::string upgrade_request(const target& to, const options& given, std::string_
   out += "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ";
   out += key;
   if (!given.user_agent.empty()) out += "\r\nUser-Agent: " + given.user_agent;
+  if (given.compression.enabled) out += "\r\nSec-WebSocket-Extensions: " + offer(given.compression);
   for (const auto& [name, value] : given.headers) out += "\r\n" + name + ": " + value;
   return out + "\r\n\r\n";
 }
@@ -116,18 +117,31 @@ std::string_view http_head::header(std::string_view name) const noexcept {
   return found == headers.end() ? std::string_view{} : std::string_view(found->second);
 }
 
+std::string http_head::joined(std::string_view name) const {
+  std::string out;
+  for (const auto& [each, value] : headers) {
+    if (same_name(each, name)) out += (out.empty() ? "" : ", ") + value;
+  }
+  return out;
+}
+
 result<std::optional<http_head>> parse_answer(std::string_view bytes) { return parse_head<false>(bytes); }
 result<std::optional<http_head>> parse_request(std::string_view bytes) { return parse_head<true>(bytes); }
 
-error_code check_answer(const http_head& answer, std::string_view key) {
+error_code check_answer(const http_head& answer, const options& given, std::string_view key) {
   if (answer.status == 401 || answer.status == 403) return error::unauthorized;
   if (answer.status != 101) return error::upgrade_refused;
   const bool valid = lists(answer.header("Upgrade"), "websocket") &&
                      lists(answer.header("Connection"), "upgrade") &&
                      answer.header("Sec-WebSocket-Accept") == websocket_accept(key) &&
-                     answer.header("Sec-WebSocket-Extensions").empty() &&  // we asked for none
-                     answer.header("Sec-WebSocket-Protocol").empty();      // likewise
-  return valid ? error_code{} : make_error_code(error::upgrade_invalid);
+                     answer.header("Sec-WebSocket-Protocol").empty();  // we asked for none
+  if (!valid) return error::upgrade_invalid;
+  const auto compression = read_compression(answer, given);
+  return compression.has_error() ? compression.error() : error_code{};
+}
+
+result<std::optional<agreed_compression>> read_compression(const http_head& answer, const options& given) {
+  return read_agreement(given.compression, answer.joined("Sec-WebSocket-Extensions"));
 }
 
 std::optional<clock::duration> retry_after(const http_head& answer) {

@@ -35,6 +35,7 @@ watch_arguments parse_arguments(int argc, char* argv[]) {
       ("send", po::value<strings>()->value_name("TEXT"), "send this at each connection; may be repeated")
       ("stdin", "send each line that is read, as a message")
       ("header", po::value<strings>()->value_name("NAME:VALUE"), "add this to the request; may be repeated")
+      ("compress", "offer the server to compress messages (permessage-deflate)")
       ("ping", po::value<int>()->value_name("SECONDS"), "ping the server after so long a silence (20)")
       ("help,h", "print this");
   // clang-format on
@@ -51,6 +52,7 @@ watch_arguments parse_arguments(int argc, char* argv[]) {
   out.reads_stdin = given.count("stdin") != 0;
   out.options.url = get(given, "url", std::string{});
   for (const auto& each : get(given, "header", strings{})) out.options.headers.push_back(to_header(each));
+  out.options.compression.enabled = given.count("compress") != 0;
   if (given.count("ping") != 0) {
     out.options.heartbeat.ping_interval = std::chrono::seconds(given["ping"].as<int>());
   }

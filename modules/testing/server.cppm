@@ -27,7 +27,8 @@ namespace holdfast::testing {
 /// collected.
 export class server_session : public std::enable_shared_from_this<server_session> {
  public:
-  server_session(net::any_io_executor strand, transport stream, http_head request, std::string first_bytes);
+  server_session(net::any_io_executor strand, transport stream, http_head request, std::string first_bytes,
+                 const std::optional<agreed_compression>& compression = {});
 
   /// The client's upgrade request.
   [[nodiscard]] const http_head& request() const noexcept { return request_; }
@@ -52,6 +53,10 @@ export class server_session : public std::enable_shared_from_this<server_session
   /// The client's close frame: its code, 0 if there was none.
   [[nodiscard]] std::uint16_t close_code() const noexcept { return close_code_; }
   [[nodiscard]] std::size_t ping_count() const noexcept { return pings_; }
+  /// What was agreed for this session; empty: nothing may be compressed.
+  [[nodiscard]] const std::optional<agreed_compression>& compression() const noexcept { return compression_; }
+  /// What the client has sent since the upgrade, frames and all.
+  [[nodiscard]] std::size_t received_bytes() const noexcept { return received_bytes_; }
 
   // For the server that made it.
   void start();
@@ -66,10 +71,12 @@ export class server_session : public std::enable_shared_from_this<server_session
   const net::any_io_executor strand_;
   transport stream_;
   const http_head request_;
+  const std::optional<agreed_compression> compression_;
   engine engine_;
   timer wake_;
   std::deque<message> messages_;
   std::size_t pings_ = 0;
+  std::size_t received_bytes_ = 0;
   std::uint16_t close_code_ = 0;
   bool deaf_ = false;
   bool flushing_ = false;
@@ -104,6 +111,9 @@ export class server {
   void on_upgrade(gate next);
   /// Accepts sockets from now on but never answers the upgrade.
   void never_upgrade(bool never = true);
+  /// Sessions from now on compress, within these bounds, if the client offers it. Default: `enabled` is
+  /// false.
+  void agree_to_compression(compression_options within);
 
   /// Speaks with a new peer.
   void accept(transport stream);

@@ -48,6 +48,7 @@ struct server::implementation : std::enable_shared_from_this<implementation> {
   script session_script = [](server_session& session) { return session.echo(); };
   gate upgrade_gate;
   bool never = false;
+  compression_options compression;
   std::atomic<std::size_t> accepted{0};
   std::atomic<std::size_t> sessions{0};
   std::atomic<std::size_t> open{0};
@@ -75,6 +76,12 @@ void server::on_upgrade(gate next) {
 void server::never_upgrade(bool never) {
   const std::lock_guard lock(implementation_->mutex);
   implementation_->never = never;
+}
+
+void server::agree_to_compression(compression_options within) {
+  validate(within);
+  const std::lock_guard lock(implementation_->mutex);
+  implementation_->compression = within;
 }
 
 std::size_t server::accepted() const noexcept { return implementation_->accepted; }
@@ -120,11 +127,13 @@ net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
   script run;
   gate ask;
   bool answers = true;
+  compression_options within;
   {
     const std::lock_guard lock(mutex);
     run = session_script;
     ask = upgrade_gate;
     answers = !never;
+    within = compression;
   }
   if (!answers) {  // holds the socket for as long as the client does
     while (co_await read_request(*stream)) {
@@ -139,14 +148,18 @@ net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
     co_await write_all(*stream, text);
     co_return;
   }
-  const auto welcome =
+  auto welcome =
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Accept: " +
-      websocket_accept(request->header("Sec-WebSocket-Key")) + "\r\n\r\n";
+      websocket_accept(request->header("Sec-WebSocket-Key"));
+  const auto accepted_one = accept_offer(within, request->joined("Sec-WebSocket-Extensions"));
+  if (accepted_one) welcome += "\r\nSec-WebSocket-Extensions: " + accepted_one->answer;
+  welcome += "\r\n\r\n";
   if (co_await write_all(*stream, welcome)) co_return;
   auto first_bytes = std::exchange(request->body, {});
-  const auto session = std::make_shared<server_session>(strand, std::move(*stream), std::move(*request),
-                                                        std::move(first_bytes));
+  const auto session = std::make_shared<server_session>(
+      strand, std::move(*stream), std::move(*request), std::move(first_bytes),
+      accepted_one ? std::optional(accepted_one->agreed) : std::nullopt);
   ++sessions;
   ++open;
   session->start();

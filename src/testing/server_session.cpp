@@ -40,12 +40,15 @@ constexpr std::size_t message_limit_bytes = 64 << 20;
 }  // namespace
 
 server_session::server_session(net::any_io_executor strand, transport stream, http_head request,
-                               std::string first_bytes)
+                               std::string first_bytes, const std::optional<agreed_compression>& compression)
     : strand_(std::move(strand)),
       stream_(std::move(stream)),
       request_(std::move(request)),
+      compression_(compression),
       engine_(peer_role::server, message_limit_bytes),
       wake_(strand_) {
+  if (compression_) engine_.agree(*compression_);
+  received_bytes_ = first_bytes.size();
   engine_.feed(first_bytes);
 }
 
@@ -65,7 +68,9 @@ net::awaitable<void> server_session::read() {
     co_await flush();
     if (ended_ || deaf_) break;
     error_code ec;
-    engine_.commit(stream_.read_some(engine_.prepare(*place_for_bytes), ec));
+    const auto count = stream_.read_some(engine_.prepare(*place_for_bytes), ec);
+    received_bytes_ += count;
+    engine_.commit(count);
     if (would_block(ec)) {
       engine_.park();
       const auto [failed] =

@@ -1,15 +1,19 @@
 """A web-socket server that we did not write: Debian's python3-websockets (10.4 to 15), echoing.
 
-Prints "listening PORT", then one line per session that opens, and one that says how it was closed.
+Prints "listening PORT", then two lines per session that opens, the second with its extensions, and one that says
+how it was closed.
 """
 import argparse
 import asyncio
 
 import websockets
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
 
 async def echo(ws, path=None):
     print("opened", flush=True)
+    agreed = ws.extensions if hasattr(ws, "extensions") else ws.protocol.extensions
+    print("extensions", agreed, flush=True)
     try:
         async for message in ws:
             await ws.send(message)
@@ -22,8 +26,11 @@ async def echo(ws, path=None):
 async def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--port", type=int, default=0, help="0: a free one")
-    port = arguments.parse_args().port
-    async with websockets.serve(echo, "127.0.0.1", port) as server:
+    arguments.add_argument("--no-takeover", action="store_true", help="compress each message by itself, both ways")
+    arguments.add_argument("--window-bits", type=int, help="of both sides' compression")
+    given = arguments.parse_args()
+    deflate = ServerPerMessageDeflateFactory(given.no_takeover, given.no_takeover, given.window_bits, given.window_bits)
+    async with websockets.serve(echo, "127.0.0.1", given.port, extensions=[deflate], compression=None) as server:
         print("listening", next(iter(server.sockets)).getsockname()[1], flush=True)
         await asyncio.Future()
 

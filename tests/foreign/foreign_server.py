@@ -63,9 +63,9 @@ class Program:
 
 
 class EchoServer(Program):
-    def __init__(self, port=0):
+    def __init__(self, port=0, *options):
         script = pathlib.Path(__file__).with_name("echo_server.py")
-        super().__init__(sys.executable, str(script), "--port", str(port))
+        super().__init__(sys.executable, str(script), "--port", str(port), *options)
         self.name = "server"
         self.port = int(self.expect(r"^listening (\d+)$")[1])
 

@@ -1,0 +1,231 @@
+// The negotiation of RFC 7692 section 7.1: what each side may ask, what it must answer, and what holds then.
+module;
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+namespace holdfast {
+namespace {
+
+constexpr std::string_view extension_name = "permessage-deflate";
+constexpr int most_window_bits = 15;
+
+struct parameter {
+  std::string_view name{};
+  std::optional<std::string> value{};
+};
+struct extension {
+  std::string_view name{};
+  std::vector<parameter> parameters{};
+};
+
+bool is_token_character(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+// A list of extensions as in RFC 6455 section 9.1, with the white space and the empty elements that RFC 9110
+// section 5.6 lets a list have.
+class list_reader {
+ public:
+  explicit list_reader(std::string_view text) : rest_(text) {}
+
+  // Empty: it is malformed.
+  std::optional<std::vector<extension>> read() {
+    std::vector<extension> out;
+    for (;;) {
+      if (take(',')) continue;
+      if (rest_.empty()) return out;
+      extension next{.name = token()};
+      if (next.name.empty()) return std::nullopt;
+      while (take(';')) {
+        next.parameters.push_back({.name = token()});
+        auto& last = next.parameters.back();
+        if (take('=')) last.value = value();
+        if (last.name.empty() || last.value == "") return std::nullopt;
+      }
+      if (!take(',') && !rest_.empty()) return std::nullopt;
+      out.push_back(std::move(next));
+    }
+  }
+
+ private:
+  void skip_space() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size())); }
+  bool take(char wanted) {
+    skip_space();
+    if (!rest_.starts_with(wanted)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+  std::string_view token() {
+    skip_space();
+    const auto end = std::ranges::find_if_not(rest_, is_token_character);
+    const auto found = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
+    rest_.remove_prefix(found.size());
+    return found;
+  }
+  // A token, or one in quotes; anything else is empty.
+  std::string value() {
+    if (!take('"')) return std::string(token());
+    std::string out;
+    while (!rest_.empty() && rest_.front() != '"') {
+      if (rest_.front() == '\\') rest_.remove_prefix(1);
+      if (rest_.empty() || !is_token_character(rest_.front())) return {};
+      out += rest_.front();
+      rest_.remove_prefix(1);
+    }
+    return take('"') ? out : std::string{};
+  }
+
+  std::string_view rest_;
+};
+
+// The four of section 7.1. Both an offer and the answer to it are such a value.
+struct deflate_parameters {
+  bool server_no_context_takeover = false;
+  bool client_no_context_takeover = false;
+  std::optional<int> server_max_window_bits{};
+  std::optional<int> client_max_window_bits{};
+};
+
+// Section 7.1.2: decimal, without leading zeroes, from 8 to 15.
+std::optional<int> read_window_bits(std::string_view text) {
+  int bits = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), bits);
+  const bool whole = ec == std::errc{} && end == text.data() + text.size() && !text.starts_with('0');
+  return whole && bits >= 8 && bits <= most_window_bits ? std::optional(bits) : std::nullopt;
+}
+
+// Empty: a parameter is unknown, doubled, or has a value that it must not have. Only an offer may leave out
+// the value of client_max_window_bits (section 7.1.2.2).
+std::optional<deflate_parameters> read_parameters(const extension& from, bool is_offer) {
+  deflate_parameters out;
+  for (const auto& [name, value] : from.parameters) {
+    if (std::ranges::count(from.parameters, name, &parameter::name) != 1) return std::nullopt;
+    if (name == "server_no_context_takeover" && !value) {
+      out.server_no_context_takeover = true;
+    } else if (name == "client_no_context_takeover" && !value) {
+      out.client_no_context_takeover = true;
+    } else if (name == "server_max_window_bits" && value) {
+      if (!(out.server_max_window_bits = read_window_bits(*value))) return std::nullopt;
+    } else if (name == "client_max_window_bits" && (value || is_offer)) {
+      out.client_max_window_bits = value ? read_window_bits(*value) : most_window_bits;
+      if (!out.client_max_window_bits) return std::nullopt;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return out;
+}
+
+std::string write(const deflate_parameters& from) {
+  std::string out(extension_name);
+  if (from.server_no_context_takeover) out += "; server_no_context_takeover";
+  if (from.client_no_context_takeover) out += "; client_no_context_takeover";
+  if (from.server_max_window_bits) {
+    out += "; server_max_window_bits=" + std::to_string(*from.server_max_window_bits);
+  }
+  if (from.client_max_window_bits) {
+    out += "; client_max_window_bits";
+    if (*from.client_max_window_bits < most_window_bits)
+      out += '=' + std::to_string(*from.client_max_window_bits);
+  }
+  return out;
+}
+
+// Of either side. What an answer does not say about the client's messages is still what the client has set
+// itself.
+agreed_compression what_holds(const compression_options& given, const deflate_parameters& answer) {
+  return {
+      .client = {.window_bits = std::min(given.client_max_window_bits,
+                                         answer.client_max_window_bits.value_or(most_window_bits)),
+                 .context_takeover = !given.client_no_context_takeover && !answer.client_no_context_takeover},
+      .server = {.window_bits = answer.server_max_window_bits.value_or(most_window_bits),
+                 .context_takeover = !answer.server_no_context_takeover},
+      .level = given.level,
+      .minimum_bytes = given.minimum_bytes};
+}
+
+// Empty: we cannot meet the offer. A client that does not say that its window can be limited must not be
+// asked to (section 7.1.2.2).
+std::optional<deflate_parameters> answer_to(const deflate_parameters& asked,
+                                            const compression_options& given) {
+  if (given.client_max_window_bits < most_window_bits && !asked.client_max_window_bits) return std::nullopt;
+  deflate_parameters out{
+      .server_no_context_takeover = asked.server_no_context_takeover || given.server_no_context_takeover,
+      .client_no_context_takeover = asked.client_no_context_takeover || given.client_no_context_takeover};
+  const auto server_bits =
+      std::min(given.server_max_window_bits, asked.server_max_window_bits.value_or(most_window_bits));
+  const auto client_bits =
+      std::min(given.client_max_window_bits, asked.client_max_window_bits.value_or(most_window_bits));
+  if (asked.server_max_window_bits || server_bits < most_window_bits)
+    out.server_max_window_bits = server_bits;
+  if (client_bits < most_window_bits) out.client_max_window_bits = client_bits;
+  return out;
+}
+
+}  // namespace
+
+void validate(const compression_options& given) {
+  const auto must_be = [](const char* field, int value, int least, int most) {
+    if (value >= least && value <= most) return;
+    throw option_error(field, "must be from " + std::to_string(least) + " to " + std::to_string(most));
+  };
+  must_be("compression.level", given.level, 1, 9);
+  must_be("compression.client_max_window_bits", given.client_max_window_bits, 9, most_window_bits);
+  must_be("compression.server_max_window_bits", given.server_max_window_bits, 9, most_window_bits);
+}
+
+// The server may always limit our window: to say so costs nothing.
+std::string offer(const compression_options& given) {
+  if (!given.enabled) return {};
+  deflate_parameters out{.server_no_context_takeover = given.server_no_context_takeover,
+                         .client_no_context_takeover = given.client_no_context_takeover,
+                         .client_max_window_bits = given.client_max_window_bits};
+  if (given.server_max_window_bits < most_window_bits)
+    out.server_max_window_bits = given.server_max_window_bits;
+  return write(out);
+}
+
+result<std::optional<agreed_compression>> read_agreement(const compression_options& offered,
+                                                         std::string_view answer) {
+  const auto extensions = list_reader(answer).read();
+  if (!extensions) return make_error_code(error::upgrade_invalid);
+  if (extensions->empty()) return std::optional<agreed_compression>{};
+  const auto& first = extensions->front();
+  if (!offered.enabled || extensions->size() != 1 || first.name != extension_name) {
+    return make_error_code(error::upgrade_invalid);
+  }
+  const auto answered = read_parameters(first, false);
+  if (!answered) return make_error_code(error::upgrade_invalid);
+  // A server may set itself limits that we have not asked for, but must meet those that we have
+  // (section 7.1.1.1, 7.1.2.1).
+  const bool met =
+      (answered->server_no_context_takeover || !offered.server_no_context_takeover) &&
+      answered->server_max_window_bits.value_or(most_window_bits) <= offered.server_max_window_bits;
+  if (!met) return make_error_code(error::upgrade_invalid);
+  return std::optional(what_holds(offered, *answered));
+}
+
+std::optional<accepted_offer> accept_offer(const compression_options& given, std::string_view offers) {
+  const auto extensions = list_reader(offers).read();
+  if (!given.enabled || !extensions) return std::nullopt;
+  for (const auto& each : *extensions) {
+    if (each.name != extension_name) continue;
+    const auto asked = read_parameters(each, true);
+    if (!asked) continue;
+    if (const auto answer = answer_to(*asked, given))
+      return accepted_offer{write(*answer), what_holds(given, *answer)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace holdfast
