@@ -112,7 +112,6 @@ void outbox::open(transport& stream, std::weak_ptr<wakeup> writer,
   writer_waits_ = false;
   finishing_ = false;
   written_ = first_frame_begin_ = 0;
-  deflater_.reset();
   if (agreed) deflater_.emplace(agreed->client, agreed->level, agreed->minimum_bytes);
 }
 
