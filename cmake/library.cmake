@@ -14,6 +14,7 @@ target_sources(holdfast
     ${room}/modules/backoff.cppm
     ${room}/modules/network.cppm
     ${room}/modules/compression.cppm
+    ${room}/modules/addresses.cppm
     ${room}/modules/options.cppm
     ${room}/modules/message.cppm
     ${room}/modules/engine.cppm
@@ -26,6 +27,8 @@ target_sources(holdfast
     ${room}/src/channel.cppm
     ${room}/src/inbox.cppm
     ${room}/src/outbox.cppm
+    ${room}/src/address_race.cppm
+    ${room}/src/dial_memory.cppm
     ${room}/src/dial.cppm
     ${room}/src/liveness.cppm
     ${room}/src/registry.cppm
@@ -39,6 +42,7 @@ target_sources(holdfast
     ${room}/src/network.cpp
     ${room}/src/compression.cpp
     ${room}/src/deflate.cpp
+    ${room}/src/addresses.cpp
     ${room}/src/options.cpp
     ${room}/src/message.cpp
     ${room}/src/engine.cpp
@@ -50,6 +54,7 @@ target_sources(holdfast
     ${room}/src/listeners.cpp
     ${room}/src/inbox.cpp
     ${room}/src/outbox.cpp
+    ${room}/src/address_race.cpp
     ${room}/src/dial.cpp
     ${room}/src/session.cpp
     ${room}/src/actor.cpp

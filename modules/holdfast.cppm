@@ -8,6 +8,7 @@ export import :state;
 export import :backoff;
 export import :network;
 export import :compression;
+export import :addresses;
 export import :options;
 export import :message;
 export import :engine;

@@ -42,7 +42,8 @@ export struct heartbeat_options {
 export struct deadline_options {
   milliseconds attempt{20'000};  ///< one whole attempt
   milliseconds resolve{5'000};
-  milliseconds connect{10'000};  ///< all addresses together
+  milliseconds connect{10'000};    ///< all addresses together
+  milliseconds address_step{250};  ///< an address that has not answered by then: the next is tried beside it
   milliseconds upgrade{10'000};
 };
 

@@ -46,6 +46,9 @@ export struct change_reason {
   unsigned http_status = 0;      ///< the answer to the upgrade, 0 if there was none
   std::uint16_t close_code = 0;  ///< RFC 6455 section 7.4; 0 if no close frame was received
   std::string close_text{};      ///< the reason in the peer's close frame, or the beginning of an HTTP answer
+  /// "address:port" that a failed attempt is about: the peer, if it was reached; else the address whose error
+  /// this is; else (a deadline) the first that was tried. Empty before there was one, and for a session.
+  std::string address{};
 };
 
 /// Something that must not be sent for a while.

@@ -58,7 +58,7 @@ net::awaitable<bool> actor::told_to_connect() {
 // The attempt runs beside us, so that neither a resolver nor a peer that hangs can keep us from stopping
 // (R30).
 net::awaitable<std::optional<opened_socket>> actor::open(attempt_record& record) {
-  const auto attempt = std::make_shared<dial_attempt>(settings, target_);
+  const auto attempt = std::make_shared<dial_attempt>(settings, target_, memory_);
   attempt->start(strand, [self = weak_from_this()] {
     if (const auto alive = self.lock()) alive->wake_.notify();
   });

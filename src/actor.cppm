@@ -17,6 +17,7 @@ import :backoff;
 import :channel;
 import :completion;
 import :dial;
+import :dial_memory;
 import :error;
 import :inbox;
 import :options;
@@ -87,6 +88,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   [[nodiscard]] bool may_connect() const noexcept { return wanted_ && !closing_ && !away_; }
 
   const target target_;
+  const std::shared_ptr<dial_memory> memory_ = std::make_shared<dial_memory>();  // shared with the attempts
   random_source random_;
   retry_schedule retry_;
   wakeup wake_;  // wakes live()

@@ -186,6 +186,7 @@ void actor::retry_now(bool reset_backoff) {
 void actor::network_changed() {
   post([](actor& self) {
     self.network_changed_ = !self.session_;
+    self.memory_->last_good.reset();  // RFC 8305 section 4: such history must not be used across networks
     if (self.session_) self.session_->ping();
     self.interrupt();
   });

@@ -26,6 +26,7 @@ module;
 
 module holdfast;
 
+import :address_race;
 import :dial;
 
 namespace holdfast {
@@ -72,7 +73,8 @@ net::awaitable<void> dial_attempt::run() {
   if (!peer) co_return;
   auto first_bytes = co_await upgrade();
   if (!first_bytes || over_) co_return;
-  socket_.emplace(std::move(*stream_), to_string(*peer), std::move(*first_bytes), compression_);
+  memory_->last_good = *peer;
+  socket_.emplace(std::move(*stream_), to_string(*peer), std::move(*first_bytes));
 }
 
 net::awaitable<std::optional<std::vector<endpoint>>> dial_attempt::resolve() {
@@ -85,20 +87,22 @@ net::awaitable<std::optional<std::vector<endpoint>>> dial_attempt::resolve() {
   co_return std::move(*found);
 }
 
-// One address after the other, in the order of the resolver; the first that answers is taken.
+// The first address that answers is taken. Whether it is good, the rest of the attempt will show.
 net::awaitable<std::optional<endpoint>> dial_attempt::connect(std::vector<endpoint> addresses) {
   enter(stage::connect, options_->deadlines.connect);
-  for (const auto& address : addresses) {
-    auto connected = co_await options_->network->connect(address);
-    if (over_) break;
-    if (connected.has_value()) {
-      stream_.emplace(std::move(*connected));
-      record_.reason = {};
-      co_return address;
-    }
-    fail(connected.error());
+  auto ordered = interleave(std::move(addresses), memory_->last_good);
+  record_.reason.address = to_string(ordered.front());  // if none answers before the deadline
+  auto race =
+      co_await connect_to_any(options_->network, std::move(ordered), options_->deadlines.address_step);
+  if (over_) co_return std::nullopt;
+  record_.reason.address = to_string(race.peer);
+  if (!race.stream) {
+    fail(race.failure);
+    co_return std::nullopt;
   }
-  co_return std::nullopt;
+  stream_.emplace(std::move(*race.stream));
+  memory_->last_good.reset();
+  co_return race.peer;
 }
 
 // Returns what the server sent behind its answer.

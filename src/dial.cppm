@@ -15,7 +15,7 @@ module;
 module holdfast:dial;
 
 import :backoff;
-import :compression;
+import :dial_memory;
 import :error;
 import :network;
 import :options;
@@ -36,9 +36,10 @@ struct opened_socket {
 // On the strand of the actor; shared by the actor and its own coroutine, because either may end first.
 class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
  public:
-  dial_attempt(std::shared_ptr<const options> given, target to)
+  dial_attempt(std::shared_ptr<const options> given, target to, std::shared_ptr<dial_memory> memory)
       : options_(std::move(given)),
         target_(std::move(to)),
+        memory_(std::move(memory)),
         deadline_(clock::now() + options_->deadlines.attempt) {}
 
   // Runs the attempt on `strand`, and calls `on_progress` when the stage changes and when it is over.
@@ -64,6 +65,7 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
 
   const std::shared_ptr<const options> options_;
   const target target_;
+  const std::shared_ptr<dial_memory> memory_;  // shared with the actor
   const clock::time_point deadline_;
   clock::time_point stage_deadline_{};
   std::function<void()> on_progress_;

@@ -122,6 +122,9 @@ void validate(const options& given) {
   positive("deadlines.attempt", given.deadlines.attempt);
   positive("deadlines.resolve", given.deadlines.resolve);
   positive("deadlines.connect", given.deadlines.connect);
+  positive("deadlines.address_step", given.deadlines.address_step);
+  if (given.deadlines.address_step < milliseconds(10))
+    throw option_error("deadlines.address_step", "must be at least 10 ms (RFC 8305 section 8)");
   positive("deadlines.upgrade", given.deadlines.upgrade);
   positive("close_timeout", given.close_timeout);
   positive("background_grace", given.background_grace);

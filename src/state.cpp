@@ -79,7 +79,12 @@ std::string describe(const change_reason& reason) {
   // What the program asked for is not a failure of a stage.
   const bool asked = reason.error == error::disconnect_requested || reason.error == error::closed ||
                      reason.error == error::in_background;
-  std::string out = asked || reason.at == stage::none ? "" : std::string(to_string(reason.at)) + ": ";
+  std::string out;
+  if (!asked && reason.at != stage::none) {
+    out = to_string(reason.at);
+    if (reason.at == stage::connect && !reason.address.empty()) out += " to " + reason.address;
+    out += ": ";
+  }
   out += printable(reason.error.message());
   if (reason.http_status != 0) out += ", HTTP " + std::to_string(reason.http_status);
   if (reason.close_code != 0) out += ", close code " + std::to_string(reason.close_code);

@@ -20,7 +20,7 @@ def comes_back_after_the_server_was_killed(watch):
             program.expect(r"  < hello$")
             server.process.kill()  # SIGKILL: it cannot say goodbye
             program.expect(r"  disconnected \(session: .+\), retry in \d+\.\d\d s \[.+\]")
-            program.expect(r"  disconnected \(connect: .+\), retry in \d+\.\d\d s \[backoff\]")
+            program.expect(r"  disconnected \(connect to .+: .+\), retry in \d+\.\d\d s \[backoff\]")
             with EchoServer(server.port) as restarted:
                 program.expect(r"  connected to ")
                 program.expect(r"  < hello$")

@@ -328,10 +328,10 @@ BOOST_AUTO_TEST_CASE(the_traces_of_scripted_outages_do_not_change) {
        "disconnected[session: peer went silent: no answer to ping; after-stable-session]" + back},
       {"refused", nothing, reset_and(port(port_behaviour::refuses)), 3,
        "disconnected[session: Connection reset by peer; after-stable-session] connecting "
-       "disconnected[connect: Connection refused; backoff]"},
+       "disconnected[connect to 10.0.0.1:80: Connection refused; backoff]"},
       {"black hole", nothing, reset_and(port(port_behaviour::swallows)), 3,
        "disconnected[session: Connection reset by peer; after-stable-session] connecting "
-       "disconnected[connect: deadline reached; backoff]"},
+       "disconnected[connect to 10.0.0.1:80: deadline reached; backoff]"},
       {"no DNS", nothing, reset_and([](scenario& s) { s.in.network()->break_name("server", {}); }), 3,
        "disconnected[session: Connection reset by peer; after-stable-session] connecting "
        "disconnected[resolve: deadline reached; backoff]"},

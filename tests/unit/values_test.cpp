@@ -192,6 +192,9 @@ BOOST_AUTO_TEST_CASE(a_change_reads_as_one_line) {
   BOOST_TEST(describe(change) ==
              "disconnected (session: closed by the peer, close code 1001 \"bye\"), "
              "will not retry by itself [attempt-limit], flapping");
+  BOOST_TEST(
+      describe(change_reason{.error = error::timed_out, .at = stage::connect, .address = "[::1]:80"}) ==
+      "connect to [::1]:80: deadline reached");
   BOOST_TEST(describe(state_change{.to = connection_state::connected, .endpoint = "[::1]:80"}) ==
              "connected to [::1]:80");
   BOOST_TEST(describe(state_change{.to = connection_state::feature_throttled,
