@@ -15,6 +15,7 @@ target_sources(holdfast
     ${room}/modules/network.cppm
     ${room}/modules/compression.cppm
     ${room}/modules/addresses.cppm
+    ${room}/modules/endpoints.cppm
     ${room}/modules/options.cppm
     ${room}/modules/message.cppm
     ${room}/modules/engine.cppm
@@ -43,6 +44,7 @@ target_sources(holdfast
     ${room}/src/compression.cpp
     ${room}/src/deflate.cpp
     ${room}/src/addresses.cpp
+    ${room}/src/endpoints.cpp
     ${room}/src/options.cpp
     ${room}/src/message.cpp
     ${room}/src/engine.cpp

@@ -9,6 +9,7 @@ export import :backoff;
 export import :network;
 export import :compression;
 export import :addresses;
+export import :endpoints;
 export import :options;
 export import :message;
 export import :engine;
