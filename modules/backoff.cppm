@@ -32,6 +32,8 @@ export struct attempt_record {
   std::optional<clock::duration> session_length{};  ///< set if the attempt became a session
   std::optional<clock::duration> retry_after{};     ///< what the server asked for
   bool after_network_change = false;                ///< the attempt was started by network_changed()
+  bool may_refresh = false;        ///< there is a credential provider, which can be asked for new credentials
+  bool credentials_fresh = false;  ///< the attempt's credentials are new, because the last ones were refused
 };
 
 /// How long to wait. Every wait is jittered, so that many clients do not come back in one burst.
@@ -42,6 +44,9 @@ export enum class retry_delay : std::uint8_t {
   step,       ///< uniform in [base/2, ceiling], ceiling = base × factor^step up to cap
   high_step,  ///< uniform in [ceiling/2, ceiling], so that each wait is longer than the one before
   cap,        ///< uniform in [cap/2, cap]
+  /// No wait, and the next attempt asks the provider for new credentials. The second time in a row, and
+  /// without a provider, it is final, and the rule is called "unauthorized".
+  refresh,
 };
 
 export std::string_view to_string(retry_delay delay) noexcept;
@@ -60,9 +65,11 @@ export struct retry_rule {
 export struct retry_decision {
   std::optional<clock::duration> retry_in{};  ///< empty: never
   std::string rule{};                         ///< name of the rule that chose it
+  bool refresh = false;                       ///< the next attempt asks the provider for new credentials
 };
 
-/// The default table: fatal answers and codes, restarts, overload, flapping; the last row matches all.
+/// The default table: fatal answers and errors, refused credentials, fatal codes, certificates, restarts,
+/// overload, flapping; the last row matches all.
 export std::vector<retry_rule> default_retry_rules();
 
 /// The policy. Edit the table, the numbers, or give `decide` to replace both.

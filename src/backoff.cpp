@@ -35,6 +35,19 @@ bool matches(const retry_rule& rule, const attempt_record& record, bool stable) 
          matches_any(rule.close_codes, record.reason.close_code);
 }
 
+// They are renewed while we wait, ours or the server's, but not within seconds.
+std::vector<error_code> certificate_errors() {
+  return {error::certificate_expired,     error::certificate_wrong_host,
+          error::certificate_self_signed, error::certificate_unknown_issuer,
+          error::certificate_invalid,     error::client_certificate_refused};
+}
+
+// A stable session has shown that its credentials were good when it began: if they are refused now, it is for
+// the first time.
+bool may_refresh(const attempt_record& record, bool stable) {
+  return record.may_refresh && (stable || !record.credentials_fresh);
+}
+
 }  // namespace
 
 std::string_view to_string(retry_delay delay) noexcept {
@@ -51,20 +64,27 @@ std::string_view to_string(retry_delay delay) noexcept {
       return "high_step";
     case retry_delay::cap:
       return "cap";
+    case retry_delay::refresh:
+      return "refresh";
   }
   return "unknown";
 }
 
 // The order matters: what a server says plainly comes first, then whether the session was worth a quick
 // return. A close with 1012 after a short session counts as flapping: a server that restarts all the time
-// gets a rest (R3).
+// gets a rest (R3). Answers count only at the upgrade: a proxy has statuses of its own.
 std::vector<retry_rule> default_retry_rules() {
+  const auto at = stage::upgrade;
+  const auto never = retry_delay::never;
   return {
-      {.name = "fatal-http-status", .delay = retry_delay::never, .http_statuses = {400, 404, 405, 410, 426}},
-      {.name = "unauthorized", .delay = retry_delay::never, .http_statuses = {401, 403}},
-      {.name = "fatal-close-code",
-       .delay = retry_delay::never,
-       .close_codes = {1002, 1003, 1007, 1009, 1010}},
+      {.name = "fatal-http-status", .delay = never, .at = at, .http_statuses = {400, 404, 405, 410, 426}},
+      {.name = "refresh-credentials", .delay = retry_delay::refresh, .at = at, .http_statuses = {401, 403}},
+      {.name = "provider-failed", .delay = never, .errors = {error::provider_failed}},
+      {.name = "redirect-refused", .delay = never, .errors = {error::redirect_refused}},
+      {.name = "subprotocol-mismatch", .delay = never, .errors = {error::subprotocol_mismatch}},
+      {.name = "fatal-close-code", .delay = never, .close_codes = {1002, 1003, 1007, 1009, 1010}},
+      {.name = "certificate", .delay = retry_delay::cap, .errors = certificate_errors()},
+      {.name = "proxy-unauthorized", .delay = retry_delay::cap, .errors = {error::proxy_unauthorized}},
       {.name = "overloaded", .delay = retry_delay::cap, .close_codes = {1013}},
       {.name = "flapping", .delay = retry_delay::high_step, .stable = false},
       {.name = "service-restart", .delay = retry_delay::fresh, .close_codes = {1012}},
@@ -83,6 +103,7 @@ std::pair<clock::duration, clock::duration> retry_schedule::bounds(retry_delay d
   switch (delay) {
     case retry_delay::never:
     case retry_delay::immediate:
+    case retry_delay::refresh:
       break;
     case retry_delay::fresh:
       return {clock::duration::zero(), policy_.first_spread};
@@ -107,15 +128,17 @@ retry_decision retry_schedule::from_table(const attempt_record& record, bool sta
   const retry_rule* rule = match(record, stable);
   if (rule == nullptr) return {.retry_in = std::nullopt, .rule = "no-rule-matches"};
   if (rule->delay == retry_delay::never) return {.retry_in = std::nullopt, .rule = rule->name};
+  const bool refresh = rule->delay == retry_delay::refresh;
+  if (refresh && !may_refresh(record, stable)) return {.retry_in = std::nullopt, .rule = "unauthorized"};
   const auto [low, high] = bounds(rule->delay);
   auto wait = uniform(low, high, random);
-  if (!record.retry_after) return {.retry_in = wait, .rule = rule->name};
+  if (!record.retry_after) return {.retry_in = wait, .rule = rule->name, .refresh = refresh};
   // The server's wish is a floor, with jitter on top, so that all whom it told the same do not come at once
   // (R7).
   const auto wish = std::clamp<clock::duration>(*record.retry_after, {}, policy_.retry_after_limit);
   const auto floor = wish + uniform({}, policy_.base, random);
-  if (floor <= wait) return {.retry_in = wait, .rule = rule->name};
-  return {.retry_in = floor, .rule = rule->name + "+retry-after"};
+  if (floor <= wait) return {.retry_in = wait, .rule = rule->name, .refresh = refresh};
+  return {.retry_in = floor, .rule = rule->name + "+retry-after", .refresh = refresh};
 }
 
 retry_decision retry_schedule::decide(const attempt_record& record, random_source& random) {
@@ -154,6 +177,7 @@ std::vector<schedule_entry> explain(const retry_policy& policy, const attempt_re
       entries.push_back({n, clock::duration(-1), clock::duration(-1), decision.rule});
       break;
     }
+    record.credentials_fresh = decision.refresh;
     if (policy.decide) {
       entries.push_back({n, *decision.retry_in, *decision.retry_in, decision.rule});
       continue;

@@ -191,8 +191,10 @@ BOOST_AUTO_TEST_CASE(each_kind_of_delay_is_drawn_between_its_bounds) {
 BOOST_AUTO_TEST_CASE(delays_have_names) {
   const std::array names = {to_string(retry_delay::never),     to_string(retry_delay::immediate),
                             to_string(retry_delay::fresh),     to_string(retry_delay::step),
-                            to_string(retry_delay::high_step), to_string(retry_delay::cap)};
-  const std::array<std::string_view, 6> wanted = {"never", "immediate", "fresh", "step", "high_step", "cap"};
+                            to_string(retry_delay::high_step), to_string(retry_delay::cap),
+                            to_string(retry_delay::refresh)};
+  const std::array<std::string_view, 7> wanted = {"never",     "immediate", "fresh",  "step",
+                                                  "high_step", "cap",       "refresh"};
   BOOST_TEST(names == wanted, boost::test_tools::per_element());
 }
 
