@@ -16,6 +16,10 @@ target_sources(holdfast
     ${room}/modules/compression.cppm
     ${room}/modules/addresses.cppm
     ${room}/modules/endpoints.cppm
+    ${room}/modules/headers.cppm
+    ${room}/modules/url.cppm
+    ${room}/modules/credentials.cppm
+    ${room}/modules/redirect.cppm
     ${room}/modules/options.cppm
     ${room}/modules/message.cppm
     ${room}/modules/engine.cppm
@@ -45,6 +49,11 @@ target_sources(holdfast
     ${room}/src/deflate.cpp
     ${room}/src/addresses.cpp
     ${room}/src/endpoints.cpp
+    ${room}/src/headers.cpp
+    ${room}/src/url.cpp
+    ${room}/src/credentials.cpp
+    ${room}/src/token_source.cpp
+    ${room}/src/redirect.cpp
     ${room}/src/options.cpp
     ${room}/src/message.cpp
     ${room}/src/engine.cpp

@@ -18,6 +18,8 @@ import :time;
 import :backoff;
 import :network;
 import :compression;
+import :headers;
+import :url;
 
 namespace holdfast {
 
@@ -40,7 +42,8 @@ export struct heartbeat_options {
 
 /// How long each step of an attempt may take. None can exceed what is left of `attempt`.
 export struct deadline_options {
-  milliseconds attempt{20'000};  ///< one whole attempt
+  milliseconds attempt{20'000};   ///< one whole attempt
+  milliseconds provider{10'000};  ///< the credential provider
   milliseconds resolve{5'000};
   milliseconds connect{10'000};    ///< all addresses together
   milliseconds address_step{250};  ///< an address that has not answered by then: the next is tried beside it
@@ -60,7 +63,7 @@ export struct limit_options {
 export struct options {
   std::string url{};  ///< "ws://host[:port][/path][?query]"
   connect_mode mode = connect_mode::automatic;
-  std::vector<std::pair<std::string, std::string>> headers{};  ///< added to the upgrade request
+  header_list headers{};  ///< added to the upgrade request
   std::string user_agent = "holdfast";
   retry_policy retry{};
   heartbeat_options heartbeat{};
@@ -79,16 +82,5 @@ export struct options {
 
 /// Throws option_error, which names the first wrong field. Does no I/O. `connection` calls it.
 export void validate(const options& given);
-
-/// Where a URL leads.
-struct target {
-  std::string host{};  // without brackets
-  std::uint16_t port = 80;
-  std::string host_header;  // RFC 9110 section 7.2: with brackets, with the port unless it is the default
-  std::string path;         // with the query
-};
-
-// Throws option_error("url", …).
-target parse_url(std::string_view url);
 
 }  // namespace holdfast

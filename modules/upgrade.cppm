@@ -16,11 +16,10 @@ import :compression;
 import :error;
 import :time;
 import :options;
+import :headers;
+import :url;
 
 namespace holdfast {
-
-/// HTTP header fields in order: name, value.
-export using header_list = std::vector<std::pair<std::string, std::string>>;
 
 /// A fresh, unpredictable value for Sec-WebSocket-Key.
 export std::string make_websocket_key();

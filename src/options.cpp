@@ -1,10 +1,5 @@
 // What a wrong option is, said with the field's name before any I/O.
 module;
-#include <algorithm>
-#include <boost/url/parse.hpp>
-#include <boost/url/scheme.hpp>
-#include <boost/url/url_view.hpp>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -30,28 +25,6 @@ void not_negative(const char* field, milliseconds value) {
 
 void at_least_one(const char* field, std::size_t value) {
   if (value == 0) throw option_error(field, "must be at least 1");
-}
-
-// RFC 9110 section 5.6.2.
-bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
-}
-
-bool is_field_value(std::string_view text) {
-  return std::ranges::none_of(
-      text, [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; });
-}
-
-bool is_ours(std::string_view name) {
-  const auto same = [&](std::string_view other) {
-    return std::ranges::equal(name, other, [](char a, char b) { return (a | 0x20) == (b | 0x20); });
-  };
-  return same("Host") || same("Upgrade") || same("Connection") || same("Sec-WebSocket-Key") ||
-         same("Sec-WebSocket-Version") || same("Sec-WebSocket-Extensions") || same("Content-Length") ||
-         same("Transfer-Encoding") || same("User-Agent");
 }
 
 void check_headers(const options& given) {
@@ -81,45 +54,15 @@ void check_retry(const retry_policy& retry) {
 
 }  // namespace
 
-target parse_url(std::string_view url) {
-  const auto wrong = [](std::string_view problem) { return option_error("url", problem); };
-  if (url.empty()) throw wrong("is missing");
-  const auto parsed = boost::urls::parse_uri(url);
-  if (!parsed) throw wrong("is not a URL such as ws://host:port/path (RFC 3986)");
-  const auto& parts = *parsed;
-  if (parts.scheme_id() == boost::urls::scheme::wss)
-    throw wrong("wss:// needs TLS, which this version does not have");
-  if (parts.scheme_id() != boost::urls::scheme::ws) throw wrong("scheme must be ws://");
-  if (parts.has_userinfo()) throw wrong("must not carry credentials");
-  if (parts.has_fragment()) throw wrong("must not have a fragment (RFC 6455 section 3)");
-  if (parts.host_address().empty()) throw wrong("has no host");
-  target out;
-  out.host = parts.host_address();
-  if (std::ranges::any_of(
-          out.host, [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c < 0 || c == 0x7f; })) {
-    throw wrong("host must be ASCII (a name in its xn-- form) without spaces");
-  }
-  if (parts.has_port()) {
-    const std::string_view digits = parts.port();
-    const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
-    if (ec != std::errc{} || end != digits.data() + digits.size() || out.port == 0)
-      throw wrong("port must be from 1 to 65535");
-  }
-  out.host_header = std::string(parts.encoded_host());
-  if (out.port != 80) out.host_header += ':' + std::to_string(out.port);
-  out.path = std::string(parts.encoded_path());
-  if (out.path.empty()) out.path = "/";
-  if (parts.has_query()) out.path += '?' + std::string(parts.encoded_query());
-  return out;
-}
-
 void validate(const options& given) {
-  parse_url(given.url);
+  if (parse_url(given.url).secure)
+    throw option_error("url", "wss:// needs TLS, which this version does not have");
   check_headers(given);
   check_retry(given.retry);
   positive("heartbeat.ping_interval", given.heartbeat.ping_interval);
   positive("heartbeat.pong_deadline", given.heartbeat.pong_deadline);
   positive("deadlines.attempt", given.deadlines.attempt);
+  positive("deadlines.provider", given.deadlines.provider);
   positive("deadlines.resolve", given.deadlines.resolve);
   positive("deadlines.connect", given.deadlines.connect);
   positive("deadlines.address_step", given.deadlines.address_step);

@@ -91,8 +91,8 @@ BOOST_AUTO_TEST_CASE(ipv6_literals_are_accepted_with_and_without_a_port) {
        {"ws://[::1]", "ws://[::1]:8080", "ws://[2001:db8::1]/chat", "ws://[2001:db8::1]:8080/chat"}) {
     check_url_accepted(url);
   }
-  for (const char* url :
-       {"ws://[::1", "ws://::1]/", "ws://[2001:db8::zz]/", "ws://[::1]:0", "ws://[::1]:65536"}) {
+  for (const char* url : {"ws://[::1", "ws://::1]/", "ws://[2001:db8::zz]/", "ws://[::1]:0",
+                          "ws://[::1]:65536", "ws://[fe80::1%25eth0]/", "ws://[v7.abc]/"}) {
     check_url_refused(url);
   }
 }
@@ -100,7 +100,8 @@ BOOST_AUTO_TEST_CASE(ipv6_literals_are_accepted_with_and_without_a_port) {
 // RFC 3986 section 3.1: schemes are case-insensitive.
 BOOST_AUTO_TEST_CASE(the_scheme_is_read_in_any_case) {
   check_url_accepted("WS://example.org/");
-  check_url_refused("WSS://example.org/");
+  check_url_refused("WSS://example.org/");  // until there is TLS
+  check_url_refused("HTTP://example.org/");
 }
 
 BOOST_AUTO_TEST_CASE(a_missing_url_is_refused) { check_url_refused(""); }
@@ -112,12 +113,17 @@ BOOST_AUTO_TEST_CASE(another_scheme_is_refused) {
   }
 }
 
+// What is wrong with it as a URL is said before.
 BOOST_AUTO_TEST_CASE(wss_is_refused_with_the_true_reason) {
   auto given = good();
   given.url = "wss://example.org/";
   check_refused(given, "url");
   BOOST_CHECK_EXCEPTION(validate(given), option_error, [](const option_error& problem) {
     return std::string_view(problem.what()).find("TLS") != std::string_view::npos;
+  });
+  given.url = "wss://user@example.org/";
+  BOOST_CHECK_EXCEPTION(validate(given), option_error, [](const option_error& problem) {
+    return std::string_view(problem.what()).find("credentials") != std::string_view::npos;
   });
 }
 
@@ -216,6 +222,7 @@ BOOST_AUTO_TEST_CASE(every_duration_must_be_longer_than_zero) {
       {"heartbeat.ping_interval", [](options& o) { o.heartbeat.ping_interval = 0ms; }},
       {"heartbeat.pong_deadline", [](options& o) { o.heartbeat.pong_deadline = -5ms; }},
       {"deadlines.attempt", [](options& o) { o.deadlines.attempt = 0ms; }},
+      {"deadlines.provider", [](options& o) { o.deadlines.provider = 0ms; }},
       {"deadlines.resolve", [](options& o) { o.deadlines.resolve = 0ms; }},
       {"deadlines.connect", [](options& o) { o.deadlines.connect = 0ms; }},
       {"deadlines.address_step", [](options& o) { o.deadlines.address_step = 9ms; }},

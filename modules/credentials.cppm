@@ -1,0 +1,90 @@
+/// :credentials — who we are, asked anew before each attempt. A provider gives what one attempt may say of
+/// itself; a token_source is one that many connections share. Nothing here prints, logs or compares a secret.
+module;
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+export module holdfast:credentials;
+
+import :error;
+import :headers;
+import :time;
+
+namespace holdfast {
+
+namespace net = boost::asio;
+
+/// What one attempt shows to the server. There is deliberately nothing that prints it. A back end that wants
+/// a token in the query gets a `url` that carries it, which is also how those work that hand out one-time
+/// URLs.
+export struct credentials {
+  std::string token{};               ///< sent as "Authorization: Bearer TOKEN"; empty: none
+  header_list headers{};             ///< added to the upgrade request as they are
+  std::optional<std::string> url{};  ///< for this attempt instead of `options::url`
+  /// When they end, if that is known. For a token_source; a provider that keeps nothing need not say it.
+  std::optional<clock::time_point> expires_at{};
+  /// Set by a token_source: a larger one was fetched later. A provider of one's own may leave it 0.
+  std::uint64_t serial = 0;
+};
+
+/// For whom credentials are wanted.
+export struct credential_request {
+  unsigned attempt = 1;      ///< since the last stable session
+  bool refused = false;      ///< the server refused those that `serial` names: cached ones are of no use
+  std::uint64_t serial = 0;  ///< of the last ones that this connection used; 0: none, or not known
+  std::string url{};         ///< where the attempt is to lead: `options::url`
+};
+
+/// Runs before each attempt, on the strand of its connection, for at most `deadlines.provider`; then, and
+/// when the attempt is given up, it is cancelled, and what it returns later is dropped. It must not block.
+/// What it throws ends the attempt with provider_failed.
+export using credential_provider = std::function<net::awaitable<credentials>(credential_request)>;
+
+/// One line about what is wrong, beginning with the field's name; empty: nothing. It never contains a part of
+/// what it is about.
+export std::string check_credentials(const credentials& given);
+
+export struct token_source_options {
+  /// Credentials that end sooner than this are fetched anew for whoever asks next.
+  std::chrono::milliseconds refresh_ahead{30'000};
+  /// How long one fetch may take. Then it is cancelled, and those who wait for it get timed_out.
+  std::chrono::milliseconds fetch_deadline{10'000};
+};
+
+/// Credentials that many connections share: fetched once for all who ask at the same time, kept until shortly
+/// before they end, and fetched anew when a server has refused them. Copies share what is kept. Any thread.
+///
+/// - One fetch at a time. Who asks during a fetch waits for it. Who stops waiting disturbs nobody else; when
+///   nobody waits any more, the fetch is cancelled. One that does not heed this may still be running when the
+///   next begins, and what it brings is dropped.
+/// - After a refusal there is a new fetch, unless the credentials kept are newer than those refused: when a
+///   thousand connections are refused at once, there is one.
+/// - A fetch that fails is not remembered. What it threw is thrown to all who wait, but for those whose
+///   credentials have not been refused and have not ended yet: they get the old ones once more.
+/// - Credentials without `expires_at` are kept until they are refused. Those that come with less than
+///   `refresh_ahead` to live serve those who waited for them, and are then fetched anew.
+export class token_source {
+ public:
+  using fetch_function = std::function<net::awaitable<credentials>()>;
+
+  /// `fetch` runs on a strand of `executor`, whichever connection has asked: so it goes on when that one is
+  /// destroyed. It must not block. The executor must outlive all connections that use the source.
+  /// Throws std::invalid_argument if `fetch` is empty or an option makes no sense.
+  token_source(net::any_io_executor executor, fetch_function fetch, token_source_options how = {});
+
+  /// What `options::provider` wants: asks this source, and keeps it alive. May be called on any executor.
+  /// Honours terminal cancellation.
+  [[nodiscard]] credential_provider as_provider() const;
+
+ private:
+  class implementation;
+  std::shared_ptr<implementation> implementation_;  // shared with the providers and the fetch under way
+};
+
+}  // namespace holdfast

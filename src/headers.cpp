@@ -1,0 +1,58 @@
+// What may stand in a header field. Whoever lets a line break through lets a caller write the rest of the
+// request.
+module;
+#include <algorithm>
+#include <array>
+#include <boost/beast/core/string.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+namespace holdfast {
+namespace {
+
+template <std::size_t count>
+bool is_one_of(std::string_view name, const std::array<std::string_view, count>& names) {
+  return std::ranges::any_of(names, [&](std::string_view other) { return is_same_header(name, other); });
+}
+
+}  // namespace
+
+bool is_same_header(std::string_view a, std::string_view b) noexcept { return boost::beast::iequals(a, b); }
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+bool is_field_value(std::string_view text) {
+  return std::ranges::none_of(
+      text, [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+bool is_ours(std::string_view name) {
+  static constexpr std::array<std::string_view, 9> ours = {"Host",
+                                                           "Upgrade",
+                                                           "Connection",
+                                                           "Sec-WebSocket-Key",
+                                                           "Sec-WebSocket-Version",
+                                                           "Sec-WebSocket-Extensions",
+                                                           "Content-Length",
+                                                           "Transfer-Encoding",
+                                                           "User-Agent"};
+  return is_one_of(name, ours);
+}
+
+header_list without_credentials(header_list fields) {
+  static constexpr std::array<std::string_view, 3> secret = {"Authorization", "Proxy-Authorization",
+                                                             "Cookie"};
+  std::erase_if(fields, [](const auto& field) { return is_one_of(field.first, secret); });
+  return fields;
+}
+
+}  // namespace holdfast
