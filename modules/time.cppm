@@ -1,5 +1,6 @@
 /// :time — the library's clock and its timer, the seam through which a test replaces time.
 /// Every deadline in holdfast is a `clock::time_point`; no other room reads a clock or owns an Asio timer.
+/// The wall clock is only for dates of others, and for what the steady clock does not see (a suspend).
 module;
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
@@ -30,6 +31,9 @@ export struct clock {
   static constexpr bool is_steady = true;
 
   static time_point now() noexcept;
+  /// The calendar: `std::chrono::system_clock`, or that of the virtual source. It may jump either way; in a
+  /// suspend it goes on while `now()` stands still.
+  static std::chrono::system_clock::time_point wall() noexcept;
 
   /// Makes `source` the time of the calling thread (null: real time again); returns the previous source.
   /// For tests: all parts of a virtual world must be made and run on one thread.
@@ -46,6 +50,8 @@ export class time_source {
 
   virtual ~time_source() = default;
   [[nodiscard]] virtual clock::time_point now() const noexcept = 0;
+  /// The wall clock; unless overridden, it began in 1970 when `now()` was zero, and never jumps.
+  [[nodiscard]] virtual std::chrono::system_clock::time_point wall() const noexcept;
   /// Calls `handler` on `executor` when `now()` has reached `expiry`; never from within this call.
   virtual timer_id schedule(clock::time_point expiry, net::any_io_executor executor, handler on_expiry) = 0;
   /// Completes the wait with operation_aborted; false if it has already expired or is unknown.

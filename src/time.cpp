@@ -27,6 +27,15 @@ clock::time_point clock::now() noexcept {
       std::chrono::duration_cast<duration>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
+std::chrono::system_clock::time_point clock::wall() noexcept {
+  return virtual_source != nullptr ? virtual_source->wall() : std::chrono::system_clock::now();
+}
+
+std::chrono::system_clock::time_point time_source::wall() const noexcept {
+  using calendar = std::chrono::system_clock;
+  return calendar::time_point(std::chrono::duration_cast<calendar::duration>(now().time_since_epoch()));
+}
+
 time_source* clock::use(time_source* source) noexcept { return std::exchange(virtual_source, source); }
 
 time_source* clock::source() noexcept { return virtual_source; }

@@ -156,7 +156,7 @@ std::optional<clock::duration> retry_after(const http_head& answer) {
   const auto when = parse_http_date(value);
   if (!when) return std::nullopt;
   // By the server's own clock, if it says what that is: ours may be wrong.
-  const auto ours = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const auto ours = std::chrono::floor<std::chrono::seconds>(clock::wall());
   const auto wish = *when - parse_http_date(answer.header("Date")).value_or(ours);
   return std::clamp<std::chrono::seconds>(wish, -longest_retry_after, longest_retry_after);
 }

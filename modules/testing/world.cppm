@@ -25,6 +25,7 @@ namespace net = boost::asio;
 export class virtual_time final : public time_source {
  public:
   [[nodiscard]] clock::time_point now() const noexcept override { return now_; }
+  [[nodiscard]] std::chrono::system_clock::time_point wall() const noexcept override;
   timer_id schedule(clock::time_point expiry, net::any_io_executor executor, handler on_expiry) override;
   bool cancel(timer_id id) override;
 
@@ -32,6 +33,8 @@ export class virtual_time final : public time_source {
   [[nodiscard]] std::optional<clock::time_point> next_expiry() const;
   /// Moves time, and completes what has expired by then, in order.
   void advance_to(clock::time_point when);
+  /// Sets the wall clock, forward or back; steady time and timers do not notice.
+  void jump_wall(clock::duration by) noexcept { wall_offset_ += by; }
   /// Hands over all that waits, without moving time: it must not outlive the context of its executor.
   void release();
 
@@ -43,6 +46,7 @@ export class virtual_time final : public time_source {
   using key = std::pair<clock::time_point, timer_id>;
 
   clock::time_point now_{std::chrono::hours(1000)};
+  clock::duration wall_offset_{};
   timer_id last_id_ = 0;
   std::map<key, pending> pending_;
   std::map<timer_id, clock::time_point> expiries_;
@@ -73,6 +77,11 @@ export class world {
   void run_for(clock::duration span);
   /// Lets time pass until `fact` holds; false if it does not within `limit`.
   bool run_until(const std::function<bool()>& fact, clock::duration limit);
+  /// The machine is suspended for `span`: the wall clock goes on, the steady clock and all timers stand
+  /// still. What the network did meanwhile (links that fell silent, say) is for the test to arrange before.
+  void sleep_through(clock::duration span) { time_.jump_wall(span); }
+  /// Somebody sets the wall clock, forward or back.
+  void jump_wall(clock::duration by) { time_.jump_wall(by); }
 
  private:
   bool step(clock::time_point end);

@@ -41,6 +41,10 @@ void complete(const net::any_io_executor& executor, time_source::handler handler
 
 }  // namespace
 
+std::chrono::system_clock::time_point virtual_time::wall() const noexcept {
+  return time_source::wall() + std::chrono::duration_cast<std::chrono::system_clock::duration>(wall_offset_);
+}
+
 virtual_time::timer_id virtual_time::schedule(clock::time_point expiry, net::any_io_executor executor,
                                               handler on_expiry) {
   const auto id = ++last_id_;
