@@ -10,6 +10,7 @@ target_sources(holdfast
     ${room}/modules/holdfast.cppm
     ${room}/modules/error.cppm
     ${room}/modules/time.cppm
+    ${room}/modules/jump_detector.cppm
     ${room}/modules/state.cppm
     ${room}/modules/backoff.cppm
     ${room}/modules/network.cppm
@@ -21,6 +22,8 @@ target_sources(holdfast
     ${room}/modules/credentials.cppm
     ${room}/modules/redirect.cppm
     ${room}/modules/options.cppm
+    ${room}/modules/netlink.cppm
+    ${room}/modules/network_watcher.cppm
     ${room}/modules/message.cppm
     ${room}/modules/engine.cppm
     ${room}/modules/upgrade.cppm
@@ -55,6 +58,8 @@ target_sources(holdfast
     ${room}/src/token_source.cpp
     ${room}/src/redirect.cpp
     ${room}/src/options.cpp
+    ${room}/src/netlink.cpp
+    ${room}/src/network_watcher.cpp
     ${room}/src/message.cpp
     ${room}/src/engine.cpp
     ${room}/src/engine_output.cpp

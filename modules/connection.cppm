@@ -102,7 +102,8 @@ export class connection {
   /// Ends a wait between two attempts. The backoff goes on from where it is, unless `reset_backoff`.
   void retry_now(bool reset_backoff = false);
   /// The network of the machine has changed: ends a wait between two attempts, and checks an open socket by a
-  /// ping. If the first attempt after it fails, the next delay is the base delay.
+  /// ping, for whose answer it waits `heartbeat.probe_deadline`. `options::watch_network` calls it for you.
+  /// If the first attempt after it fails, the next delay is the base delay.
   void network_changed();
   /// Automatic mode: closes at once, and connects again in the foreground. Manual mode: closes
   /// `options::background_grace` after the last ping(), and stays disconnected until connect().

@@ -4,6 +4,7 @@ export module holdfast;
 
 export import :error;
 export import :time;
+export import :jump_detector;
 export import :state;
 export import :backoff;
 export import :network;
@@ -15,6 +16,8 @@ export import :url;
 export import :credentials;
 export import :redirect;
 export import :options;
+export import :netlink;
+export import :network_watcher;
 export import :message;
 export import :engine;
 export import :upgrade;

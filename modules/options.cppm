@@ -37,7 +37,9 @@ export struct heartbeat_options {
   milliseconds ping_interval{
       20'000};  ///< a ping after this long without a sign of life; the first at a random phase
   milliseconds pong_deadline{10'000};  ///< silence after a ping for this long: the peer is lost
-  bool pong_only = false;              ///< true: only a pong answers a ping; false: any inbound byte does
+  milliseconds probe_deadline{
+      3'000};  ///< the same after a suspend or a changed network; never longer than `pong_deadline`
+  bool pong_only = false;  ///< true: only a pong answers a ping; false: any inbound byte does
 };
 
 /// How long each step of an attempt may take. None can exceed what is left of `attempt`.
@@ -77,7 +79,10 @@ export struct options {
   /// Warnings and what listeners threw. Called on any thread; must not throw.
   std::function<void(log_level, std::string_view)> log{};
   std::shared_ptr<holdfast::network> network{};  ///< null: the real network
-  std::optional<std::uint64_t> random_seed{};    ///< for reproducible tests; empty: real entropy
+  /// True: the connection calls network_changed() by itself when links, addresses or routes of this machine
+  /// change. Linux only; elsewhere it says so in the log, and nothing else.
+  bool watch_network = false;
+  std::optional<std::uint64_t> random_seed{};  ///< for reproducible tests; empty: real entropy
 };
 
 /// Throws option_error, which names the first wrong field. Does no I/O. `connection` calls it.

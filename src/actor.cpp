@@ -139,6 +139,7 @@ void actor::publish(state_change change) {
 
 void actor::finished() {
   running_ = false;
+  registry_->run_ends(this);
   const auto why = run_result_ ? run_result_ : make_error_code(error::closed);
   channel->finish(why);
   in->finish(why);

@@ -10,6 +10,7 @@ module;
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 module holdfast:actor;
 
@@ -53,7 +54,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void disconnect();
   void close(error_code why);
   void retry_now(bool reset_backoff);
-  void network_changed();
+  void network_changed() override;
   void enter_background();
   void enter_foreground();
   void ping(session::ping_operation op);
@@ -64,6 +65,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   // The handle is gone: everything ends now.
   void abandon();
   void context_ends() noexcept override;
+  void time_jumped() override;
+  void note(log_level level, std::string_view line) override;
 
  private:
   // The loop and its steps.

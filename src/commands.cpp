@@ -22,6 +22,7 @@ module;
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -108,6 +109,7 @@ void actor::run(run_operation op) {
       return op.complete(self.run_result_ ? self.run_result_ : make_error_code(error::closed));
     self.running_ = true;
     self.run_ = std::move(op);
+    self.registry_->run_begins(&self, self.executor, self.settings->watch_network);
     net::co_spawn(
         self.strand, [alive = self.shared_from_this()] { return alive->live(); },
         [alive = self.shared_from_this()](const std::exception_ptr& thrown) {
@@ -187,9 +189,22 @@ void actor::network_changed() {
   post([](actor& self) {
     self.network_changed_ = !self.session_;
     self.memory_->last_good.reset();  // RFC 8305 section 4: such history must not be used across networks
-    if (self.session_) self.session_->ping();
+    if (self.session_) self.session_->probe();
     self.interrupt();
   });
+}
+
+// The machine was suspended (R27). What is open may long be dead; what waits has waited long enough. An
+// attempt goes on: it has deadlines of its own.
+void actor::time_jumped() {
+  post([](actor& self) {
+    if (self.session_) self.session_->probe();
+    self.interrupt();
+  });
+}
+
+void actor::note(log_level level, std::string_view line) {
+  if (settings->log) settings->log(level, line);
 }
 
 void actor::enter_background() {

@@ -35,10 +35,17 @@ class liveness {
     paused_ = false;
     alive(now);
   }
-  // A ping was sent for another reason (ping(), network_changed()): it is as good as ours.
+  // A ping was sent for another reason (ping()): it is as good as ours.
   void pinged(clock::time_point now) noexcept {
     idle_since_ = now;
     if (!paused_ && !pong_due_) pong_due_ = now + options_.pong_deadline;
+  }
+  // A ping was sent because there is reason to doubt (R27, R10): its answer is expected sooner. What was due
+  // before stays due, so that probing again and again does not put the verdict off.
+  void probe(clock::time_point now) noexcept {
+    pinged(now);
+    const clock::duration patience = std::min(options_.probe_deadline, options_.pong_deadline);
+    if (pong_due_) pong_due_ = std::min<clock::time_point>(*pong_due_, now + patience);
   }
 
   [[nodiscard]] verdict judge(clock::time_point now) const noexcept {

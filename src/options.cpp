@@ -61,6 +61,7 @@ void validate(const options& given) {
   check_retry(given.retry);
   positive("heartbeat.ping_interval", given.heartbeat.ping_interval);
   positive("heartbeat.pong_deadline", given.heartbeat.pong_deadline);
+  positive("heartbeat.probe_deadline", given.heartbeat.probe_deadline);
   positive("deadlines.attempt", given.deadlines.attempt);
   positive("deadlines.provider", given.deadlines.provider);
   positive("deadlines.resolve", given.deadlines.resolve);

@@ -253,6 +253,11 @@ void session::ping(ping_operation op, std::uint64_t id) {
   pings_.push_back({last_ping_, id, now, std::move(op)});
 }
 
+void session::probe() {
+  ping();
+  liveness_.probe(clock::now());
+}
+
 void session::cancel_ping(std::uint64_t id) {
   const auto found = std::ranges::find(pings_, id, &pending_ping::id);
   if (found == pings_.end()) return;

@@ -52,6 +52,8 @@ class session : public std::enable_shared_from_this<session> {
   void forget_pings() { const auto pings = std::exchange(pings_, {}); }
   // Is the peer still there? The answer completes `op`, if there is one.
   void ping(ping_operation op = {}, std::uint64_t id = 0);
+  // The same when there is reason to doubt it: the answer is due within heartbeat.probe_deadline.
+  void probe();
   void cancel_ping(std::uint64_t id);
 
  private:

@@ -191,6 +191,7 @@ BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_without_running_on_frees_a_conn
   {
     loopback here;
     here.given.log = [held](log_level, std::string_view) {};  // lives as long as the actor
+    here.given.watch_network = true;
     connection conn(here.io, std::exchange(here.given, {}));
     conn.next_state([held](error_code, const observed_change&) {});
     conn.receive([held](error_code, const message&) {});
@@ -198,6 +199,52 @@ BOOST_AUTO_TEST_CASE(a_context_that_is_destroyed_without_running_on_frees_a_conn
     BOOST_REQUIRE(here.reaches(conn, connection_state::connected));
   }
   BOOST_TEST(held.use_count() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_watcher_of_the_network_keeps_nothing_and_nobody_when_it_has_ended) {
+  const auto held = std::make_shared<int>(0);
+  for (const bool begins : {true, false}) {
+    for (const bool runs_on : {true, false}) {
+      net::io_context io;
+      {
+        const network_watcher watcher(io.get_executor(), [held] {});
+        if (begins) io.poll();
+      }
+      if (runs_on) io.run();  // comes to an end
+    }
+  }
+  BOOST_TEST(held.use_count() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_moved_watcher_replaces_the_other) {
+  const auto first = std::make_shared<int>(0);
+  const auto second = std::make_shared<int>(0);
+  net::io_context io;
+  network_watcher watcher(io.get_executor(), [first] {});
+  io.poll();
+  watcher = network_watcher(io.get_executor(), [second] {});
+  io.poll();
+  BOOST_TEST(first.use_count() == 1);
+  BOOST_TEST(second.use_count() == 2);
+}
+
+// The timer and the watcher that connections share are there only while one of them runs.
+BOOST_AUTO_TEST_CASE(a_context_has_nothing_left_to_do_when_the_last_run_has_returned) {
+  loopback here;
+  here.given.watch_network = true;
+  connection first(here.io, here.given);
+  connection second(here.io, here.given);
+  first.run(net::detached);
+  second.run(net::detached);
+  BOOST_REQUIRE(here.reaches(first, connection_state::connected));
+  BOOST_REQUIRE(here.reaches(second, connection_state::connected));
+  here.port.shut();
+  first.close(net::detached);
+  second.close(net::detached);
+  BOOST_TEST(here.run_until([&] {
+    here.io.restart();
+    return here.io.poll() == 0 && here.io.stopped();
+  }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -71,6 +71,7 @@ class crowd {
     out.retry.cap = 4ms;
     out.retry.first_spread = 1ms;
     out.heartbeat = {.ping_interval = 20ms, .pong_deadline = 10s};
+    out.watch_network = true;  // begun and ended on all threads
     out.network = std::make_shared<counting_network>(sockets);
     return out;
   }

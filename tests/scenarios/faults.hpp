@@ -55,6 +55,17 @@ inline net::awaitable<void> talk_without_listening(server_session& session, cloc
   }
 }
 
+// Keeps hold of the latest session, so that a test can ask it.
+struct watched_session {
+  explicit watched_session(server& of, server::script script) {
+    of.on_session([this, script = std::move(script)](server_session& session) {
+      latest = session.shared_from_this();
+      return script(session);
+    });
+  }
+  std::shared_ptr<server_session> latest;
+};
+
 inline server::script closes_with(std::uint16_t code, clock::duration after = 0s, std::string text = {}) {
   return [=](server_session& session) { return close_after(session, after, code, text); };
 }

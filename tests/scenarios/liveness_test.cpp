@@ -9,17 +9,6 @@ bool between(clock::duration low, clock::duration value, clock::duration high) {
   return low <= value && value <= high;
 }
 
-// Keeps hold of the latest session, so that a test can ask it.
-struct watched_session {
-  explicit watched_session(server& of, server::script script) {
-    of.on_session([this, script = std::move(script)](server_session& session) {
-      latest = session.shared_from_this();
-      return script(session);
-    });
-  }
-  std::shared_ptr<server_session> latest;
-};
-
 net::awaitable<void> send_each(connection& conn, clock::duration pause) {
   timer wait(co_await net::this_coro::executor);
   for (;;) {
@@ -320,7 +309,22 @@ BOOST_AUTO_TEST_CASE(a_changed_network_checks_an_open_socket_at_once) {
   s.in.run_for(1s);
   s.in.network()->silence_links();
   conn.network_changed();
-  BOOST_TEST(run_until_lost(s, s.in.now()) <= clock::duration(s.given.heartbeat.pong_deadline));
+  BOOST_TEST(run_until_lost(s, s.in.now()) <= clock::duration(s.given.heartbeat.probe_deadline));
+}
+
+// covers R10
+BOOST_AUTO_TEST_CASE(a_network_that_changes_again_and_again_does_not_put_the_verdict_off) {
+  scenario s;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(60s);
+  s.in.network()->silence_links();
+  const auto began = s.in.now();
+  while (conn.status() == connection_state::connected && s.in.now() - began < 1min) {
+    conn.network_changed();
+    s.in.run_for(500ms);
+  }
+  BOOST_TEST((conn.snapshot().time - began == clock::duration(s.given.heartbeat.probe_deadline)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

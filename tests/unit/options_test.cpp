@@ -221,6 +221,7 @@ BOOST_AUTO_TEST_CASE(every_duration_must_be_longer_than_zero) {
       {"retry.stable_after", [](options& o) { o.retry.stable_after = 0ms; }},
       {"heartbeat.ping_interval", [](options& o) { o.heartbeat.ping_interval = 0ms; }},
       {"heartbeat.pong_deadline", [](options& o) { o.heartbeat.pong_deadline = -5ms; }},
+      {"heartbeat.probe_deadline", [](options& o) { o.heartbeat.probe_deadline = 0ms; }},
       {"deadlines.attempt", [](options& o) { o.deadlines.attempt = 0ms; }},
       {"deadlines.provider", [](options& o) { o.deadlines.provider = 0ms; }},
       {"deadlines.resolve", [](options& o) { o.deadlines.resolve = 0ms; }},

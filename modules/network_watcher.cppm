@@ -1,0 +1,70 @@
+/// :network_watcher — notices when the network of this machine changes: a cable, an access point, a tunnel.
+/// Knows nothing of connections: it calls a function. Linux only, where the kernel tells it through netlink.
+module;
+#include <algorithm>
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+export module holdfast:network_watcher;
+
+import :options;
+import :time;
+
+namespace holdfast {
+
+/// A change of the network comes as many messages. They are one change: it is reported when nothing more has
+/// come for `quiet`, or when the first is `longest` ago. Pure; not thread-safe.
+export class change_burst {
+ public:
+  static constexpr milliseconds quiet{250};
+  static constexpr milliseconds longest{2'000};
+
+  void changed(clock::time_point now) noexcept {
+    if (!first_) first_ = now;
+    last_ = now;
+  }
+  /// When it is to be reported; empty: nothing has changed.
+  [[nodiscard]] std::optional<clock::time_point> due() const noexcept {
+    if (!first_) return std::nullopt;
+    return std::min<clock::time_point>(last_ + quiet, *first_ + longest);
+  }
+  /// True: report it now. Once.
+  bool take(clock::time_point now) noexcept {
+    const auto when = due();
+    if (!when || now < *when) return false;
+    first_.reset();
+    return true;
+  }
+
+ private:
+  std::optional<clock::time_point> first_{};
+  clock::time_point last_{};
+};
+
+/// Watches from its construction to its end, and keeps its executor busy as long. Connections need none of
+/// their own: see `options::watch_network`. In a virtual world (see :time) there is no network of the
+/// machine: there it does nothing.
+export class network_watcher {
+ public:
+  using log_function = std::function<void(log_level, std::string_view)>;
+
+  /// Calls `on_change` on `executor`, once per burst of changes, never twice at the same time; it must
+  /// neither block nor throw. What keeps it from watching is said to `log` once, on `executor`: anywhere but
+  /// on Linux this is operation_not_supported. The context of `executor` must outlive it.
+  network_watcher(const net::any_io_executor& executor, std::function<void()> on_change,
+                  log_function log = {});
+  network_watcher(network_watcher&&) noexcept;
+  network_watcher& operator=(network_watcher&&) noexcept;
+  /// Any thread. No call begins afterwards; one that is running on another thread is not waited for.
+  ~network_watcher();
+
+ private:
+  struct implementation;
+  std::shared_ptr<implementation> implementation_;  // shared with its own coroutines
+};
+
+}  // namespace holdfast
