@@ -21,6 +21,7 @@ target_sources(holdfast
     ${room}/modules/url.cppm
     ${room}/modules/credentials.cppm
     ${room}/modules/redirect.cppm
+    ${room}/modules/proxy.cppm
     ${room}/modules/options.cppm
     ${room}/modules/netlink.cppm
     ${room}/modules/network_watcher.cppm
@@ -30,6 +31,7 @@ target_sources(holdfast
     ${room}/modules/state_channel.cppm
     ${room}/modules/connection.cppm
     ${room}/src/masking.cppm
+    ${room}/src/proxy_dialogue.cppm
     ${room}/src/completion.cppm
     ${room}/src/wakeup.cppm
     ${room}/src/channel.cppm
@@ -57,6 +59,11 @@ target_sources(holdfast
     ${room}/src/credentials.cpp
     ${room}/src/token_source.cpp
     ${room}/src/redirect.cpp
+    ${room}/src/proxy_url.cpp
+    ${room}/src/proxy_choice.cpp
+    ${room}/src/proxy_handshake.cpp
+    ${room}/src/proxy_http.cpp
+    ${room}/src/proxy_socks5.cpp
     ${room}/src/options.cpp
     ${room}/src/netlink.cpp
     ${room}/src/network_watcher.cpp

@@ -15,6 +15,7 @@ export import :headers;
 export import :url;
 export import :credentials;
 export import :redirect;
+export import :proxy;
 export import :options;
 export import :netlink;
 export import :network_watcher;

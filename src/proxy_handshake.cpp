@@ -1,0 +1,75 @@
+// The door to both dialogues with a proxy, and what they share. Which of the two is spoken is decided once.
+module;
+#include <algorithm>
+#include <boost/system/error_code.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+module holdfast;
+
+import :proxy_dialogue;
+
+namespace holdfast {
+
+constexpr std::size_t most_detail = 120;
+
+std::string one_line(std::string_view text, std::size_t most) {
+  std::string out;
+  for (const char each : text) {
+    if (out.size() == most) break;
+    const auto byte = static_cast<unsigned char>(each);
+    if ((byte & 0xC0U) == 0x80U) continue;  // not the first byte of a character of UTF-8
+    if (byte > 0x20 && byte != 0x7F) {
+      out += byte < 0x80 ? each : '?';
+    } else if (!out.empty() && out.back() != ' ') {
+      out += ' ';
+    }
+  }
+  if (out.ends_with(' ')) out.pop_back();
+  return out;
+}
+
+bool can_be_sent_as_host(std::string_view host) {
+  return !host.empty() && host.size() <= 255 && std::ranges::all_of(host, [](char each) {
+    const auto byte = static_cast<unsigned char>(each);
+    return byte > 0x20 && byte < 0x7F;
+  });
+}
+
+void proxy_dialogue::fail(error_code why, std::string_view text) {
+  progress = proxy_progress::failed;
+  reason = why;
+  detail = one_line(text, most_detail);
+  output.clear();
+}
+
+proxy_handshake::proxy_handshake(const proxy_server& proxy, std::string_view host, std::uint16_t port,
+                                 std::string_view user_agent)
+    : dialogue_(proxy.kind == proxy_kind::http ? make_http_connect(proxy, host, port, user_agent)
+                                               : make_socks5(proxy, host, port)) {}
+proxy_handshake::proxy_handshake(proxy_handshake&&) noexcept = default;
+proxy_handshake& proxy_handshake::operator=(proxy_handshake&&) noexcept = default;
+proxy_handshake::~proxy_handshake() = default;
+
+std::string proxy_handshake::take_output() { return std::exchange(dialogue_->output, {}); }
+
+void proxy_handshake::feed(std::string_view bytes) {
+  if (progress() == proxy_progress::open) dialogue_->rest += bytes;
+  if (progress() == proxy_progress::needs_input && !bytes.empty()) dialogue_->feed(bytes);
+}
+
+void proxy_handshake::eof() {
+  if (progress() == proxy_progress::needs_input) dialogue_->eof();
+}
+
+proxy_progress proxy_handshake::progress() const noexcept { return dialogue_->progress; }
+error_code proxy_handshake::error() const noexcept { return dialogue_->reason; }
+unsigned proxy_handshake::http_status() const noexcept { return dialogue_->http_status; }
+const std::string& proxy_handshake::detail() const noexcept { return dialogue_->detail; }
+std::string proxy_handshake::take_rest() { return std::exchange(dialogue_->rest, {}); }
+
+}  // namespace holdfast
