@@ -22,6 +22,7 @@ target_sources(holdfast
     ${room}/modules/credentials.cppm
     ${room}/modules/redirect.cppm
     ${room}/modules/proxy.cppm
+    ${room}/modules/tls.cppm
     ${room}/modules/options.cppm
     ${room}/modules/netlink.cppm
     ${room}/modules/network_watcher.cppm
@@ -33,6 +34,7 @@ target_sources(holdfast
     ${room}/src/masking.cppm
     ${room}/src/proxy_dialogue.cppm
     ${room}/src/completion.cppm
+    ${room}/src/tls_engine.cppm
     ${room}/src/wakeup.cppm
     ${room}/src/channel.cppm
     ${room}/src/inbox.cppm
@@ -64,6 +66,11 @@ target_sources(holdfast
     ${room}/src/proxy_handshake.cpp
     ${room}/src/proxy_http.cpp
     ${room}/src/proxy_socks5.cpp
+    ${room}/src/tls_context.cpp
+    ${room}/src/tls_engine.cpp
+    ${room}/src/tls_errors.cpp
+    ${room}/src/tls_sessions.cpp
+    ${room}/src/tls_stream.cpp
     ${room}/src/options.cpp
     ${room}/src/netlink.cpp
     ${room}/src/network_watcher.cpp
@@ -86,6 +93,8 @@ target_sources(holdfast
 target_compile_features(holdfast PUBLIC cxx_std_20)
 target_link_libraries(holdfast PUBLIC Boost::headers Boost::url OpenSSL::Crypto Threads::Threads
                       PRIVATE ZLIB::ZLIB $<BUILD_INTERFACE:holdfast_strict>)
+target_link_libraries(holdfast PUBLIC Boost::headers Boost::url OpenSSL::SSL OpenSSL::Crypto Threads::Threads
+                      PRIVATE $<BUILD_INTERFACE:holdfast_strict>)
 set_target_properties(holdfast PROPERTIES EXPORT_NAME holdfast)
 
 add_library(holdfast_testing)
@@ -95,13 +104,16 @@ target_sources(holdfast_testing
     ${room}/modules/testing/testing.cppm
     ${room}/modules/testing/world.cppm
     ${room}/modules/testing/simulated_network.cppm
+    ${room}/modules/testing/certificates.cppm
     ${room}/modules/testing/server.cppm
     ${room}/modules/testing/loopback.cppm
     ${room}/src/testing/link.cppm
+    ${room}/src/testing/stalling_stream.cppm
   PRIVATE
     ${room}/src/testing/world.cpp
     ${room}/src/testing/link.cpp
     ${room}/src/testing/simulated_network.cpp
+    ${room}/src/testing/certificates.cpp
     ${room}/src/testing/server.cpp
     ${room}/src/testing/server_session.cpp
     ${room}/src/testing/loopback.cpp)

@@ -16,6 +16,7 @@ export import :url;
 export import :credentials;
 export import :redirect;
 export import :proxy;
+export import :tls;
 export import :options;
 export import :netlink;
 export import :network_watcher;

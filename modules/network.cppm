@@ -56,6 +56,10 @@ export class byte_stream {
   /// True: write_some may be called while another thread reads or waits, though not while one writes or
   /// closes. Then a message can leave from the thread that sends it.
   [[nodiscard]] virtual bool writes_from_any_thread() const noexcept { return false; }
+  /// True: bytes were taken that the layer below has not taken yet (a stream that encrypts). Wait for
+  /// writable, and call write_some again, with an empty span if there is nothing more. Reading may bring this
+  /// about as well.
+  [[nodiscard]] virtual bool unsent() const noexcept { return false; }
   /// Ends both directions at once; waits complete with operation_aborted. Idempotent.
   virtual void close() noexcept = 0;
 };
@@ -80,6 +84,15 @@ export class transport {
         token, this, kind);
   }
   [[nodiscard]] bool writes_from_any_thread() const noexcept;
+  [[nodiscard]] bool unsent() const noexcept {
+    const auto* stream = std::get_if<std::unique_ptr<byte_stream>>(&stream_);
+    return stream != nullptr && (*stream)->unsent();
+  }
+  /// True: a read that comes back short has taken all there was, so that to ask again would cost a system
+  /// call.
+  [[nodiscard]] bool short_read_means_empty() const noexcept {
+    return std::holds_alternative<tcp_socket>(stream_);
+  }
   void close() noexcept;
 
   /// Reads what is there, or else waits until there is something: one system call less than to wait and then
@@ -124,7 +137,8 @@ export inline bool would_block(error_code ec) noexcept {
   return ec == net::error::would_block || ec == net::error::try_again;
 }
 
-/// Writes all of `bytes`, waiting where the stream would block. They must live until it is done.
+/// Writes all of `bytes`, waiting where the stream would block, until nothing is unsent. They must live until
+/// it is done.
 export net::awaitable<error_code> write_all(transport& to, std::string_view bytes);
 
 /// Where addresses and streams come from. `real_network()` unless the options say otherwise.

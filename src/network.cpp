@@ -67,7 +67,7 @@ void transport::close() noexcept {
 
 net::awaitable<error_code> write_all(transport& to, std::string_view bytes) {
   error_code ec;
-  while (!bytes.empty() && !ec) {
+  while ((!bytes.empty() || to.unsent()) && !ec) {
     bytes.remove_prefix(to.write_some({bytes.data(), bytes.size()}, ec));
     if (!would_block(ec)) continue;
     const auto [failed] = co_await to.async_wait(readiness::writable, net::as_tuple(net::use_awaitable));

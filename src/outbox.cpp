@@ -145,7 +145,9 @@ void outbox::finish(std::uint16_t code, std::string_view reason, error_code why)
   wake_writer();
 }
 
-bool outbox::nothing_to_write() const noexcept { return control_.empty() && data_.empty() && !late_pong_; }
+bool outbox::nothing_to_write() const noexcept {
+  return control_.empty() && data_.empty() && !late_pong_ && !stream_->unsent();
+}
 
 outbox::chunk outbox::next_chunk() {
   if (control_.empty() && late_pong_) {
@@ -169,7 +171,7 @@ bool outbox::flush(error_code& ec) {
 bool outbox::write_chunk(error_code& ec) {
   if (stream_ == nullptr) return false;
   const auto next = next_chunk();
-  if (next.bytes.empty()) return false;
+  if (next.bytes.empty() && !stream_->unsent()) return false;
   written(next, stream_->write_some({next.bytes.data(), next.bytes.size()}, ec));
   return true;
 }

@@ -145,6 +145,7 @@ net::awaitable<void> session::give_way() {
 
 void session::took(std::size_t count, error_code ec) {
   engine_.commit(count);
+  if (stream_.unsent()) output_.notify();  // reading can make a stream of TLS answer
   if (count != 0) {
     liveness_.heard_bytes(clock::now());
     outbox_->next_turn();

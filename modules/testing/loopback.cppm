@@ -21,7 +21,7 @@ export class loopback_port {
   loopback_port& operator=(loopback_port&&) noexcept;
 
   [[nodiscard]] std::uint16_t number() const noexcept;
-  /// "ws://127.0.0.1:port/".
+  /// "ws://127.0.0.1:port/", or "wss://" if the server speaks TLS.
   [[nodiscard]] std::string url() const;
   /// Refuses from now on; sockets that are open stay open.
   void shut();

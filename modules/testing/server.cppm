@@ -115,11 +115,21 @@ export class server {
   /// false.
   void agree_to_compression(compression_options within);
 
+  /// Sockets accepted from now on speak TLS first. Throws option_error if the certificate cannot be used.
+  void use_tls(const tls_server_options& how);
+  /// From now on a handshake stops for ever once the server has written this much: 0 never answers the
+  /// client, 300 is a part of the first answer. Empty: no longer.
+  void stall_tls_after(std::optional<std::size_t> written_bytes);
+
   /// Speaks with a new peer.
   void accept(transport stream);
 
   [[nodiscard]] std::size_t accepted() const noexcept;  ///< sockets so far
   [[nodiscard]] std::size_t sessions() const noexcept;  ///< upgrades so far
+  [[nodiscard]] bool uses_tls() const;
+  [[nodiscard]] std::size_t handshakes() const noexcept;  ///< of TLS that succeeded so far
+  [[nodiscard]] std::size_t resumptions()
+      const noexcept;  ///< those of them that continued an earlier session
   [[nodiscard]] std::size_t open_sessions() const noexcept;
 
  private:

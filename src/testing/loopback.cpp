@@ -75,7 +75,10 @@ loopback_port::~loopback_port() {
 }
 
 std::uint16_t loopback_port::number() const noexcept { return implementation_->number; }
-std::string loopback_port::url() const { return "ws://127.0.0.1:" + std::to_string(number()) + "/"; }
+std::string loopback_port::url() const {
+  const std::string scheme = implementation_->behind.uses_tls() ? "wss" : "ws";
+  return scheme + "://127.0.0.1:" + std::to_string(number()) + "/";
+}
 
 void loopback_port::shut() {
   error_code ignored;

@@ -33,6 +33,7 @@ module;
 module holdfast.testing;
 
 import holdfast;
+import :stalling_stream;
 
 namespace holdfast::testing {
 
@@ -40,6 +41,7 @@ struct server::implementation : std::enable_shared_from_this<implementation> {
   explicit implementation(net::any_io_executor on) : executor(std::move(on)) {}
 
   void accept(transport stream);
+  net::awaitable<bool> secure(net::any_io_executor strand, std::shared_ptr<transport> stream);
   net::awaitable<void> serve(net::any_io_executor strand, std::shared_ptr<transport> stream);
   net::awaitable<std::optional<http_head>> read_request(transport& stream);
 
@@ -49,9 +51,13 @@ struct server::implementation : std::enable_shared_from_this<implementation> {
   gate upgrade_gate;
   bool never = false;
   compression_options compression;
+  std::shared_ptr<tls_context> tls;  // shared by the streams that speak it
+  std::optional<std::size_t> tls_stalls_after;
   std::atomic<std::size_t> accepted{0};
   std::atomic<std::size_t> sessions{0};
   std::atomic<std::size_t> open{0};
+  std::atomic<std::size_t> handshakes{0};
+  std::atomic<std::size_t> resumptions{0};
 };
 
 server::server(net::any_io_executor executor)
@@ -84,6 +90,24 @@ void server::agree_to_compression(compression_options within) {
   implementation_->compression = within;
 }
 
+void server::use_tls(const tls_server_options& how) {
+  auto context = std::make_shared<tls_context>(how);
+  const std::lock_guard lock(implementation_->mutex);
+  implementation_->tls = std::move(context);
+}
+
+void server::stall_tls_after(std::optional<std::size_t> written_bytes) {
+  const std::lock_guard lock(implementation_->mutex);
+  implementation_->tls_stalls_after = written_bytes;
+}
+
+bool server::uses_tls() const {
+  const std::lock_guard lock(implementation_->mutex);
+  return implementation_->tls != nullptr;
+}
+
+std::size_t server::handshakes() const noexcept { return implementation_->handshakes; }
+std::size_t server::resumptions() const noexcept { return implementation_->resumptions; }
 std::size_t server::accepted() const noexcept { return implementation_->accepted; }
 std::size_t server::sessions() const noexcept { return implementation_->sessions; }
 std::size_t server::open_sessions() const noexcept { return implementation_->open; }
@@ -120,8 +144,28 @@ net::awaitable<std::optional<http_head>> server::implementation::read_request(tr
   }
 }
 
+// False: the client is gone, or was refused. Without TLS there is nothing to do.
+net::awaitable<bool> server::implementation::secure(net::any_io_executor strand,
+                                                    std::shared_ptr<transport> stream) {
+  std::unique_lock lock(mutex);
+  const auto context = tls;
+  const auto stalls_after = tls_stalls_after;
+  lock.unlock();
+  if (!context) co_return true;
+  auto below = stalls_after ? stalling(std::move(*stream), *stalls_after) : std::move(*stream);
+  auto owned = std::make_unique<tls_stream>(std::move(below), context, strand);
+  auto& secured = *owned;
+  *stream = transport(std::move(owned));
+  const auto result = co_await secured.handshake();
+  if (!result.ok()) co_return false;
+  ++handshakes;
+  if (secured.resumed()) ++resumptions;
+  co_return true;
+}
+
 net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
                                                    std::shared_ptr<transport> stream) {
+  if (!co_await secure(strand, stream)) co_return;
   auto request = co_await read_request(*stream);
   if (!request) co_return;
   script run;

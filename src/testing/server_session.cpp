@@ -111,7 +111,7 @@ void server_session::handle(const frame_result& event) {
 // One at a time; whoever comes while it runs has its bytes written by it.
 net::awaitable<void> server_session::flush() {
   if (std::exchange(flushing_, true)) co_return;
-  while (engine_.output_bytes() != 0 && !ended_) {
+  while ((engine_.output_bytes() != 0 || stream_.unsent()) && !ended_) {
     error_code ec;
     const auto bytes = engine_.output();
     engine_.consume(stream_.write_some({bytes.data(), bytes.size()}, ec));

@@ -1,0 +1,50 @@
+/// :certificates — an authority that issues certificates in memory, good ones and bad ones, for tests of
+/// wss://. Its keys live as long as the test: nothing is written to a file.
+module;
+#include <memory>
+#include <string>
+
+export module holdfast.testing:certificates;
+
+namespace holdfast::testing {
+
+/// What a certificate says. By default: good for a server called "server".
+export struct certificate_request {
+  std::string host =
+      "server";          ///< its subject, and the DNS name that it is for ("*.example.test" is allowed)
+  std::string ip{};      ///< an IP literal that it is for as well (in place of the name, if `host` is empty)
+  bool client = false;   ///< shows who a client is; false: who a server is
+  bool expired = false;  ///< ended an hour ago
+  bool not_yet_valid = false;  ///< begins in an hour
+  bool with_root = false;      ///< the certificate of the authority is appended to the chain
+};
+
+/// PEM texts, as `tls_server_options` and the files of `tls_options` want them.
+export struct issued_certificate {
+  std::string certificate_pem{};  ///< and its chain, if any
+  std::string key_pem{};
+};
+
+/// A certificate authority with a key of its own (EC P-256). Not thread-safe. Throws std::runtime_error if
+/// OpenSSL fails.
+export class test_authority {
+ public:
+  explicit test_authority(std::string name = "holdfast test authority");
+  ~test_authority();
+  test_authority(test_authority&&) noexcept;
+  test_authority& operator=(test_authority&&) noexcept;
+
+  /// For `tls_options::ca_pem`: who trusts this trusts what the authority issues.
+  [[nodiscard]] const std::string& certificate_pem() const noexcept;
+  /// A certificate with a new key.
+  [[nodiscard]] issued_certificate issue(const certificate_request& what = {}) const;
+
+ private:
+  struct implementation;
+  std::unique_ptr<implementation> implementation_;
+};
+
+/// A certificate that nobody but its owner has signed.
+export [[nodiscard]] issued_certificate self_signed(const certificate_request& what = {});
+
+}  // namespace holdfast::testing

@@ -1,0 +1,130 @@
+/// :tls — wss://: what may be trusted, and a TLS session over any other stream. TLS is OpenSSL's; what is
+/// ours is when it reads and writes, and which of our errors its failures are. Knows no URL and no
+/// web-socket.
+module;
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+export module holdfast:tls;
+
+import :error;
+import :network;
+
+// Boost's. Only who supplies one needs its header.
+extern "C++" {
+namespace boost::asio::ssl {
+class context;
+}
+}
+
+namespace holdfast {
+
+/// Whether the server has to prove who it is.
+export enum class tls_verify : std::uint8_t {
+  peer,  ///< its certificate must be valid, be issued by someone we trust, and be for the name we asked for
+  /// DANGER: anybody between us and the server can pretend to be the server, read everything, change
+  /// everything, and take the credentials. For experiments on one's own machine, never for production; to
+  /// trust a certificate of one's own, name it in `ca_file` or `ca_pem` instead.
+  none,
+};
+
+/// How a client speaks TLS: version 1.2 or newer, the server verified. Files are PEM, and are read once, when
+/// the connection is made.
+export struct tls_options {
+  tls_verify verify = tls_verify::peer;
+  std::string ca_file{};  ///< who may issue server certificates; this and the next empty: the system's store
+  std::string ca_directory{};      ///< the same, as a directory of hashed names (`openssl rehash`)
+  std::string ca_pem{};            ///< the same, in memory, in place of both
+  std::string certificate_file{};  ///< our own certificate, if the server wants one; then its chain
+  std::string key_file{};          ///< its key, not encrypted; empty: it is in certificate_file
+  std::string server_name{};       ///< sent to the server (SNI) and verified; empty: the host of the URL
+  /// Takes the place of the files above: trust, own certificate, versions, ciphers and callbacks are those of
+  /// this context, which is not changed, and may be shared by any number of connections and threads. `verify`
+  /// and `server_name` go on to count.
+  std::shared_ptr<net::ssl::context> context{};
+  /// A reconnect continues the last session with that server: one round trip and the certificates less.
+  bool resume_sessions = true;
+};
+
+export enum class tls_version : std::uint8_t { tls_1_2, tls_1_3 };
+
+/// How a server speaks TLS. For tests: holdfast is a client.
+export struct tls_server_options {
+  std::string certificate_pem{};  ///< and its chain
+  std::string key_pem{};
+  std::string
+      client_ca_pem{};  ///< asks clients for a certificate that one of these has issued; empty: asks for none
+  bool client_certificate_required = true;  ///< if it is asked for
+  tls_version newest = tls_version::tls_1_3;
+  std::shared_ptr<net::ssl::context> context{};  ///< in place of all above
+};
+
+class tls_engine;
+
+/// What streams have in common: trust, own certificate, and the sessions that can be resumed. Not
+/// thread-safe: streams of one context belong to one strand.
+export class tls_context {
+ public:
+  /// Throws option_error, with the name of the field ("tls.ca_file"), if a file cannot be read or used.
+  explicit tls_context(const tls_options& given);
+  /// The same for a server ("tls_server.key_pem").
+  explicit tls_context(const tls_server_options& given);
+  ~tls_context();
+  tls_context(const tls_context&) = delete;
+  tls_context& operator=(const tls_context&) = delete;
+
+ private:
+  friend class tls_engine;
+  struct implementation;
+  std::unique_ptr<implementation> implementation_;
+};
+
+/// How a handshake ended.
+export struct tls_result {
+  error_code error{};
+  std::string detail{};  ///< one line: what exactly was wrong, as far as is known
+  [[nodiscard]] bool ok() const noexcept { return !error; }
+};
+
+/// TLS over another stream. handshake() first, then it carries bytes as any byte_stream does. When the other
+/// side says that it ends, a read gives `eof`; when it ends without saying so, `connection_lost`.
+export class tls_stream final : public byte_stream {
+ public:
+  /// A client or a server, as the context is. `host` (a name, or an IP literal without brackets) is what a
+  /// client verifies unless the options name another; with `port` it says whose session may be resumed.
+  /// `executor` is where the stream is used; waits without an executor of their own complete there.
+  tls_stream(transport below, std::shared_ptr<tls_context> context, net::any_io_executor executor,
+             std::string host = {}, std::uint16_t port = 0);
+  ~tls_stream() override;
+  tls_stream(const tls_stream&) = delete;
+  tls_stream& operator=(const tls_stream&) = delete;
+
+  /// Once. Has no deadline: close() ends it, with operation_aborted. The stream must outlive it.
+  net::awaitable<tls_result> handshake();
+
+  std::size_t read_some(std::span<char> into, error_code& ec) override;
+  std::size_t write_some(std::span<const char> from, error_code& ec) override;
+  void async_wait(readiness kind, ready_handler handler) override;
+  [[nodiscard]] bool unsent() const noexcept override;
+  /// Says goodbye (close_notify) if that is possible at once, and closes the stream below.
+  void close() noexcept override;
+
+  /// After the handshake: it continued an earlier session.
+  [[nodiscard]] bool resumed() const;
+  /// After the handshake: "TLSv1.3 TLS_AES_256_GCM_SHA384".
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  struct implementation;
+  std::unique_ptr<implementation> implementation_;
+};
+
+}  // namespace holdfast

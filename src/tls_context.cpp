@@ -1,0 +1,197 @@
+// What is trusted and shown, read once: every file that cannot be used is an error with the name of its
+// option.
+module;
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/system/error_code.hpp>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <new>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :tls_engine;
+
+namespace holdfast {
+namespace {
+
+// A PEM text, and the option that it comes from.
+struct pem {
+  const char* field;
+  std::string text;
+};
+
+pem read_file(const char* field, const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) throw option_error(field, "is a directory: " + path);
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  if (!file) {
+    const int why = errno;
+    throw option_error(
+        field, "cannot be read: " + path + (why == 0 ? "" : ": " + std::generic_category().message(why)));
+  }
+  return {field, std::move(text)};
+}
+
+// Never asks the terminal for the password of an encrypted key.
+int no_password(char*, int, int, void*) { return 0; }
+
+openssl_ptr<BIO> reader(const pem& from) {
+  openssl_ptr<BIO> out(BIO_new_mem_buf(from.text.data(), static_cast<int>(from.text.size())));
+  if (!out) throw std::bad_alloc();
+  return out;
+}
+
+std::vector<openssl_ptr<X509>> certificates_in(const pem& from) {
+  const auto bytes = reader(from);
+  std::vector<openssl_ptr<X509>> out;
+  ERR_clear_error();
+  while (X509* next = PEM_read_bio_X509_AUX(bytes.get(), nullptr, no_password, nullptr))
+    out.emplace_back(next);
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (!at_end) throw option_error(from.field, "holds a certificate that is not valid PEM");
+  if (out.empty()) throw option_error(from.field, "holds no certificate in PEM form");
+  return out;
+}
+
+void trust(SSL_CTX* context, const pem& authorities) {
+  for (const auto& each : certificates_in(authorities)) {
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), each.get()) != 1)
+      throw option_error(authorities.field, "holds a certificate that cannot be used");
+  }
+}
+
+void show(SSL_CTX* context, const pem& chain) {
+  bool first = true;
+  for (const auto& each : certificates_in(chain)) {
+    const auto done = std::exchange(first, false) ? SSL_CTX_use_certificate(context, each.get())
+                                                  : SSL_CTX_add1_chain_cert(context, each.get());
+    if (done != 1) throw option_error(chain.field, "cannot be used: too weak, or of an unknown kind");
+  }
+}
+
+// `missing`: what is said if there is none.
+void use_key(SSL_CTX* context, const pem& from, const char* field, std::string_view missing) {
+  const auto bytes = reader(from);
+  const openssl_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(bytes.get(), nullptr, no_password, nullptr));
+  ERR_clear_error();
+  if (!key) throw option_error(field, missing);
+  const bool fits =
+      SSL_CTX_use_PrivateKey(context, key.get()) == 1 && SSL_CTX_check_private_key(context) == 1;
+  ERR_clear_error();
+  if (!fits) throw option_error(field, "does not belong to the certificate");
+}
+
+openssl_ptr<SSL_CTX> make_handle(const SSL_METHOD* method, tls_version newest) {
+  openssl_ptr<SSL_CTX> out(SSL_CTX_new(method));
+  if (!out) throw std::bad_alloc();
+  SSL_CTX_set_min_proto_version(out.get(), TLS1_2_VERSION);
+  if (newest == tls_version::tls_1_2) SSL_CTX_set_max_proto_version(out.get(), TLS1_2_VERSION);
+  return out;
+}
+
+openssl_ptr<SSL_CTX> lend(net::ssl::context& from) {
+  SSL_CTX_up_ref(from.native_handle());
+  return openssl_ptr<SSL_CTX>(from.native_handle());
+}
+
+void use_trust(SSL_CTX* context, const tls_options& given) {
+  const bool has_files = !given.ca_file.empty() || !given.ca_directory.empty();
+  if (!given.ca_pem.empty() && has_files)
+    throw option_error("tls.ca_pem", "stands in place of ca_file and ca_directory: give one or the others");
+  if (!given.ca_pem.empty()) trust(context, {"tls.ca_pem", given.ca_pem});
+  if (!given.ca_file.empty()) trust(context, read_file("tls.ca_file", given.ca_file));
+  if (!given.ca_directory.empty()) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(given.ca_directory, ignored))
+      throw option_error("tls.ca_directory", "is not a directory: " + given.ca_directory);
+    SSL_CTX_load_verify_dir(context, given.ca_directory.c_str());
+  }
+  if (given.ca_pem.empty() && !has_files) SSL_CTX_set_default_verify_paths(context);
+  ERR_clear_error();
+}
+
+void use_own_certificate(SSL_CTX* context, const tls_options& given) {
+  if (given.certificate_file.empty()) {
+    if (!given.key_file.empty()) throw option_error("tls.key_file", "needs a certificate_file");
+    return;
+  }
+  const auto chain = read_file("tls.certificate_file", given.certificate_file);
+  show(context, chain);
+  if (given.key_file.empty()) {
+    use_key(context, chain, "tls.key_file",
+            "is missing, and certificate_file holds no key (not encrypted, PEM)");
+  } else {
+    use_key(context, read_file("tls.key_file", given.key_file), "tls.key_file",
+            "holds no key in PEM form, or an encrypted one");
+  }
+}
+
+void ask_for_client_certificates(SSL_CTX* context, const tls_server_options& given) {
+  trust(context, {"tls_server.client_ca_pem", given.client_ca_pem});
+  SSL_CTX_set_verify(
+      context, SSL_VERIFY_PEER | (given.client_certificate_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+      nullptr);
+}
+
+}  // namespace
+
+tls_context::tls_context(const tls_options& given) : implementation_(std::make_unique<implementation>()) {
+  auto& self = *implementation_;
+  self.verify = given.verify;
+  self.server_name = given.server_name;
+  self.resume_sessions = given.resume_sessions;
+  self.lent = given.context;
+  if (given.context) {
+    self.handle = lend(*given.context);
+    return;
+  }
+  self.handle = make_handle(TLS_client_method(), tls_version::tls_1_3);
+  use_trust(self.handle.get(), given);
+  use_own_certificate(self.handle.get(), given);
+}
+
+tls_context::tls_context(const tls_server_options& given)
+    : implementation_(std::make_unique<implementation>()) {
+  auto& self = *implementation_;
+  self.is_server = true;
+  self.lent = given.context;
+  if (given.context) {
+    self.handle = lend(*given.context);
+    return;
+  }
+  self.handle = make_handle(TLS_server_method(), given.newest);
+  show(self.handle.get(), {"tls_server.certificate_pem", given.certificate_pem});
+  use_key(self.handle.get(), {"tls_server.key_pem", given.key_pem}, "tls_server.key_pem",
+          "holds no key in PEM form");
+  constexpr std::string_view name =
+      "holdfast";  // without one, a server that asks for certificates resumes nothing
+  SSL_CTX_set_session_id_context(self.handle.get(), reinterpret_cast<const unsigned char*>(name.data()),
+                                 static_cast<unsigned>(name.size()));
+  if (!given.client_ca_pem.empty()) ask_for_client_certificates(self.handle.get(), given);
+}
+
+tls_context::~tls_context() = default;
+
+}  // namespace holdfast

@@ -1,0 +1,129 @@
+// :tls_engine — one TLS session without I/O, over OpenSSL: cipher text in, plain text out, and back. Knows no
+// stream, no clock and no coroutine; calls OpenSSL such that no code of ours but a copy runs below it.
+module;
+#include <openssl/ssl.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/system/error_code.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+module holdfast:tls_engine;
+
+import :error;
+import :network;
+import :tls;
+
+namespace holdfast {
+
+struct openssl_free {
+  void operator()(SSL* each) const noexcept { SSL_free(each); }
+  void operator()(SSL_CTX* each) const noexcept { SSL_CTX_free(each); }
+  void operator()(SSL_SESSION* each) const noexcept { SSL_SESSION_free(each); }
+  void operator()(BIO* each) const noexcept { BIO_free(each); }
+  void operator()(BIO_METHOD* each) const noexcept { BIO_meth_free(each); }
+  void operator()(X509* each) const noexcept { X509_free(each); }
+  void operator()(EVP_PKEY* each) const noexcept { EVP_PKEY_free(each); }
+};
+template <class T>
+using openssl_ptr = std::unique_ptr<T, openssl_free>;
+
+// Sessions that can be resumed, the latest of each server ("host:port"); few, because an actor has few
+// servers.
+class tls_sessions {
+ public:
+  // A ticket of TLS 1.3 is given out once (RFC 8446 appendix C.4), so that nobody who listens can link two
+  // uses.
+  openssl_ptr<SSL_SESSION> take(std::string_view server);
+  void put(std::string_view server, openssl_ptr<SSL_SESSION> session);
+
+ private:
+  struct entry {
+    std::string server;
+    openssl_ptr<SSL_SESSION> session;
+  };
+  std::vector<entry> entries_;  // the latest is the last
+};
+
+struct tls_context::implementation {
+  openssl_ptr<SSL_CTX> handle;
+  std::shared_ptr<void> lent;  // the user's context: its callbacks live as long as it does
+  bool is_server = false;
+  tls_verify verify = tls_verify::peer;
+  std::string server_name;
+  bool resume_sessions = true;
+  tls_sessions sessions;
+};
+
+// What failed, as an error of ours. `result` is the verdict on the peer's certificate (X509_V_…).
+error certificate_error(long result) noexcept;
+// `alert` is what the server sent us (RFC 8446 section 6.2); `asked`: it had asked for a client certificate.
+error alert_error(int alert, bool asked) noexcept;
+// What OpenSSL has in its queue of errors on this thread, in one line.
+tls_result openssl_failure(const SSL* ssl, bool is_server, bool asked, std::string_view host);
+
+enum class tls_progress : std::uint8_t {
+  done,
+  wants_bytes,  // feed() more, and ask again
+  finished,     // the peer has said that it ends
+  failed,       // see why()
+};
+
+class tls_engine {
+ public:
+  tls_engine(std::shared_ptr<tls_context> context, std::string host, std::uint16_t port);
+  ~tls_engine();
+  tls_engine(const tls_engine&) = delete;
+  tls_engine& operator=(const tls_engine&) = delete;
+
+  tls_progress handshake();
+  // One record at most. All of `from` is taken, or nothing.
+  tls_progress read(std::span<char> into, std::size_t& count);
+  tls_progress write(std::span<const char> from, std::size_t& count);
+  // Is there something to read, or an error? Takes nothing.
+  tls_progress peek();
+  // Says that we end, and keeps the session for the next time.
+  void shut_down();
+
+  // Cipher text from the peer, when what was fed before is used up. It must live as long.
+  void feed(std::span<const char> bytes) noexcept { input_ = bytes; }
+  [[nodiscard]] std::size_t input_bytes() const noexcept { return input_.size(); }
+  // A read would give something, or would at least try.
+  [[nodiscard]] bool has_input() const noexcept;
+  // Cipher text for the peer.
+  [[nodiscard]] std::string_view output() const noexcept { return std::string_view(output_).substr(sent_); }
+  void consume_output(std::size_t count) noexcept;
+  // Room for what will be written next.
+  void reserve_output(std::size_t count);
+
+  [[nodiscard]] const tls_result& why() const noexcept { return why_; }
+  [[nodiscard]] bool resumed() const;
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  friend struct tls_engine_callbacks;
+  void prepare_client();
+  bool prepare_name();
+  tls_progress progress_of(int returned);
+  void keep_session();
+
+  const std::shared_ptr<tls_context> context_;
+  tls_context::implementation& shared_;
+  const std::string host_;    // verified
+  const std::string server_;  // whose session it is
+  openssl_ptr<SSL> ssl_;
+  openssl_ptr<SSL_SESSION> offered_;
+  std::span<const char> input_;
+  std::string output_;
+  std::size_t sent_ = 0;  // of output_
+  bool asked_ = false;    // the server wants a client certificate
+  bool failed_ = false;
+  tls_result why_;
+};
+
+}  // namespace holdfast
