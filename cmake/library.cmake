@@ -86,6 +86,7 @@ target_sources(holdfast
     ${room}/src/outbox.cpp
     ${room}/src/address_race.cpp
     ${room}/src/dial.cpp
+    ${room}/src/dial_steps.cpp
     ${room}/src/session.cpp
     ${room}/src/actor.cpp
     ${room}/src/commands.cpp

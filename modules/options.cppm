@@ -17,6 +17,10 @@ import :error;
 import :time;
 import :backoff;
 import :network;
+import :credentials;
+import :endpoints;
+import :proxy;
+import :tls;
 import :compression;
 import :headers;
 import :url;
@@ -47,7 +51,9 @@ export struct deadline_options {
   milliseconds attempt{20'000};   ///< one whole attempt
   milliseconds provider{10'000};  ///< the credential provider
   milliseconds resolve{5'000};
-  milliseconds connect{10'000};    ///< all addresses together
+  milliseconds connect{10'000};  ///< all addresses together
+  milliseconds proxy{5'000};     ///< until the proxy has opened the way
+  milliseconds tls{10'000};
   milliseconds address_step{250};  ///< an address that has not answered by then: the next is tried beside it
   milliseconds upgrade{10'000};
 };
@@ -61,12 +67,25 @@ export struct limit_options {
   std::size_t upgrade_bytes = 16 << 10;  ///< the server's answer to the upgrade, header and beginning of body
 };
 
+/// What becomes of a server's choice among `options::subprotocols`.
+export enum class subprotocol_rule : std::uint8_t {
+  offered_or_none,  ///< one that was not offered ends the attempt (RFC 6455 section 4.1); none is accepted
+  required,         ///< it must choose one of those offered
+  any,              ///< whatever it says is accepted, for servers that are known to be odd
+};
+
 /// What a connection is made of. Every field but `url` has a default.
 export struct options {
-  std::string url{};  ///< "ws://host[:port][/path][?query]"
+  std::string url{};             ///< "wss://host[:port][/path][?query]" or the same with ws://
+  endpoint_options endpoints{};  ///< further URLs of the same service
   connect_mode mode = connect_mode::automatic;
   header_list headers{};  ///< added to the upgrade request
   std::string user_agent = "holdfast";
+  std::vector<std::string> subprotocols{};  ///< offered to the server, the best first
+  subprotocol_rule subprotocol = subprotocol_rule::offered_or_none;
+  credential_provider provider{};  ///< asked before each attempt for what it may show to the server
+  tls_options tls{};
+  proxy_options proxy{};
   retry_policy retry{};
   heartbeat_options heartbeat{};
   deadline_options deadlines{};

@@ -65,8 +65,7 @@ export environment process_environment();
 ///   have a port: "example.org:8443", "[::1]:80". Names are not looked up to compare them with addresses. An
 ///   entry that is none of these means nothing.
 /// - `https_proxy` or `HTTPS_PROXY` for wss, `http_proxy` for ws, then `all_proxy` or `ALL_PROXY`: a URL as
-/// in
-///   `proxy_options`. HTTP_PROXY is not looked at: a CGI program gets there what a client sent in a header
+///   for the option. HTTP_PROXY is not looked at: a CGI program gets there what a client sent in a header
 ///   named Proxy (httpoxy, CVE-2016-5385).
 ///
 /// If a variable is set in both cases, the lower one counts, as with curl. Empty means not set.

@@ -74,6 +74,9 @@ export struct state_change {
   bool flapping = false;  ///< sessions open but end before they are stable
   bool resumed = false;   ///< connected: the protocol continued the earlier session
   std::vector<throttled_feature> features{};  ///< feature_throttled: what must not be sent now
+  std::string
+      origin{};  ///< "wss://host:port" of the server (RFC 6454), without path and query; also in connecting
+  std::string subprotocol{};  ///< connected: the one that the server chose; empty if none
   std::string endpoint{};  ///< "address:port" of the present session, or of the last one; empty in connecting
 
   [[nodiscard]] std::optional<clock::time_point> retry_at() const {

@@ -27,7 +27,8 @@ export std::string make_websocket_key();
 export std::string websocket_accept(std::string_view key);
 
 // The request, ready to be written. The options have been validated: no header can break a line.
-std::string upgrade_request(const target& to, const options& given, std::string_view key);
+std::string upgrade_request(const target& to, const options& given, const header_list& headers,
+                            std::string_view key);
 
 /// A request or an answer of HTTP/1.1, as far as a handshake needs it.
 export struct http_head {
@@ -45,10 +46,13 @@ export struct http_head {
 export result<std::optional<http_head>> parse_answer(std::string_view bytes);
 export result<std::optional<http_head>> parse_request(std::string_view bytes);
 
-// Empty if `answer` opens a web-socket (RFC 6455 section 4.1), else why it does not.
-error_code check_answer(const http_head& answer, const options& given, std::string_view key);
-// What an answer says about compression; an error as in check_answer, which has asked this too.
-result<std::optional<agreed_compression>> read_compression(const http_head& answer, const options& given);
+// What was agreed with the server.
+struct opened_upgrade {
+  std::string subprotocol{};
+  std::optional<agreed_compression> compression{};
+};
+// Why `answer` does not open a web-socket (RFC 6455 section 4.1), or else what holds in it.
+result<opened_upgrade> check_answer(const http_head& answer, const options& given, std::string_view key);
 
 // Retry-After as seconds or as a date (RFC 9110 section 10.2.3); negative if the date has passed.
 std::optional<clock::duration> retry_after(const http_head& answer);

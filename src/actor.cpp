@@ -29,8 +29,9 @@ namespace holdfast {
 net::awaitable<void> actor::live() {
   while (co_await told_to_connect()) {
     attempt_record record{.attempt = ++attempt_};
+    const auto url = choose_endpoint();
     publish({.to = connection_state::connecting, .attempt = attempt_});
-    if (auto socket = co_await open(record)) co_await serve(std::move(*socket), record);
+    if (auto socket = co_await open(url, record)) co_await serve(std::move(*socket), record);
     const auto decision = decide(record);
     publish({.to = connection_state::disconnected,
              .attempt = record.attempt,
@@ -55,10 +56,24 @@ net::awaitable<bool> actor::told_to_connect() {
   }
 }
 
+std::string actor::choose_endpoint() {
+  auto choice = rotation_.next(clock::now(), random_);
+  if (!choice.problem.empty()) note(log_level::warning, choice.problem);
+  const auto& further = settings->endpoints.further_urls;
+  const auto& url = choice.index == 0 ? settings->url : further[choice.index - 1];
+  origin_ = to_origin(parse_url(url));
+  return url;
+}
+
 // The attempt runs beside us, so that neither a resolver nor a peer that hangs can keep us from stopping
 // (R30).
-net::awaitable<std::optional<opened_socket>> actor::open(attempt_record& record) {
-  const auto attempt = std::make_shared<dial_attempt>(settings, target_, memory_);
+net::awaitable<std::optional<opened_socket>> actor::open(std::string url, attempt_record& record) {
+  const auto attempt =
+      std::make_shared<dial_attempt>(settings, memory_,
+                                     credential_request{.attempt = record.attempt,
+                                                        .refused = std::exchange(refused_, false),
+                                                        .serial = memory_->credentials_serial,
+                                                        .url = std::move(url)});
   attempt->start(strand, [self = weak_from_this()] {
     if (const auto alive = self.lock()) alive->wake_.notify();
   });
@@ -74,6 +89,7 @@ net::awaitable<std::optional<opened_socket>> actor::open(attempt_record& record)
   const auto number = record.attempt;
   record = attempt->record();
   record.attempt = number;
+  origin_ = attempt->origin();
   if (!wanted()) {
     record.reason.error = stop_reason_;  // also if it had just succeeded
     co_return std::nullopt;
@@ -85,6 +101,7 @@ net::awaitable<void> actor::serve(opened_socket socket, attempt_record& record) 
   const auto opened_at = clock::now();
   ++generation_;
   endpoint_ = socket.endpoint;
+  subprotocol_ = socket.subprotocol;
   network_changed_ = false;
   retry_.session_opened();  // also if the program ends it, and nothing is decided
   session_ = std::make_shared<session>(executor, strand, settings, in, out, std::move(socket), random_);
@@ -102,7 +119,9 @@ retry_decision actor::decide(attempt_record& record) {
   if (why == error::disconnect_requested || why == error::in_background)
     return {clock::duration::zero(), "asked"};
   record.after_network_change = std::exchange(network_changed_, false);
-  auto decision = retry_.decide(record, random_);
+  auto decision =
+      rotation_.ended(record, retry_.decide(record, random_), settings->retry.stable_after, clock::now());
+  refused_ = decision.refresh;
   if (!decision.retry_in) wanted_ = false;
   if (record.session_length && *record.session_length >= settings->retry.stable_after) attempt_ = 0;
   return decision;
@@ -130,7 +149,9 @@ void actor::take_promise_back() {
 void actor::publish(state_change change) {
   change.session = generation_;
   change.flapping = retry_.flapping();
+  change.origin = origin_;
   if (change.to != connection_state::connecting) change.endpoint = endpoint_;
+  if (change.to == connection_state::connected) change.subprotocol = subprotocol_;
   promised_retry_ = change.retry_in.has_value();
   told_final_ = change.final;
   asked_ = false;

@@ -19,6 +19,7 @@ import :channel;
 import :completion;
 import :dial;
 import :dial_memory;
+import :endpoints;
 import :error;
 import :inbox;
 import :options;
@@ -72,7 +73,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   // The loop and its steps.
   net::awaitable<void> live();
   net::awaitable<bool> told_to_connect();
-  net::awaitable<std::optional<opened_socket>> open(attempt_record& record);
+  std::string choose_endpoint();
+  net::awaitable<std::optional<opened_socket>> open(std::string url, attempt_record& record);
   net::awaitable<void> serve(opened_socket socket, attempt_record& record);
   net::awaitable<void> wait(const retry_decision& decision);
   retry_decision decide(attempt_record& record);
@@ -90,10 +92,10 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   net::awaitable<void> watch_background();
   [[nodiscard]] bool may_connect() const noexcept { return wanted_ && !closing_ && !away_; }
 
-  const target target_;
   const std::shared_ptr<dial_memory> memory_ = std::make_shared<dial_memory>();  // shared with the attempts
   random_source random_;
   retry_schedule retry_;
+  endpoint_rotation rotation_;
   wakeup wake_;  // wakes live()
   wakeup background_wake_;
 
@@ -109,13 +111,16 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   bool in_background_ = false;
   bool watching_background_ = false;
   bool interrupted_ = false;      // the wait between two attempts is over
+  bool refused_ = false;          // the next attempt needs new credentials
   bool network_changed_ = false;  // the next attempt follows a change of the network
   error_code stop_reason_;        // why we do not want to be connected
   error_code run_result_;
   clock::time_point last_keep_alive_{};
   unsigned attempt_ = 0;
   std::uint64_t generation_ = 0;
+  std::string origin_;
   std::string endpoint_;
+  std::string subprotocol_;
   std::shared_ptr<session> session_;
   run_operation run_;
   waiting_list<error_code> settlers_;

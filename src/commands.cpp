@@ -65,9 +65,10 @@ actor::actor(net::any_io_executor on, options given)
       channel(std::make_shared<state_channel>(executor, settings->log)),
       in(std::make_shared<inbox>(settings->limits, strand)),
       out(std::make_shared<outbox>(settings->limits, strand)),
-      target_(parse_url(settings->url)),
+      memory_(std::make_shared<dial_memory>(*settings)),
       random_(settings->random_seed ? *settings->random_seed : entropy()),
       retry_(settings->retry),
+      rotation_(1 + settings->endpoints.further_urls.size(), settings->endpoints),
       wake_(strand),
       background_wake_(strand),
       told_final_(settings->mode == connect_mode::manual),
@@ -188,6 +189,8 @@ void actor::retry_now(bool reset_backoff) {
 void actor::network_changed() {
   post([](actor& self) {
     self.network_changed_ = !self.session_;
+    self.rotation_.forget_failures();
+    self.memory_->last_good.reset();  // RFC 8305 section 4
     self.memory_->last_good.reset();  // RFC 8305 section 4: such history must not be used across networks
     if (self.session_) self.session_->probe();
     self.interrupt();

@@ -2,6 +2,7 @@
 module;
 #include <algorithm>
 #include <array>
+#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -13,7 +14,9 @@ module;
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
+#include <chrono>
 #include <coroutine>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -31,7 +34,16 @@ import :dial;
 
 namespace holdfast {
 
-constexpr std::size_t body_bytes = 80;  // of an HTTP answer's body, enough to see what it is about
+dial_attempt::dial_attempt(std::shared_ptr<const options> given, std::shared_ptr<dial_memory> memory,
+                           credential_request ask)
+    : options_(std::move(given)),
+      memory_(std::move(memory)),
+      ask_(std::move(ask)),
+      deadline_(clock::now() + options_->deadlines.attempt),
+      place_{.url = ask_.url, .to = parse_url(ask_.url)} {
+  record_.may_refresh = static_cast<bool>(options_->provider);
+  record_.credentials_fresh = ask_.refused;
+}
 
 void dial_attempt::start(const net::any_io_executor& strand, std::function<void()> on_progress) {
   on_progress_ = std::move(on_progress);
@@ -67,94 +79,97 @@ void dial_attempt::abandon(error_code why) {
 }
 
 net::awaitable<void> dial_attempt::run() {
-  auto addresses = co_await resolve();
-  if (!addresses) co_return;
-  const auto peer = co_await connect(std::move(*addresses));
-  if (!peer) co_return;
-  auto first_bytes = co_await upgrade();
-  if (!first_bytes || over_) co_return;
-  memory_->last_good = *peer;
-  socket_.emplace(std::move(*stream_), to_string(*peer), std::move(*first_bytes));
+  if (options_->provider && !co_await ask_provider()) co_return;
+  while (!over_ && co_await reach() && co_await upgrade()) {
+    if (socket_) break;  // else the server has sent us elsewhere
+  }
 }
 
-net::awaitable<std::optional<std::vector<endpoint>>> dial_attempt::resolve() {
-  auto found = co_await options_->network->resolve(target_.host, target_.port);
-  if (over_) co_return std::nullopt;
-  if (found.has_error() || found->empty()) {
-    fail(found.has_error() ? found.error() : make_error_code(error::host_not_found));
-    co_return std::nullopt;
+// What a provider throws may carry its secrets: only the text of an error code is passed on.
+net::awaitable<bool> dial_attempt::ask_provider() {
+  enter(stage::provider, options_->deadlines.provider);
+  try {
+    credentials_ = co_await options_->provider(ask_);
+  } catch (const boost::system::system_error& e) {
+    co_return e.code() == error::timed_out ? fail(e.code())
+                                           : fail(error::provider_failed, e.code().message());
+  } catch (...) {
+    co_return fail(error::provider_failed);
   }
-  co_return std::move(*found);
+  if (over_) co_return false;
+  memory_->credentials_serial = credentials_.serial;
+  if (auto problem = check_credentials(credentials_); !problem.empty()) {
+    co_return fail(error::provider_failed, std::move(problem));
+  }
+  if (credentials_.url) place_ = {.url = *credentials_.url, .to = parse_url(*credentials_.url)};
+  co_return true;
+}
+
+// A stream to the server.
+net::awaitable<bool> dial_attempt::reach() {
+  stream_.reset();
+  const auto proxy = choose_way();
+  if (record_.reason.error) co_return false;
+  if (proxy) {
+    if (!co_await connect(stage::proxy, proxy->host, proxy->port)) co_return false;
+    if (!co_await pass(*proxy)) co_return false;
+  } else if (!co_await connect(stage::connect, place_.to.host, place_.to.port)) {
+    co_return false;
+  }
+  co_return !place_.to.secure || co_await start_tls();
 }
 
 // The first address that answers is taken. Whether it is good, the rest of the attempt will show.
-net::awaitable<std::optional<endpoint>> dial_attempt::connect(std::vector<endpoint> addresses) {
-  enter(stage::connect, options_->deadlines.connect);
-  auto ordered = interleave(std::move(addresses), memory_->last_good);
+net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::uint16_t port) {
+  const bool through_proxy = shown == stage::proxy;
+  enter(through_proxy ? shown : stage::resolve, options_->deadlines.resolve);
+  auto found = co_await options_->network->resolve(std::move(host), port);
+  if (over_) co_return false;
+  if (found.has_error()) co_return fail(found.error());
+  if (found->empty()) co_return fail(error::host_not_found);
+
+  enter(shown, options_->deadlines.connect);
+  auto ordered = interleave(std::move(*found), memory_->last_good);
   record_.reason.address = to_string(ordered.front());  // if none answers before the deadline
   auto race =
       co_await connect_to_any(options_->network, std::move(ordered), options_->deadlines.address_step);
-  if (over_) co_return std::nullopt;
+  if (over_) co_return false;
   record_.reason.address = to_string(race.peer);
-  if (!race.stream) {
-    fail(race.failure);
-    co_return std::nullopt;
-  }
+  if (!race.stream) co_return fail(race.failure);
   stream_.emplace(std::move(*race.stream));
   memory_->last_good.reset();
-  co_return race.peer;
+  peer_ = race.peer;
+  co_return true;
 }
 
-// Returns what the server sent behind its answer.
-net::awaitable<std::optional<std::string>> dial_attempt::upgrade() {
+// True: `socket_` is there, or `place_` is another one.
+net::awaitable<bool> dial_attempt::upgrade() {
   enter(stage::upgrade, options_->deadlines.upgrade);
   const auto key = make_websocket_key();
-  const auto request = upgrade_request(target_, *options_, key);
-  if (const auto ec = co_await write_all(*stream_, request)) {
-    fail(ec);
-    co_return std::nullopt;
-  }
+  if (!co_await write(upgrade_request(place_.to, *options_, headers(), key))) co_return false;
   auto answer = co_await read_head();
-  if (!answer) co_return std::nullopt;
-  if (const auto wrong = check_answer(*answer, *options_, key)) {
-    fail(wrong);
-    record_.reason.http_status = answer->status;
-    if (answer->status != 101) record_.reason.close_text = answer->body.substr(0, body_bytes);
-    record_.retry_after = retry_after(*answer);
-    record_.http_headers = std::move(answer->headers);
-    co_return std::nullopt;
+  if (!answer || over_) co_return false;
+  if (is_redirect(answer->status)) co_return follow(*answer);
+  auto opened = check_answer(*answer, *options_, key);
+  if (opened.has_error()) {
+    co_await refused(std::move(*answer), opened.error());
+    co_return false;
   }
-  compression_ = *read_compression(*answer, *options_);
-  co_return std::move(answer->body);
+  memory_->last_good = peer_;
+  socket_.emplace(std::move(*stream_), to_string(peer_), origin(), std::move(answer->body),
+                  std::move(opened->subprotocol), opened->compression);
+  co_return true;
 }
 
-net::awaitable<std::optional<http_head>> dial_attempt::read_head() {
-  std::string bytes;
-  std::array<char, 2048> piece{};
-  while (!over_) {
-    error_code ec;
-    const auto room = std::min(piece.size(), options_->limits.upgrade_bytes - bytes.size());
-    const auto count = room == 0 ? 0 : stream_->read_some({piece.data(), room}, ec);
-    bytes.append(piece.data(), count);
-    if (count != 0) {
-      auto head = parse_answer(bytes);
-      if (head.has_error()) fail(head.error());
-      if (head.has_error()) co_return std::nullopt;
-      if (*head) co_return std::move(**head);
-      continue;
-    }
-    if (would_block(ec)) {
-      const auto [failed] =
-          co_await stream_->async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
-      ec = failed;
-      if (!ec) continue;
-    }
-    fail(room == 0               ? make_error_code(error::upgrade_invalid)
-         : ec == net::error::eof ? make_error_code(error::connection_lost)
-                                 : ec);
-    co_return std::nullopt;
+bool dial_attempt::follow(const http_head& answer) {
+  auto decision = follow_redirect(place_, answer.status, answer.header("Location"));
+  if (!decision.to) {
+    record_.reason.http_status = answer.status;
+    return fail(error::redirect_refused, std::move(decision.refusal));
   }
-  co_return std::nullopt;
+  place_ = std::move(*decision.to);
+  memory_->last_good.reset();
+  return true;
 }
 
 void dial_attempt::enter(stage next, milliseconds limit) {
@@ -163,8 +178,11 @@ void dial_attempt::enter(stage next, milliseconds limit) {
   if (on_progress_) on_progress_();
 }
 
-void dial_attempt::fail(error_code why) {
-  if (!over_) record_.reason.error = why;
+bool dial_attempt::fail(error_code why, std::string detail) {
+  if (over_ || answered_) return false;
+  record_.reason.error = why;
+  record_.reason.close_text = std::move(detail);
+  return false;
 }
 
 }  // namespace holdfast

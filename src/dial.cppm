@@ -1,13 +1,18 @@
-// :dial — from a URL to an open web-socket: resolve, connect, upgrade. One attempt, one object.
-// Keeps no time: it says which stage it is in and until when, and the actor abandons it at that moment.
+// :dial — from a URL to an open web-socket: credentials, names, addresses, proxy, TLS, upgrade; redirects
+// begin anew. One attempt, one object. Keeps no time: it says which stage it is in and until when, and the
+// actor abandons it at that moment.
 module;
+#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,32 +20,38 @@ module;
 module holdfast:dial;
 
 import :backoff;
+import :compression;
+import :credentials;
 import :dial_memory;
 import :error;
+import :headers;
 import :network;
 import :options;
+import :proxy;
+import :redirect;
 import :state;
 import :time;
 import :upgrade;
+import :url;
 
 namespace holdfast {
 
 // What a successful attempt hands to the session.
 struct opened_socket {
   transport stream;
-  std::string endpoint;
+  std::string endpoint;       // "address:port" of the server, or of the proxy that leads to it
+  std::string origin;         // of the server
   std::string first_bytes{};  // of frames that came with the answer
+  std::string subprotocol{};
   std::optional<agreed_compression> compression{};
 };
 
 // On the strand of the actor; shared by the actor and its own coroutine, because either may end first.
 class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
  public:
-  dial_attempt(std::shared_ptr<const options> given, target to, std::shared_ptr<dial_memory> memory)
-      : options_(std::move(given)),
-        target_(std::move(to)),
-        memory_(std::move(memory)),
-        deadline_(clock::now() + options_->deadlines.attempt) {}
+  // To the URL in `ask`, unless the provider names another.
+  dial_attempt(std::shared_ptr<const options> given, std::shared_ptr<dial_memory> memory,
+               credential_request ask);
 
   // Runs the attempt on `strand`, and calls `on_progress` when the stage changes and when it is over.
   void start(const net::any_io_executor& strand, std::function<void()> on_progress);
@@ -52,28 +63,45 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   // After it is over: the socket, or the reason for which there is none.
   std::optional<opened_socket> take_socket() { return std::exchange(socket_, std::nullopt); }
   [[nodiscard]] const attempt_record& record() const noexcept { return record_; }
+  // Where it has led to.
+  [[nodiscard]] std::string origin() const { return to_origin(place_.to); }
 
  private:
+  // The stages. False: the attempt has failed, or is over.
   net::awaitable<void> run();
-  net::awaitable<std::optional<std::vector<endpoint>>> resolve();
-  net::awaitable<std::optional<endpoint>> connect(std::vector<endpoint> addresses);
-  net::awaitable<std::optional<std::string>> upgrade();
+  net::awaitable<bool> ask_provider();
+  net::awaitable<bool> reach();
+  net::awaitable<bool> connect(stage shown, std::string host, std::uint16_t port);
+  net::awaitable<bool> pass(proxy_server proxy);
+  net::awaitable<bool> start_tls();
+  net::awaitable<bool> upgrade();
   net::awaitable<std::optional<http_head>> read_head();
+  net::awaitable<void> refused(http_head answer, error_code why);
+  bool follow(const http_head& answer);
+
+  std::optional<proxy_server> choose_way();
+  [[nodiscard]] header_list headers() const;
+  net::awaitable<bool> write(std::string bytes);
+  net::awaitable<std::size_t> read(std::span<char> into, error_code& ec);
   void enter(stage next, milliseconds limit);
-  void fail(error_code why);
+  // Returns false, for whoever ends by it.
+  bool fail(error_code why, std::string detail = {});
   void take_exception(const std::exception_ptr& thrown);
 
   const std::shared_ptr<const options> options_;
-  const target target_;
   const std::shared_ptr<dial_memory> memory_;  // shared with the actor
+  const credential_request ask_;
   const clock::time_point deadline_;
+  redirect_target place_;  // where the attempt has come to
+  credentials credentials_{};
+  endpoint peer_{};
   clock::time_point stage_deadline_{};
   std::function<void()> on_progress_;
   net::cancellation_signal cancel_;
   std::optional<transport> stream_;
-  std::optional<agreed_compression> compression_;
   std::optional<opened_socket> socket_;
   attempt_record record_;
+  bool answered_ = false;  // the reason is the server's own, and stays
   bool over_ = false;
 };
 

@@ -1,5 +1,6 @@
 // What a wrong option is, said with the field's name before any I/O.
 module;
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -37,6 +38,26 @@ void check_headers(const options& given) {
   if (!is_field_value(given.user_agent)) throw option_error("user_agent", "has a control character");
 }
 
+void check_subprotocols(const options& given) {
+  for (const auto& name : given.subprotocols) {
+    if (!is_token(name))
+      throw option_error("subprotocols", "a name is not an HTTP token (RFC 6455 section 4.1)");
+    if (std::ranges::count(given.subprotocols, name) > 1)
+      throw option_error("subprotocols", name + " is there twice");
+  }
+  if (given.subprotocols.empty() && given.subprotocol == subprotocol_rule::required)
+    throw option_error("subprotocol", "is required, but subprotocols is empty");
+}
+
+void check_endpoints(const endpoint_options& given) {
+  for (std::size_t i = 0; i < given.further_urls.size(); ++i) {
+    const auto field = "endpoints.further_urls[" + std::to_string(i) + "]";
+    if (const auto problem = read_url(given.further_urls[i]).problem; !problem.empty())
+      throw option_error(field, problem);
+  }
+  not_negative("endpoints.cool_down", given.cool_down);
+}
+
 void check_retry(const retry_policy& retry) {
   positive("retry.base", retry.base);
   positive("retry.cap", retry.cap);
@@ -55,9 +76,11 @@ void check_retry(const retry_policy& retry) {
 }  // namespace
 
 void validate(const options& given) {
-  if (parse_url(given.url).secure)
-    throw option_error("url", "wss:// needs TLS, which this version does not have");
+  parse_url(given.url);
+  check_endpoints(given.endpoints);
   check_headers(given);
+  check_subprotocols(given);
+  if (!given.proxy.url.empty()) parse_proxy_url(given.proxy.url);
   check_retry(given.retry);
   positive("heartbeat.ping_interval", given.heartbeat.ping_interval);
   positive("heartbeat.pong_deadline", given.heartbeat.pong_deadline);
@@ -66,6 +89,8 @@ void validate(const options& given) {
   positive("deadlines.provider", given.deadlines.provider);
   positive("deadlines.resolve", given.deadlines.resolve);
   positive("deadlines.connect", given.deadlines.connect);
+  positive("deadlines.proxy", given.deadlines.proxy);
+  positive("deadlines.tls", given.deadlines.tls);
   positive("deadlines.address_step", given.deadlines.address_step);
   if (given.deadlines.address_step < milliseconds(10))
     throw option_error("deadlines.address_step", "must be at least 10 ms (RFC 8305 section 8)");

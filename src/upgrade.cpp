@@ -101,13 +101,17 @@ std::string websocket_accept(std::string_view key) {
   return base64(digest.data(), size);
 }
 
-std::string upgrade_request(const target& to, const options& given, std::string_view key) {
+std::string upgrade_request(const target& to, const options& given, const header_list& headers,
+                            std::string_view key) {
   std::string out = "GET " + to.path + " HTTP/1.1\r\nHost: " + to.host_header;
   out += "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ";
   out += key;
   if (!given.user_agent.empty()) out += "\r\nUser-Agent: " + given.user_agent;
   if (given.compression.enabled) out += "\r\nSec-WebSocket-Extensions: " + offer(given.compression);
-  for (const auto& [name, value] : given.headers) out += "\r\n" + name + ": " + value;
+  for (std::size_t i = 0; i < given.subprotocols.size(); ++i) {
+    out += (i == 0 ? "\r\nSec-WebSocket-Protocol: " : ", ") + given.subprotocols[i];
+  }
+  for (const auto& [name, value] : headers) out += "\r\n" + name + ": " + value;
   return out + "\r\n\r\n";
 }
 
@@ -128,20 +132,26 @@ std::string http_head::joined(std::string_view name) const {
 result<std::optional<http_head>> parse_answer(std::string_view bytes) { return parse_head<false>(bytes); }
 result<std::optional<http_head>> parse_request(std::string_view bytes) { return parse_head<true>(bytes); }
 
-error_code check_answer(const http_head& answer, const options& given, std::string_view key) {
-  if (answer.status == 401 || answer.status == 403) return error::unauthorized;
-  if (answer.status != 101) return error::upgrade_refused;
-  const bool valid = lists(answer.header("Upgrade"), "websocket") &&
-                     lists(answer.header("Connection"), "upgrade") &&
-                     answer.header("Sec-WebSocket-Accept") == websocket_accept(key) &&
-                     answer.header("Sec-WebSocket-Protocol").empty();  // we asked for none
-  if (!valid) return error::upgrade_invalid;
-  const auto compression = read_compression(answer, given);
-  return compression.has_error() ? compression.error() : error_code{};
+// RFC 6455 section 4.1, the sixth point; how strictly, is the program's choice.
+bool is_acceptable(std::string_view subprotocol, const options& given) {
+  if (given.subprotocol == subprotocol_rule::any) return true;
+  if (subprotocol.empty()) return given.subprotocol != subprotocol_rule::required;
+  return std::ranges::find(given.subprotocols, subprotocol) != given.subprotocols.end();
 }
 
-result<std::optional<agreed_compression>> read_compression(const http_head& answer, const options& given) {
-  return read_agreement(given.compression, answer.joined("Sec-WebSocket-Extensions"));
+result<opened_upgrade> check_answer(const http_head& answer, const options& given, std::string_view key) {
+  if (answer.status == 401 || answer.status == 403) return make_error_code(error::unauthorized);
+  if (answer.status != 101) return make_error_code(error::upgrade_refused);
+  const bool valid = lists(answer.header("Upgrade"), "websocket") &&
+                     lists(answer.header("Connection"), "upgrade") &&
+                     answer.header("Sec-WebSocket-Accept") == websocket_accept(key);
+  if (!valid) return make_error_code(error::upgrade_invalid);
+  opened_upgrade opened{.subprotocol = std::string(answer.header("Sec-WebSocket-Protocol"))};
+  if (!is_acceptable(opened.subprotocol, given)) return make_error_code(error::subprotocol_mismatch);
+  const auto compression = read_agreement(given.compression, answer.joined("Sec-WebSocket-Extensions"));
+  if (compression.has_error()) return compression.error();
+  opened.compression = *compression;
+  return opened;
 }
 
 std::optional<clock::duration> retry_after(const http_head& answer) {

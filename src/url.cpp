@@ -74,4 +74,6 @@ target parse_url(std::string_view url) {
   return std::move(reading.to);
 }
 
+std::string to_origin(const target& to) { return (to.secure ? "wss://" : "ws://") + to.host_header; }
+
 }  // namespace holdfast

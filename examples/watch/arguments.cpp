@@ -3,6 +3,7 @@
 #include "arguments.hpp"
 
 #include <algorithm>
+#include <boost/asio.hpp>
 #include <boost/program_options.hpp>
 #include <chrono>
 #include <sstream>
@@ -25,6 +26,23 @@ T get(const po::variables_map& given, const char* name, const T& otherwise) {
   return given.count(name) != 0 ? given[name].as<T>() : otherwise;
 }
 
+// How to get to the server.
+void add_way(const po::variables_map& given, holdfast::options& out) {
+  out.endpoints.further_urls = get(given, "also", strings{});
+  out.subprotocols = get(given, "subprotocol", strings{});
+  out.compression.enabled = given.count("compress") != 0;
+  out.proxy.url = get(given, "proxy", std::string{});
+  out.tls.ca_file = get(given, "ca", std::string{});
+  out.tls.certificate_file = get(given, "cert", std::string{});
+  out.tls.key_file = get(given, "key", std::string{});
+  if (given.count("insecure") != 0) out.tls.verify = holdfast::tls_verify::none;
+  if (given.count("token") == 0) return;
+  out.provider = [token = given["token"].as<std::string>()](
+                     const holdfast::credential_request&) -> boost::asio::awaitable<holdfast::credentials> {
+    co_return holdfast::credentials{.token = token};
+  };
+}
+
 }  // namespace
 
 watch_arguments parse_arguments(int argc, char* argv[]) {
@@ -35,6 +53,15 @@ watch_arguments parse_arguments(int argc, char* argv[]) {
       ("send", po::value<strings>()->value_name("TEXT"), "send this at each connection; may be repeated")
       ("stdin", "send each line that is read, as a message")
       ("header", po::value<strings>()->value_name("NAME:VALUE"), "add this to the request; may be repeated")
+      ("token", po::value<std::string>()->value_name("TOKEN"), "send Authorization: Bearer TOKEN, asked anew before each attempt")
+      ("also", po::value<strings>()->value_name("URL"), "another endpoint with the same service; may be repeated")
+      ("subprotocol", po::value<strings>()->value_name("NAME"), "offer this sub-protocol; may be repeated")
+      ("compress", "offer permessage-deflate")
+      ("proxy", po::value<std::string>()->value_name("URL"), "http:// or socks5://; otherwise HTTPS_PROXY, ALL_PROXY and NO_PROXY count")
+      ("ca", po::value<std::string>()->value_name("FILE"), "trust these certificates instead of the system's")
+      ("cert", po::value<std::string>()->value_name("FILE"), "client certificate")
+      ("key", po::value<std::string>()->value_name("FILE"), "its key")
+      ("insecure", "DANGER: take any certificate")
       ("compress", "offer the server to compress messages (permessage-deflate)")
       ("ping", po::value<int>()->value_name("SECONDS"), "ping the server after so long a silence (20)")
       ("help,h", "print this");
@@ -53,6 +80,7 @@ watch_arguments parse_arguments(int argc, char* argv[]) {
   out.options.url = get(given, "url", std::string{});
   for (const auto& each : get(given, "header", strings{})) out.options.headers.push_back(to_header(each));
   out.options.compression.enabled = given.count("compress") != 0;
+  add_way(given, out.options);
   if (given.count("ping") != 0) {
     out.options.heartbeat.ping_interval = std::chrono::seconds(given["ping"].as<int>());
   }

@@ -25,7 +25,7 @@ proxy_handshake make_with_credentials() { return make("example.org", "user", "hu
 
 const auto greeting = "\x05\x01\x00"s;
 const auto greeting_with_credentials = "\x05\x02\x00\x02"s;
-const auto credentials = "\x01\x04user\x07hunter2"s;
+const auto login_bytes = "\x01\x04user\x07hunter2"s;
 const auto request = "\x05\x01\x00\x03\x0b"s + "example.org\x01\xbb"s;
 const auto accepted = "\x05\x00"s;
 const auto wants_credentials = "\x05\x02"s;
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(opens_the_way_without_credentials) {
 BOOST_AUTO_TEST_CASE(opens_the_way_with_credentials) {
   check_dialogue(
       make_with_credentials,
-      {{greeting_with_credentials, wants_credentials}, {credentials, "\x01\x00"s}, {request, granted}},
+      {{greeting_with_credentials, wants_credentials}, {login_bytes, "\x01\x00"s}, {request, granted}},
       {open});
 }
 
@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(that_wants_other_credentials_is_told_apart) {
                  {failed, error::proxy_unauthorized, 0, "SOCKS5: the proxy takes no user name and password"});
   for (const auto& verdict : {"\x01\x01"s, "\x01\x02"s, "\x01\xff"s}) {
     check_dialogue(make_with_credentials,
-                   {{greeting_with_credentials, wants_credentials}, {credentials, verdict}},
+                   {{greeting_with_credentials, wants_credentials}, {login_bytes, verdict}},
                    {failed, error::proxy_unauthorized, 0, "SOCKS5: user name or password refused"});
   }
 }
@@ -163,10 +163,10 @@ BOOST_AUTO_TEST_CASE(that_is_none_is_found_out_at_its_first_wrong_byte) {
   const auto version = "it is of another version"s;
   for (const auto& wrong : {"\x04"s, "\x00"s, "\xff"s, "\x04\x5a"s, "SSH"s}) {
     check_invalid({{greeting_with_credentials, wrong}}, version);
-    check_invalid({{greeting_with_credentials, wants_credentials}, {credentials, wrong}}, version);
+    check_invalid({{greeting_with_credentials, wants_credentials}, {login_bytes, wrong}}, version);
     check_invalid({{greeting_with_credentials, accepted}, {request, wrong}}, version);
   }
-  check_invalid({{greeting_with_credentials, wants_credentials}, {credentials, "\x05"s}}, version);
+  check_invalid({{greeting_with_credentials, wants_credentials}, {login_bytes, "\x05"s}}, version);
   check_invalid({{greeting_with_credentials, "HTTP/1.1 400 Bad Request\r\n\r\n"s}}, "it looks like HTTP");
 }
 
@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(that_answers_before_it_was_asked_is_refused) {
   const auto too_long = "it is longer than what was asked"s;
   check_invalid({{greeting_with_credentials, accepted + "\x05"}}, too_long);
   check_invalid({{greeting_with_credentials, wants_credentials + "\x01\x00"s}}, too_long);
-  check_invalid({{greeting_with_credentials, wants_credentials}, {credentials, "\x01\x00"s + granted}},
+  check_invalid({{greeting_with_credentials, wants_credentials}, {login_bytes, "\x01\x00"s + granted}},
                 too_long);
   auto impatient = make_plain();
   impatient.feed(accepted);

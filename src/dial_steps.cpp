@@ -1,0 +1,171 @@
+// What the stages of an attempt do with an open stream: pass a proxy, begin TLS, ask for the upgrade, and
+// keep what a server that refuses has to say.
+module;
+#include <algorithm>
+#include <array>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <charconv>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :dial;
+
+namespace holdfast {
+namespace {
+
+constexpr std::size_t body_bytes = 80;      // of an answer's body, enough to see what it is about
+constexpr milliseconds body_patience{500};  // for a body that is announced, but has not come with its header
+
+// How much of the body is worth waiting for.
+std::size_t announced_body(const http_head& answer) {
+  const auto length = answer.header("Content-Length");
+  std::size_t bytes = 0;
+  std::from_chars(length.data(), length.data() + length.size(), bytes);
+  return std::min(bytes, body_bytes);
+}
+
+}  // namespace
+
+// Throws nothing: what is wrong with a variable of the environment ends the attempt.
+std::optional<proxy_server> dial_attempt::choose_way() {
+  const auto& to = place_.to;
+  try {
+    return choose_proxy(options_->proxy, to.secure, to.host, to.port, memory_->variables);
+  } catch (const option_error& e) {
+    record_.reason.at = stage::proxy;
+    fail(error::proxy_invalid, e.what());
+    return std::nullopt;
+  }
+}
+
+net::awaitable<bool> dial_attempt::pass(proxy_server proxy) {
+  enter(stage::proxy, options_->deadlines.proxy);
+  proxy_handshake talk(proxy, place_.to.host, place_.to.port, options_->user_agent);
+  std::array<char, 1024> piece{};
+  while (talk.progress() == proxy_progress::needs_input) {
+    if (auto output = talk.take_output(); !output.empty()) {
+      if (!co_await write(std::move(output))) co_return false;
+      continue;
+    }
+    error_code ec;
+    const auto count = co_await read(piece, ec);
+    if (over_) co_return false;
+    if (ec && ec != net::error::eof) co_return fail(ec);
+    if (ec) {
+      talk.eof();
+    } else {
+      talk.feed({piece.data(), count});
+    }
+  }
+  if (talk.progress() == proxy_progress::failed) co_return fail(talk.error(), talk.detail());
+  // The server does not speak first, so these bytes are nobody's.
+  if (!talk.take_rest().empty()) co_return fail(error::proxy_invalid, "sent more than its answer");
+  co_return true;
+}
+
+net::awaitable<bool> dial_attempt::start_tls() {
+  enter(stage::tls, options_->deadlines.tls);
+  std::shared_ptr<tls_context> context;
+  try {
+    context = memory_->tls_for(options_->tls);
+  } catch (const option_error& e) {
+    co_return fail(error::tls_failed, e.what());
+  }
+  auto secured =
+      std::make_unique<tls_stream>(std::move(*stream_), std::move(context), co_await net::this_coro::executor,
+                                   place_.to.host, place_.to.port);
+  auto& tls = *secured;  // stays where it is
+  stream_.emplace(std::move(secured));
+  auto done = co_await tls.handshake();
+  if (over_) co_return false;
+  co_return done.ok() || fail(done.error, std::move(done.detail));
+}
+
+// Credentials go to nobody but the origin that they are for, whatever a redirect says.
+header_list dial_attempt::headers() const {
+  if (!place_.same_origin) return without_credentials(options_->headers);
+  auto out = options_->headers;
+  out.insert(out.end(), credentials_.headers.begin(), credentials_.headers.end());
+  if (!credentials_.token.empty()) {
+    std::erase_if(out, [](const auto& field) { return is_same_header(field.first, "Authorization"); });
+    out.emplace_back("Authorization", "Bearer " + credentials_.token);
+  }
+  return out;
+}
+
+net::awaitable<std::optional<http_head>> dial_attempt::read_head() {
+  std::string bytes;
+  std::array<char, 2048> piece{};
+  while (!over_) {
+    const auto room = std::min(piece.size(), options_->limits.upgrade_bytes - bytes.size());
+    error_code ec = room == 0 ? make_error_code(error::upgrade_invalid) : error_code{};
+    if (!ec) bytes.append(piece.data(), co_await read({piece.data(), room}, ec));
+    if (over_) break;
+    // With TLS 1.3 a server tells only now that it does not like our certificate.
+    if (ec == error::client_certificate_refused || ec == error::tls_failed) record_.reason.at = stage::tls;
+    if (ec) fail(ec == net::error::eof ? make_error_code(error::connection_lost) : ec);
+    if (ec) break;
+    auto head = parse_answer(bytes);
+    if (head.has_error()) fail(head.error());
+    if (head.has_error()) break;
+    if (*head) co_return std::move(**head);
+  }
+  co_return std::nullopt;
+}
+
+// The reason is known, and stays; the rest of the text is worth a moment, not a deadline.
+net::awaitable<void> dial_attempt::refused(http_head answer, error_code why) {
+  fail(why);
+  record_.reason.http_status = answer.status;
+  record_.retry_after = retry_after(answer);
+  answered_ = true;
+  if (answer.status != 101) {
+    enter(stage::upgrade, body_patience);
+    std::array<char, body_bytes> piece{};
+    error_code ec;
+    while (!ec && !over_ && answer.body.size() < announced_body(answer)) {
+      record_.reason.close_text = answer.body.substr(0, body_bytes);
+      answer.body.append(piece.data(), co_await read(piece, ec));
+    }
+    record_.reason.close_text = answer.body.substr(0, body_bytes);
+  }
+  record_.http_headers = std::move(answer.headers);
+}
+
+net::awaitable<bool> dial_attempt::write(std::string bytes) {
+  const auto ec = co_await write_all(*stream_, bytes);
+  co_return !over_ && (!ec || fail(ec));
+}
+
+// At least one byte, or an error.
+net::awaitable<std::size_t> dial_attempt::read(std::span<char> into, error_code& ec) {
+  for (;;) {
+    const auto count = stream_->read_some(into, ec);
+    if (count != 0 || !would_block(ec)) co_return count;
+    const auto [failed] =
+        co_await stream_->async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
+    ec = failed;
+    if (ec || over_) co_return 0;
+  }
+}
+
+}  // namespace holdfast
