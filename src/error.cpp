@@ -83,7 +83,6 @@ bool is_fatal(error value) noexcept {
     case error::closed:
     case error::disconnect_requested:
     case error::provider_failed:
-    case error::redirect_refused:
     case error::subprotocol_mismatch:
       return true;
     default:

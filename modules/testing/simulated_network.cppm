@@ -64,6 +64,8 @@ export class simulated_network final : public network,
     return connects_;
   }  ///< connects that reached a port
   [[nodiscard]] std::size_t open_links() const;  ///< links that a client holds open now
+  /// The most links that were in use at the same time: open, and written to by a client. (Happy Eyeballs
+  /// opens some that it closes without a word.)
   [[nodiscard]] std::size_t most_open_links() const noexcept { return most_open_; }
 
   net::awaitable<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port) override;
@@ -85,6 +87,7 @@ export class simulated_network final : public network,
     port_behaviour behaviour = port_behaviour::accepts;
   };
   port_entry* find(const endpoint& at);
+  void count_links_in_use();
 
   const net::any_io_executor executor_;
   virtual_time& time_;

@@ -77,6 +77,7 @@ std::size_t simulated_link::write(side at, std::span<const char> from, error_cod
   if (!ec && peer.closed && !silent_) ec = net::error::broken_pipe;
   if (!ec && !writable(at)) ec = net::error::would_block;
   if (ec || from.empty()) return 0;
+  if (at == client && on_use_) std::exchange(on_use_, {})();
   const auto count = some(std::min(from.size(), how_.window_bytes - peer.pending_bytes));
   peer.pending_bytes += count;
   if (silent_) return count;  // it fills the window and never arrives

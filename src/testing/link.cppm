@@ -7,6 +7,7 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,9 +24,10 @@ class simulated_link : public std::enable_shared_from_this<simulated_link> {
  public:
   enum side : std::size_t { client = 0, server = 1 };
 
+  // `on_use` is called when the client writes for the first time.
   simulated_link(net::any_io_executor executor, virtual_time& time, random_source& random,
-                 link_conditions how)
-      : executor_(std::move(executor)), time_(time), random_(random), how_(how) {}
+                 link_conditions how, std::function<void()> on_use)
+      : executor_(std::move(executor)), time_(time), random_(random), how_(how), on_use_(std::move(on_use)) {}
 
   std::size_t read(side at, std::span<char> into, error_code& ec);
   std::size_t write(side at, std::span<const char> from, error_code& ec);
@@ -35,6 +37,7 @@ class simulated_link : public std::enable_shared_from_this<simulated_link> {
   // Drops those who wait, and with them what they hold: the world has ended.
   void forget_waiters();
   void silence() noexcept { silent_ = true; }
+  [[nodiscard]] bool in_use() const noexcept { return !on_use_ && open_at(client); }
   [[nodiscard]] bool open_at(side at) const noexcept { return !ends_[at].closed; }
 
  private:
@@ -65,6 +68,7 @@ class simulated_link : public std::enable_shared_from_this<simulated_link> {
   virtual_time& time_;
   random_source& random_;
   const link_conditions how_;
+  std::function<void()> on_use_;  // empty once it has been called
   std::array<end, 2> ends_;
   bool reset_ = false;
   bool silent_ = false;

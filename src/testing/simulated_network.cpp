@@ -97,6 +97,14 @@ std::size_t simulated_network::open_links() const {
   }));
 }
 
+void simulated_network::count_links_in_use() {
+  const auto now = std::ranges::count_if(links_, [](const auto& each) {
+    const auto link = each.lock();
+    return link && link->in_use();
+  });
+  most_open_ = std::max(most_open_, static_cast<std::size_t>(now));
+}
+
 net::awaitable<result<std::vector<endpoint>>> simulated_network::resolve(std::string host,
                                                                          std::uint16_t port) {
   error_code not_literal;
@@ -125,10 +133,12 @@ net::awaitable<result<transport>> simulated_network::connect(endpoint peer) {
     co_return net::error::make_error_code(net::error::connection_refused);
   }
   ++connects_;
-  const auto link = std::make_shared<simulated_link>(executor_, time_, random_, how);
+  const auto link =
+      std::make_shared<simulated_link>(executor_, time_, random_, how, [network = weak_from_this()] {
+        if (const auto alive = network.lock()) alive->count_links_in_use();
+      });
   std::erase_if(links_, [](const auto& each) { return each.expired(); });
   links_.push_back(link);
-  most_open_ = std::max(most_open_, open_links());
   net::post(executor_, [handler = port->handler, link] {
     handler(transport(std::make_unique<simulated_stream>(link, simulated_link::server)));
   });

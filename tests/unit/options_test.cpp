@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(ipv6_literals_are_accepted_with_and_without_a_port) {
 // RFC 3986 section 3.1: schemes are case-insensitive.
 BOOST_AUTO_TEST_CASE(the_scheme_is_read_in_any_case) {
   check_url_accepted("WS://example.org/");
-  check_url_refused("WSS://example.org/");  // until there is TLS
+  check_url_accepted("WSS://example.org/");
   check_url_refused("HTTP://example.org/");
 }
 
@@ -113,18 +113,29 @@ BOOST_AUTO_TEST_CASE(another_scheme_is_refused) {
   }
 }
 
-// What is wrong with it as a URL is said before.
-BOOST_AUTO_TEST_CASE(wss_is_refused_with_the_true_reason) {
+BOOST_AUTO_TEST_CASE(credentials_in_a_url_are_refused_with_the_true_reason) {
   auto given = good();
-  given.url = "wss://example.org/";
-  check_refused(given, "url");
-  BOOST_CHECK_EXCEPTION(validate(given), option_error, [](const option_error& problem) {
-    return std::string_view(problem.what()).find("TLS") != std::string_view::npos;
-  });
   given.url = "wss://user@example.org/";
   BOOST_CHECK_EXCEPTION(validate(given), option_error, [](const option_error& problem) {
     return std::string_view(problem.what()).find("credentials") != std::string_view::npos;
   });
+}
+
+BOOST_AUTO_TEST_CASE(the_way_to_the_server_is_checked_too) {
+  const auto refuses = [](const char* field, auto change) {
+    auto given = good();
+    change(given);
+    check_refused(given, field);
+  };
+  refuses("endpoints.further_urls[1]",
+          [](options& o) { o.endpoints.further_urls = {"ws://b/", "http://c/"}; });
+  refuses("endpoints.cool_down", [](options& o) { o.endpoints.cool_down = std::chrono::milliseconds(-1); });
+  refuses("subprotocols", [](options& o) { o.subprotocols = {"chat, v2"}; });
+  refuses("subprotocols", [](options& o) { o.subprotocols = {"chat", "chat"}; });
+  refuses("subprotocol", [](options& o) { o.subprotocol = subprotocol_rule::required; });
+  refuses("proxy.url", [](options& o) { o.proxy.url = "ftp://proxy/"; });
+  refuses("deadlines.proxy", [](options& o) { o.deadlines.proxy = std::chrono::milliseconds(0); });
+  refuses("deadlines.tls", [](options& o) { o.deadlines.tls = std::chrono::milliseconds(0); });
 }
 
 BOOST_AUTO_TEST_CASE(a_url_without_a_host_is_refused) {

@@ -108,8 +108,8 @@ BOOST_AUTO_TEST_CASE(an_error_of_ours_is_an_error_code) {
 }
 
 BOOST_AUTO_TEST_CASE(every_error_belongs_to_exactly_one_class) {
-  const std::set fatal{error::already_running, error::closed,           error::disconnect_requested,
-                       error::provider_failed, error::redirect_refused, error::subprotocol_mismatch};
+  const std::set fatal{error::already_running, error::closed, error::disconnect_requested,
+                       error::provider_failed, error::subprotocol_mismatch};
   for (const auto value : every_error) {
     const error_code code = value;
     BOOST_TEST_CONTEXT(code.message()) {
