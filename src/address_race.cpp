@@ -18,6 +18,7 @@ module;
 #include <cstddef>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -52,7 +53,8 @@ class address_race : public std::enable_shared_from_this<address_race> {
   [[nodiscard]] bool decided() const { return result_.stream || thrown_ || failures_ == ordered_.size(); }
   void start_what_is_due();
   net::awaitable<void> wait() { return wake_.wait_until(all_started() ? never : next_start_); }
-  // Nobody wants a stream any more, or there is one.
+  void cancel_runners();
+  // Nobody wants a stream any more.
   void stop();
   race_result take_result();
 
@@ -131,9 +133,14 @@ void address_race::failed(std::size_t index, error_code why) {
   wake_.notify();
 }
 
-void address_race::stop() {
+void address_race::cancel_runners() {
   over_ = true;
   for (auto& each : runners_) each.emit(net::cancellation_type::terminal);
+}
+
+void address_race::stop() {
+  cancel_runners();
+  result_.stream.reset();
 }
 
 race_result address_race::take_result() {
@@ -146,9 +153,12 @@ race_result address_race::take_result() {
 }  // namespace
 
 net::awaitable<race_result> connect_to_any(std::shared_ptr<network> through, std::vector<endpoint> ordered,
-                                           clock::duration step) {
+                                           clock::duration step, std::function<void()>& stop) {
   const auto race = std::make_shared<address_race>(co_await net::this_coro::executor, std::move(through),
                                                    std::move(ordered), step);
+  stop = [weak = std::weak_ptr(race)] {
+    if (const auto alive = weak.lock()) alive->stop();
+  };
   // Anew, because the network's resolve may have turned it off for the coroutine that we share with it.
   co_await net::this_coro::reset_cancellation_state(net::enable_terminal_cancellation());
   const auto cancelled = co_await net::this_coro::cancellation_state;
@@ -158,7 +168,7 @@ net::awaitable<race_result> connect_to_any(std::shared_ptr<network> through, std
   }
   // Not from a destructor: when the context ends, the runners' frames may be gone before ours, and with them
   // what a cancellation would reach for.
-  race->stop();
+  race->cancel_runners();
   co_return race->take_result();
 }
 

@@ -52,6 +52,7 @@ void dial_attempt::start(const net::any_io_executor& strand, std::function<void(
     if (self->over_) return;  // abandoned: what it threw is our own cancellation
     self->take_exception(thrown);
     self->over_ = true;
+    self->stream_.reset();  // at most one socket is open, the next attempt's
     std::exchange(self->on_progress_, nullptr)();
   };
   net::co_spawn(
@@ -74,7 +75,9 @@ void dial_attempt::abandon(error_code why) {
   fail(why);
   over_ = true;
   on_progress_ = nullptr;
+  if (stop_race_) stop_race_();
   if (stream_) stream_->close();
+  if (socket_) socket_->stream.close();
   cancel_.emit(net::cancellation_type::terminal);
 }
 
@@ -131,8 +134,8 @@ net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::u
   enter(shown, options_->deadlines.connect);
   auto ordered = interleave(std::move(*found), memory_->last_good);
   record_.reason.address = to_string(ordered.front());  // if none answers before the deadline
-  auto race =
-      co_await connect_to_any(options_->network, std::move(ordered), options_->deadlines.address_step);
+  auto race = co_await connect_to_any(options_->network, std::move(ordered), options_->deadlines.address_step,
+                                      stop_race_);
   if (over_) co_return false;
   record_.reason.address = to_string(race.peer);
   if (!race.stream) co_return fail(race.failure);

@@ -97,6 +97,7 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   endpoint peer_{};
   clock::time_point stage_deadline_{};
   std::function<void()> on_progress_;
+  std::function<void()> stop_race_;  // among the addresses
   net::cancellation_signal cancel_;
   std::optional<transport> stream_;
   std::optional<opened_socket> socket_;

@@ -53,7 +53,7 @@ class backoff_model {
     } else if (name == "flapping") {
       low = ceiling(least_ + 1) / 2;
       high = ceiling(most_ + 1);
-    } else if (name == "overloaded") {
+    } else if (name == "overloaded" || name == "redirect-refused") {
       low = policy_.cap / 2;
       high = policy_.cap;
     } else {
