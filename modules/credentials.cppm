@@ -43,7 +43,8 @@ export struct credential_request {
 
 /// Runs before each attempt, on the strand of its connection, for at most `deadlines.provider`; then, and
 /// when the attempt is given up, it is cancelled, and what it returns later is dropped. It must not block.
-/// What it throws ends the attempt with provider_failed.
+/// A boost::system::system_error whose code is transient (the token service cannot be reached) fails the
+/// attempt, and the policy decides; whatever else it throws is final, as provider_failed.
 export using credential_provider = std::function<net::awaitable<credentials>(credential_request)>;
 
 /// One line about what is wrong, beginning with the field's name; empty: nothing. It never contains a part of

@@ -71,7 +71,7 @@ net::awaitable<std::optional<opened_socket>> actor::open(std::string url, attemp
   const auto attempt =
       std::make_shared<dial_attempt>(settings, memory_,
                                      credential_request{.attempt = record.attempt,
-                                                        .refused = std::exchange(refused_, false),
+                                                        .refused = refused_,
                                                         .serial = memory_->credentials_serial,
                                                         .url = std::move(url)});
   attempt->start(strand, [self = weak_from_this()] {
@@ -90,6 +90,7 @@ net::awaitable<std::optional<opened_socket>> actor::open(std::string url, attemp
   record = attempt->record();
   record.attempt = number;
   origin_ = attempt->origin();
+  if (record.reason.at != stage::provider) refused_ = false;  // it has been asked
   if (!wanted()) {
     record.reason.error = stop_reason_;  // also if it had just succeeded
     co_return std::nullopt;

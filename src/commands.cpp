@@ -125,6 +125,7 @@ void actor::connect() {
     if (!self.wanted_) {
       self.attempt_ = 0;
       self.retry_.reset();
+      self.rotation_.forget_failures();
     }
     self.wanted_ = true;
     self.asked_ = true;
@@ -181,7 +182,10 @@ void actor::interrupt() {
 
 void actor::retry_now(bool reset_backoff) {
   post([reset_backoff](actor& self) {
-    if (reset_backoff) self.retry_.reset();
+    if (reset_backoff) {
+      self.retry_.reset();
+      self.rotation_.forget_failures();
+    }
     self.interrupt();
   });
 }

@@ -88,14 +88,15 @@ net::awaitable<void> dial_attempt::run() {
   }
 }
 
-// What a provider throws may carry its secrets: only the text of an error code is passed on.
+// What a provider throws may carry its secrets: only an error code is passed on. One that may heal, such as a
+// token service out of reach, is no reason to stop for good.
 net::awaitable<bool> dial_attempt::ask_provider() {
   enter(stage::provider, options_->deadlines.provider);
   try {
     credentials_ = co_await options_->provider(ask_);
   } catch (const boost::system::system_error& e) {
-    co_return e.code() == error::timed_out ? fail(e.code())
-                                           : fail(error::provider_failed, e.code().message());
+    if (e.code() == condition::transient) co_return fail(e.code());
+    co_return fail(error::provider_failed, e.code().message());
   } catch (...) {
     co_return fail(error::provider_failed);
   }

@@ -156,8 +156,9 @@ BOOST_AUTO_TEST_CASE(a_slow_first_address_can_lose) {
 BOOST_AUTO_TEST_CASE(of_two_that_connect_in_the_same_instant_one_is_closed) {
   crossroads s(two);
   s.ways->detours = {{"2001:db8::1", 300ms}, {"10.0.0.1", 50ms}};
-  s.start();
+  auto& conn = s.start();
   BOOST_REQUIRE(s.reaches(connection_state::connected));
+  BOOST_TEST(conn.snapshot().endpoint == "[2001:db8::1]:80");  // by a hair
   BOOST_TEST(s.in.network()->connect_count() == 2U);
   BOOST_TEST(s.in.network()->open_links() == 1U);
   s.in.run_for(1min);
