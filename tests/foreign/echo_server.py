@@ -1,7 +1,7 @@
 """A web-socket server that we did not write: Debian's python3-websockets (10.4 to 15), echoing.
 
-Prints "listening PORT", then two lines per session that opens, the second with its extensions, and one that says
-how it was closed.
+Prints "listening PORT", then two lines per session that opens, the first with its sub-protocol if it has one, the
+second with its extensions, and one line that says how it was closed.
 """
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 
 
 async def echo(ws, path=None):
-    print("opened", flush=True)
+    print("opened", *filter(None, [ws.subprotocol]), flush=True)
     agreed = ws.extensions if hasattr(ws, "extensions") else ws.protocol.extensions
     print("extensions", agreed, flush=True)
     try:
@@ -28,9 +28,12 @@ async def main():
     arguments.add_argument("--port", type=int, default=0, help="0: a free one")
     arguments.add_argument("--no-takeover", action="store_true", help="compress each message by itself, both ways")
     arguments.add_argument("--window-bits", type=int, help="of both sides' compression")
+    arguments.add_argument("--subprotocol", help="that it speaks, if it is offered")
     given = arguments.parse_args()
     deflate = ServerPerMessageDeflateFactory(given.no_takeover, given.no_takeover, given.window_bits, given.window_bits)
-    async with websockets.serve(echo, "127.0.0.1", given.port, extensions=[deflate], compression=None) as server:
+    subprotocols = [given.subprotocol] if given.subprotocol else None
+    async with websockets.serve(echo, "127.0.0.1", given.port, subprotocols=subprotocols, extensions=[deflate],
+                                compression=None) as server:
         print("listening", next(iter(server.sockets)).getsockname()[1], flush=True)
         await asyncio.Future()
 

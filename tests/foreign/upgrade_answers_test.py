@@ -1,0 +1,225 @@
+"""What servers that we did not write, nginx and Python's websockets, may answer to the upgrade, and what follows.
+
+Usage: upgrade_answers_test.py WATCH, which is the path of examples/watch.
+"""
+import contextlib
+import dataclasses
+import email.utils
+import pathlib
+import sys
+import tempfile
+import time
+
+from certificates import Certificates
+from foreign_server import EchoServer, skip_without_websockets
+from front_servers import Nginx, free_ports, skip_without
+from watch_program import Watch
+
+LOCATIONS = """
+  location / { proxy_pass http://127.0.0.1:ECHO; }
+  location /down { proxy_pass http://127.0.0.1:NOBODY; }
+  location /missing { return 404; }
+  location /busy { add_header Retry-After 2 always; return 503; }
+  location /too-often { add_header Retry-After "IN_100_SECONDS" always; return 429; }
+  location /login { return 401; }
+  location /members { if ($http_authorization != "Bearer good") { return 401; } proxy_pass http://127.0.0.1:ECHO; }
+  location /page { default_type text/html; return 200 "<title>Please sign in</title>"; }
+  location /film { root DIRECTORY; }
+  location /moved { return 301 /here; }
+  location /moved/relative { absolute_redirect off; return 308 ../here; }
+  location /moved/to-other-port { return 307 http://127.0.0.1:OTHER/here; }
+  location /moved/to-ws { return 302 ws://127.0.0.1:OTHER/here; }
+  location /moved/nowhere { return 302 "http://"; }
+  location /round { return 302 /and-round; }
+  location /and-round { return 302 /round; }
+  location /speaks-another {
+    proxy_pass http://127.0.0.1:ECHO;
+    proxy_hide_header Sec-WebSocket-Protocol;
+    add_header Sec-WebSocket-Protocol other always;
+  }
+"""
+NEVER = r", will not retry by itself"
+
+
+def nginx_servers(ports, certificates, echo_port, directory):
+    soon = email.utils.formatdate(time.time() + 100, usegmt=True)
+    locations = LOCATIONS
+    for word, meaning in (("ECHO", echo_port), ("OTHER", ports["other"]), ("NOBODY", ports["nobody"]),
+                          ("IN_100_SECONDS", soon), ("DIRECTORY", directory)):
+        locations = locations.replace(word, str(meaning))
+    return f"""
+      server {{ listen 127.0.0.1:{ports['plain']}; {locations} }}
+      server {{ listen 127.0.0.1:{ports['other']}; {locations} }}
+      server {{
+        listen 127.0.0.1:{ports['tls']} ssl;
+        ssl_certificate {certificates.server.certificate}; ssl_certificate_key {certificates.server.key};
+        {locations}
+      }}"""
+
+
+@dataclasses.dataclass
+class World:
+    """An nginx in front of an echo server. Nobody listens to the port of "nobody"."""
+
+    trust: tuple
+    nginx: Nginx
+    ports: dict
+
+    def url(self, path, server="plain"):
+        return f"{'wss' if server == 'tls' else 'ws'}://127.0.0.1:{self.ports[server]}{path}"
+
+
+@contextlib.contextmanager
+def make_world():
+    names = "plain", "other", "tls", "nobody"
+    ports = dict(zip(names, free_ports(len(names))))
+    with tempfile.TemporaryDirectory() as directory, EchoServer() as echo:
+        pathlib.Path(directory, "film").write_bytes(b"not a web-socket " * 1_000_000)
+        certificates = Certificates(pathlib.Path(directory))
+        servers = nginx_servers(ports, certificates, echo.port, directory)
+        with Nginx(servers, [ports[name] for name in names if name != "nobody"]) as nginx:
+            yield World(("--ca", certificates.authority.certificate), nginx, ports)
+
+
+def a_backend_that_is_down_is_tried_again_until_it_is_up(watch, world):
+    with Watch(watch, "--send", "hello", world.url("/down")) as program:
+        for _ in range(2):
+            program.expect_outcome(r"disconnected \(upgrade: .+, HTTP 502 .+\), retry in \d+\.\d\d s \[backoff\]")
+        with EchoServer(world.ports["nobody"]):
+            program.expect("  connected to ")
+            program.expect_echo("hello")
+
+
+def a_busy_server_is_left_alone_as_long_as_it_asks(watch, world):
+    with Watch(watch, world.url("/busy")) as program:
+        wait = program.expect_outcome(
+            r"disconnected \(upgrade: .+, HTTP 503 .+\), retry in (\d+\.\d\d) s \[backoff\+retry-after\]")[1]
+        assert 2 <= float(wait) < 3, wait
+        first = world.nginx.expect_request(uri="/busy", status="503")
+        second = world.nginx.expect_request(uri="/busy", status="503")
+        assert second - first >= 1.99, (first, second)  # nginx looks at the clock between two requests only
+
+
+def a_date_counts_as_well_as_a_number(watch, world):
+    with Watch(watch, world.url("/too-often")) as program:
+        wait = program.expect_outcome(
+            r"disconnected \(upgrade: .+, HTTP 429 .+\), retry in (\d+\.\d\d) s \[backoff\+retry-after\]")[1]
+        assert 60 <= float(wait) <= 101, wait  # of the 100 seconds some may be over
+
+
+def what_will_not_change_is_final(watch, world):
+    for path, status in ("/missing", 404), ("/login", 401):
+        with Watch(watch, world.url(path)) as program:
+            program.expect_outcome(rf"disconnected \(upgrade: .+, HTTP {status} .+\){NEVER}.*")
+            program.expect_end_with_status_1()
+
+
+def a_page_that_is_no_web_socket_is_shown_by_its_beginning(watch, world):
+    for path, said in ("/page", "<title>Please sign in</title>"), ("/film", "not a web-socket not a web-socket .+"):
+        with Watch(watch, world.url(path)) as program:
+            program.expect_outcome(rf'disconnected \(upgrade: .+, HTTP 200 "{said}"\), .+')
+
+
+def a_provider_is_asked_once_more_if_its_token_is_refused(watch, world):
+    with Watch(watch, "--token", "good", world.url("/members/good")) as program:
+        program.expect_outcome(r"connected to .+")
+    with Watch(watch, "--token", "bad", world.url("/members/bad")) as program:
+        program.expect_outcome(r"disconnected \(upgrade: .+, HTTP 401 .+\), retry in 0\.00 s \[refresh-credentials\]")
+        program.expect_outcome(rf"disconnected \(upgrade: .+, HTTP 401 .+\){NEVER} \[unauthorized\]")
+        program.expect_end_with_status_1()
+    for _ in range(2):
+        world.nginx.expect_request(uri="/members/bad", status="401", authorization='"Bearer bad"')
+
+
+def a_redirect_is_followed(watch, world):
+    for server in "plain", "tls":
+        for path in "/moved", "/moved/relative":
+            with Watch(watch, *world.trust, "--send", "hello", world.url(path, server)) as program:
+                program.expect_outcome(rf"connected to 127\.0\.0\.1:{world.ports[server]}")
+                program.expect_echo("hello")
+                program.close()
+                port = str(world.ports[server])
+                world.nginx.expect_request(port=port, uri=path, status="30[18]")
+                world.nginx.expect_request(port=port, uri="/here", status="101")
+
+
+def a_redirect_to_another_port_gets_no_credentials(watch, world):
+    for credentials in ("--token", "secret"), ("--header", "Authorization: Bearer secret"):
+        with Watch(watch, *credentials, world.url("/moved/to-other-port")) as program:
+            program.expect_outcome(rf"connected to 127\.0\.0\.1:{world.ports['other']}")
+            program.close()
+            world.nginx.expect_request(uri="/moved/to-other-port", status="307", authorization='"Bearer secret"')
+            world.nginx.expect_request(port=str(world.ports["other"]), status="101", authorization='"-"')
+
+
+def expect_refused_redirect(program):
+    """It may have been a mistake that will be put right, but not within seconds."""
+    wait = program.expect_outcome(
+        r"disconnected \(upgrade: redirect refused.+\), retry in (\d+\.\d\d) s \[redirect-refused\]")[1]
+    assert float(wait) >= 15, wait
+
+
+def a_redirect_that_must_not_be_followed_is_refused(watch, world):
+    for path, server in (("/moved/to-ws", "tls"), ("/moved/to-other-port", "tls"), ("/moved/nowhere", "plain")):
+        with Watch(watch, *world.trust, world.url(path, server)) as program:
+            expect_refused_redirect(program)
+
+
+def redirects_that_go_round_in_circles_are_followed_five_times(watch, world):
+    with Watch(watch, world.url("/round")) as program:
+        expect_refused_redirect(program)
+    with Watch(watch, world.url("/missing/thereafter")) as program:
+        program.expect_end_with_status_1()
+    asked = iter(lambda: world.nginx.expect(r"^asked.* uri=(\S+) ")[1], "/missing/thereafter")
+    assert sum(uri in ("/round", "/and-round") for uri in asked) == 6
+
+
+def a_sub_protocol_is_agreed_on(watch, world):
+    with EchoServer(0, "--subprotocol", "chat.v2") as server:
+        with Watch(watch, "--subprotocol", "chat.v3", "--subprotocol", "chat.v2", server.url) as program:
+            program.expect_outcome("connected to .+")
+            server.expect(r"^opened chat\.v2$")
+
+
+def a_server_that_speaks_no_sub_protocol_is_taken(watch, world):
+    with Watch(watch, "--subprotocol", "chat.v2", world.url("/speaks-none")) as program:
+        program.expect_outcome("connected to .+")
+
+
+def a_sub_protocol_that_is_not_one_of_ours_is_final(watch, world):
+    with Watch(watch, "--subprotocol", "chat.v2", world.url("/speaks-another")) as program:
+        program.expect_outcome(r"disconnected \(upgrade: server chose a sub-protocol that was not offered.*\)"
+                               rf"{NEVER} \[subprotocol-mismatch\]")
+        program.expect_end_with_status_1()
+
+
+def a_second_server_is_reached_at_once_if_the_first_is_down(watch, world):
+    for first in world.url("/", "nobody"), world.url("/down"):
+        with Watch(watch, "--also", world.url("/here"), first) as program:
+            program.expect_outcome(r"disconnected \(.+\), retry in 0\.00 s \[next-endpoint\]")
+            program.expect_outcome(rf"connected to 127\.0\.0\.1:{world.ports['plain']}")
+
+
+def main():
+    skip_without_websockets()
+    skip_without("nginx", "openssl")
+    with make_world() as world:
+        for test in (a_backend_that_is_down_is_tried_again_until_it_is_up,
+                     a_busy_server_is_left_alone_as_long_as_it_asks,
+                     a_date_counts_as_well_as_a_number,
+                     what_will_not_change_is_final,
+                     a_page_that_is_no_web_socket_is_shown_by_its_beginning,
+                     a_provider_is_asked_once_more_if_its_token_is_refused,
+                     a_redirect_is_followed,
+                     a_redirect_to_another_port_gets_no_credentials,
+                     a_redirect_that_must_not_be_followed_is_refused,
+                     redirects_that_go_round_in_circles_are_followed_five_times,
+                     a_sub_protocol_is_agreed_on,
+                     a_server_that_speaks_no_sub_protocol_is_taken,
+                     a_sub_protocol_that_is_not_one_of_ours_is_final,
+                     a_second_server_is_reached_at_once_if_the_first_is_down):
+            print(f"--- {test.__name__}")
+            test(sys.argv[1], world)
+
+
+main()
