@@ -104,7 +104,7 @@ def comes_back_after_the_proxy_was_killed(watch, make):
             proxy.process.kill()
             proxy.process.wait()
             expect_without_password(program, r"  disconnected \(session: .+\), retry in ")
-            expect_without_password(program, r"  disconnected \(connect: .+\), retry in ")
+            expect_without_password(program, r"  disconnected \(proxy: .+\), retry in ")
             with proxy.restarted():
                 program.expect(r"  connected to ")
                 program.expect(r"  < hello$")
