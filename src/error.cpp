@@ -28,7 +28,7 @@ const char* text(error value) noexcept {
     case error::host_not_found:
       return "host has no address";
     case error::connection_lost:
-      return "connection lost without a closing handshake";
+      return "connection lost";
     case error::liveness_lost:
       return "peer went silent: no answer to ping";
     case error::closed_by_peer:

@@ -83,6 +83,7 @@ std::string describe(const change_reason& reason) {
   if (!asked && reason.at != stage::none) {
     out = to_string(reason.at);
     if (reason.at == stage::connect && !reason.address.empty()) out += " to " + reason.address;
+    if (reason.at == stage::proxy && !reason.address.empty()) out += ' ' + reason.address;
     out += ": ";
   }
   out += printable(reason.error.message());

@@ -62,7 +62,6 @@ watch_arguments parse_arguments(int argc, char* argv[]) {
       ("cert", po::value<std::string>()->value_name("FILE"), "client certificate")
       ("key", po::value<std::string>()->value_name("FILE"), "its key")
       ("insecure", "DANGER: take any certificate")
-      ("compress", "offer the server to compress messages (permessage-deflate)")
       ("ping", po::value<int>()->value_name("SECONDS"), "ping the server after so long a silence (20)")
       ("help,h", "print this");
   // clang-format on
@@ -79,7 +78,6 @@ watch_arguments parse_arguments(int argc, char* argv[]) {
   out.reads_stdin = given.count("stdin") != 0;
   out.options.url = get(given, "url", std::string{});
   for (const auto& each : get(given, "header", strings{})) out.options.headers.push_back(to_header(each));
-  out.options.compression.enabled = given.count("compress") != 0;
   add_way(given, out.options);
   if (given.count("ping") != 0) {
     out.options.heartbeat.ping_interval = std::chrono::seconds(given["ping"].as<int>());

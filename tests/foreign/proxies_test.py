@@ -104,7 +104,7 @@ def comes_back_after_the_proxy_was_killed(watch, make):
             proxy.process.kill()
             proxy.process.wait()
             expect_without_password(program, r"  disconnected \(session: .+\), retry in ")
-            expect_without_password(program, r"  disconnected \(proxy: .+\), retry in ")
+            expect_without_password(program, r"  disconnected \(proxy [^ ]+: .+\), retry in ")
             with proxy.restarted():
                 program.expect(r"  connected to ")
                 program.expect(r"  < hello$")
@@ -118,13 +118,13 @@ def a_wrong_password_is_reported_as_such(watch, make):
         for url in proxy.url(PASSWORD + "x"), proxy_without_password:
             with Program(watch, server.url, "--proxy", url) as program:
                 expect_without_password(
-                    program, r"  disconnected \(proxy: proxy refused the credentials, or wants some")
+                    program, r"  disconnected \(proxy [^ ]+: proxy refused the credentials, or wants some")
 
 
 def a_server_that_cannot_be_reached_is_reported_as_such(watch, make):
     with make(False) as proxy:
         with Program(watch, f"ws://127.0.0.1:{free_port()}/", "--proxy", proxy.url()) as program:
-            program.expect(r"  disconnected \(proxy: proxy refused to connect to the server")
+            program.expect(r"  disconnected \(proxy [^ ]+: proxy refused to connect to the server")
 
 
 def a_proxy_of_the_environment_is_not_for_this_machine(watch):

@@ -315,7 +315,7 @@ BOOST_AUTO_TEST_CASE(the_traces_of_scripted_outages_do_not_change) {
       {"reset", nothing, reset_and(nothing), 3,
        "disconnected[session: Connection reset by peer; after-stable-session]" + back},
       {"end of stream", [](scenario& s) { s.backend.on_session(drops(20s)); }, nothing, 3,
-       "disconnected[session: connection lost without a closing handshake; after-stable-session]" + back},
+       "disconnected[session: connection lost; after-stable-session]" + back},
       {"going away", closed_with(1001), nothing, 3,
        "disconnected[session: closed by the peer, close code 1001 \"why\"; after-stable-session]" + back},
       {"restart", closed_with(1012), nothing, 3,
@@ -349,9 +349,9 @@ BOOST_AUTO_TEST_CASE(the_traces_of_scripted_outages_do_not_change) {
        "disconnected[session: peer broke the web-socket protocol; flapping]"},
       {"flapping", [](scenario& s) { s.backend.on_session(drops(20s)); },
        [](scenario& s) { s.backend.on_session(drops(1s)); }, 6,
-       "disconnected[session: connection lost without a closing handshake; after-stable-session] connecting "
+       "disconnected[session: connection lost; after-stable-session] connecting "
        "connected "
-       "disconnected[session: connection lost without a closing handshake; flapping] connecting connected"},
+       "disconnected[session: connection lost; flapping] connecting connected"},
       {"disconnect()", nothing, [](scenario& s) { s.conn->disconnect(net::detached); }, 1,
        "disconnected[disconnect was requested; final]"},
       {"close() in a wait", [](scenario& s) { s.backend.on_session(closes_with(1013, 19500ms)); },
