@@ -68,15 +68,15 @@ export struct retry_decision {
   bool refresh = false;                       ///< the next attempt asks the provider for new credentials
 };
 
-/// The default table: fatal answers and errors, refused credentials, fatal codes, certificates, restarts,
-/// overload, flapping; the last row matches all.
+/// The default table, told in docs/retry.md: fatal answers and refused credentials, fatal errors and codes,
+/// certificates, redirects, proxies, overload, flapping, restarts; the last row matches all.
 export std::vector<retry_rule> default_retry_rules();
 
 /// The policy. Edit the table, the numbers, or give `decide` to replace both.
 export struct retry_policy {
-  std::chrono::milliseconds base{500};
-  double factor = 2.0;
-  std::chrono::milliseconds cap{30'000};
+  std::chrono::milliseconds base{500};             ///< ceiling of the first wait after a failed attempt
+  double factor = 2.0;                             ///< by which the ceiling grows: 1 to 100
+  std::chrono::milliseconds cap{30'000};           ///< the highest ceiling
   std::chrono::milliseconds first_spread{1'000};   ///< first retry after a stable session: uniform in 0..this
   std::chrono::milliseconds stable_after{10'000};  ///< a session this long resets the step
   std::chrono::milliseconds retry_after_limit{300'000};  ///< a server's Retry-After counts up to this

@@ -50,7 +50,8 @@ export struct send_options {
 /// alive for ever.
 export class connection {
  public:
-  /// Does no I/O. Throws option_error, which names the wrong field.
+  /// Connects to nothing yet, but reads the files that `options::tls` names. Throws option_error, which names
+  /// the wrong field.
   /// `executor` must outlive the connection; all its work is serialised on a strand of its own.
   connection(net::any_io_executor executor, options given);
   template <class Context>

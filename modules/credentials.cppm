@@ -24,9 +24,11 @@ namespace net = boost::asio;
 /// a token in the query gets a `url` that carries it, which is also how those work that hand out one-time
 /// URLs.
 export struct credentials {
-  std::string token{};               ///< sent as "Authorization: Bearer TOKEN"; empty: none
+  /// Sent as "Authorization: Bearer TOKEN" (RFC 6750) in place of any Authorization in `options::headers`;
+  /// empty: none.
+  std::string token{};
   header_list headers{};             ///< added to the upgrade request as they are
-  std::optional<std::string> url{};  ///< for this attempt instead of `options::url`
+  std::optional<std::string> url{};  ///< for this attempt instead of the endpoint's
   /// When they end, if that is known. For a token_source; a provider that keeps nothing need not say it.
   std::optional<clock::time_point> expires_at{};
   /// Set by a token_source: a larger one was fetched later. A provider of one's own may leave it 0.
@@ -38,13 +40,14 @@ export struct credential_request {
   unsigned attempt = 1;      ///< since the last stable session
   bool refused = false;      ///< the server refused those that `serial` names: cached ones are of no use
   std::uint64_t serial = 0;  ///< of the last ones that this connection used; 0: none, or not known
-  std::string url{};         ///< where the attempt is to lead: `options::url`
+  std::string url{};         ///< of the endpoint: `options::url`, or one of `endpoints.further_urls`
 };
 
 /// Runs before each attempt, on the strand of its connection, for at most `deadlines.provider`; then, and
 /// when the attempt is given up, it is cancelled, and what it returns later is dropped. It must not block.
 /// A boost::system::system_error whose code is transient (the token service cannot be reached) fails the
-/// attempt, and the policy decides; whatever else it throws is final, as provider_failed.
+/// attempt, and the policy decides; whatever else it throws is final, as provider_failed. Let it take the
+/// request by value: a coroutine outlives what it has only a reference to.
 export using credential_provider = std::function<net::awaitable<credentials>(credential_request)>;
 
 /// One line about what is wrong, beginning with the field's name; empty: nothing. It never contains a part of
@@ -76,7 +79,8 @@ export class token_source {
 
   /// `fetch` runs on a strand of `executor`, whichever connection has asked: so it goes on when that one is
   /// destroyed. It must not block. The executor must outlive all connections that use the source.
-  /// Throws std::invalid_argument if `fetch` is empty or an option makes no sense.
+  /// What it throws, the provider throws: see credential_provider. Throws std::invalid_argument if `fetch` is
+  /// empty or an option makes no sense.
   token_source(net::any_io_executor executor, fetch_function fetch, token_source_options how = {});
 
   /// What `options::provider` wants: asks this source, and keeps it alive. May be called on any executor.

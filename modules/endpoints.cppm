@@ -66,7 +66,7 @@ export struct endpoint_choice {
 /// each has failed once, every further attempt waits for the policy's delay. Thus a fleet makes one round
 /// through the endpoints, not more, and as spread as the first attempt after its session was. The end of a
 /// short session is never followed at once, because the same event may have ended those of the whole fleet.
-/// What is final by the policy (HTTP 401, 404, …) stays final: another endpoint does not cure a wrong
+/// What is final by the policy (HTTP 404, …) stays final: another endpoint does not cure a wrong
 /// request. Attempts count towards `attempt_limit`, and the backoff grows, whichever endpoint they went to.
 export class endpoint_rotation {
  public:

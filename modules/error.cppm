@@ -48,7 +48,7 @@ export enum class error {
   proxy_unauthorized,          ///< the proxy refused the credentials, or wants some
   proxy_invalid,               ///< the proxy's answer is not of its protocol
   redirect_refused,            ///< a redirect that we must not follow, or one too many
-  provider_failed,             ///< the credential provider threw
+  provider_failed,             ///< the credential provider threw, or gave what cannot be sent
   subprotocol_mismatch,        ///< the server chose a sub-protocol that was not offered, or none
 };
 
@@ -74,7 +74,8 @@ export inline bool operator==(const error_code& code, condition value) noexcept 
   return make_error_condition(value).category().equivalent(code, static_cast<int>(value));
 }
 
-/// Thrown by the constructor of `connection` (and by `validate`) when an option is wrong, before any I/O.
+/// Thrown by the constructor of `connection` (and by `validate`) when an option is wrong, before anything is
+/// connected. Never repeats a URL, a password or a header's value.
 export class option_error : public std::invalid_argument {
  public:
   /// `field` is the path of the option as it is written in code, such as "heartbeat.ping_interval".

@@ -21,7 +21,7 @@ export struct netlink_news {
 /// What the kernel can be asked to list.
 export enum class netlink_list : std::uint8_t { links, addresses };
 
-/// The datagram that asks for a list.
+/// The datagram that asks for a list; the kernel makes one at a time for a socket.
 export std::string netlink_request(netlink_list what);
 
 /// Tells changes from noise. The kernel repeats itself (an address whose lifetime is renewed, a link whose

@@ -37,27 +37,30 @@ export enum class connect_mode : std::uint8_t {
 /// How much a line in the log matters.
 export enum class log_level : std::uint8_t { debug, info, warning, error };
 
+/// Whether the peer is still there (RFC 6455 section 5.5.2).
 export struct heartbeat_options {
-  milliseconds ping_interval{
-      20'000};  ///< a ping after this long without a sign of life; the first at a random phase
+  /// A ping after this long without a sign of life; the first at a random phase.
+  milliseconds ping_interval{20'000};
   milliseconds pong_deadline{10'000};  ///< silence after a ping for this long: the peer is lost
-  milliseconds probe_deadline{
-      3'000};  ///< the same after a suspend or a changed network; never longer than `pong_deadline`
+  /// The same after a suspend or a changed network; never longer than `pong_deadline`.
+  milliseconds probe_deadline{3'000};
   bool pong_only = false;  ///< true: only a pong answers a ping; false: any inbound byte does
 };
 
-/// How long each step of an attempt may take. None can exceed what is left of `attempt`.
+/// How long each stage of an attempt may take; then it fails with timed_out. None can exceed what is left of
+/// `attempt`. After a redirect they begin anew, but for `attempt`.
 export struct deadline_options {
-  milliseconds attempt{20'000};   ///< one whole attempt
-  milliseconds provider{10'000};  ///< the credential provider
-  milliseconds resolve{5'000};
-  milliseconds connect{10'000};  ///< all addresses together
-  milliseconds proxy{5'000};     ///< until the proxy has opened the way
-  milliseconds tls{10'000};
+  milliseconds attempt{20'000};    ///< one whole attempt, redirects included
+  milliseconds provider{10'000};   ///< the credential provider
+  milliseconds resolve{5'000};     ///< the look-up of the server's name, or the proxy's
+  milliseconds connect{10'000};    ///< TCP to the server, or the proxy: all addresses together
+  milliseconds proxy{5'000};       ///< from the open socket to the proxy until it has opened the way
+  milliseconds tls{10'000};        ///< the handshake of TLS
   milliseconds address_step{250};  ///< an address that has not answered by then: the next is tried beside it
-  milliseconds upgrade{10'000};
+  milliseconds upgrade{10'000};    ///< the web-socket handshake
 };
 
+/// How much may wait, and how large things may be.
 export struct limit_options {
   std::size_t inbound_messages = 64;     ///< waiting to be received; then the socket is no longer read
   std::size_t inbound_bytes = 1 << 20;   ///< likewise
@@ -74,13 +77,16 @@ export enum class subprotocol_rule : std::uint8_t {
   any,              ///< whatever it says is accepted, for servers that are known to be odd
 };
 
-/// What a connection is made of. Every field but `url` has a default.
+/// What a connection is made of. Every field but `url` has a default. How those for the way to the server
+/// work together is told in docs/connecting.md.
 export struct options {
   std::string url{};             ///< "wss://host[:port][/path][?query]" or the same with ws://
   endpoint_options endpoints{};  ///< further URLs of the same service
   connect_mode mode = connect_mode::automatic;
-  header_list headers{};  ///< added to the upgrade request
-  std::string user_agent = "holdfast";
+  /// Added to the upgrade request; after a redirect to another origin without those that are secret, see
+  /// `without_credentials`.
+  header_list headers{};
+  std::string user_agent = "holdfast";      ///< for the server and for an HTTP proxy; empty: left out
   std::vector<std::string> subprotocols{};  ///< offered to the server, the best first
   subprotocol_rule subprotocol = subprotocol_rule::offered_or_none;
   credential_provider provider{};  ///< asked before each attempt for what it may show to the server
@@ -91,10 +97,10 @@ export struct options {
   deadline_options deadlines{};
   limit_options limits{};
   compression_options compression{};
-  milliseconds close_timeout{
-      3'000};  ///< bounds close(), disconnect() and a cancelled run(), whatever the peer does
-  milliseconds background_grace{
-      30'000};  ///< manual mode in the background: closes this long after the last ping()
+  /// Bounds close(), disconnect() and a cancelled run(), whatever the peer does.
+  milliseconds close_timeout{3'000};
+  /// Manual mode in the background: closes this long after the last ping().
+  milliseconds background_grace{30'000};
   /// Warnings and what listeners threw. Called on any thread; must not throw.
   std::function<void(log_level, std::string_view)> log{};
   std::shared_ptr<holdfast::network> network{};  ///< null: the real network
@@ -104,7 +110,8 @@ export struct options {
   std::optional<std::uint64_t> random_seed{};  ///< for reproducible tests; empty: real entropy
 };
 
-/// Throws option_error, which names the first wrong field. Does no I/O. `connection` calls it.
+/// Throws option_error, which names the first wrong field. Does no I/O: what files and variables of the
+/// environment are worth, only `connection` finds out, which calls it first.
 export void validate(const options& given);
 
 }  // namespace holdfast

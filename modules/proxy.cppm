@@ -1,6 +1,6 @@
 /// :proxy — a way to the server through an HTTP proxy (CONNECT) or a SOCKS5 proxy: which proxy, if any, and
 /// what is said to it, without I/O. Knows no socket, no deadline and no TLS: whoever owns the stream
-/// carries the bytes, in `src/dial.cpp`.
+/// carries the bytes, in `src/dial_steps.cpp`.
 module;
 #include <boost/system/error_code.hpp>
 #include <cstdint>
@@ -23,7 +23,8 @@ export struct proxy_options {
   /// name. Credentials are percent-decoded. Always used, whatever NO_PROXY says. Empty: see
   /// `from_environment`.
   std::string url{};
-  /// Without a url, ask the environment as curl does (see `choose_proxy`). False: connect directly.
+  /// Without a url, ask the environment as curl does (see `choose_proxy`), as it was when the connection was
+  /// made. False: connect directly. With an `options::network` of one's own the environment is not asked.
   bool from_environment = true;
 };
 

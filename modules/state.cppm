@@ -26,13 +26,13 @@ export enum class connection_state : std::uint8_t {
 /// How far an attempt came, or `session` for what ended an open one.
 export enum class stage : std::uint8_t {
   none,
-  provider,
-  resolve,
-  connect,
-  proxy,
+  provider,  ///< asking for credentials
+  resolve,   ///< looking up the server's name
+  connect,   ///< TCP to the server
+  proxy,     ///< looking up the proxy, connecting to it, and asking it for the way
   tls,
-  upgrade,
-  login,
+  upgrade,  ///< the web-socket handshake; redirects too
+  login,    ///< not used yet
   session
 };
 
@@ -43,11 +43,15 @@ export std::string_view to_string(stage value) noexcept;
 export struct change_reason {
   error_code error{};
   stage at = stage::none;
-  unsigned http_status = 0;      ///< the answer to the upgrade, 0 if there was none
+  unsigned http_status = 0;      ///< the server's answer to the upgrade, 0 if there was none
   std::uint16_t close_code = 0;  ///< RFC 6455 section 7.4; 0 if no close frame was received
-  std::string close_text{};      ///< the reason in the peer's close frame, or the beginning of an HTTP answer
-  /// "address:port" that a failed attempt is about: the peer, if it was reached; else the address whose error
-  /// this is; else (a deadline) the first that was tried. Empty before there was one, and for a session.
+  /// What else is known: the reason in the peer's close frame, the beginning of the body of an HTTP answer,
+  /// or one line about a certificate, a proxy, a redirect, a provider. May hold anything that a peer wrote:
+  /// describe() makes it fit to be printed.
+  std::string close_text{};
+  /// "address:port" that a failed attempt is about, the proxy's if there is one: the peer, if it was reached;
+  /// else the address whose error this is; else (a deadline) the first that was tried. Empty before there was
+  /// one, and for a session.
   std::string address{};
 };
 
@@ -69,15 +73,18 @@ export struct state_change {
   std::uint64_t session = 0;  ///< generation: how many sessions this connection has opened so far
   change_reason reason{};
   std::optional<clock::duration> retry_in{};  ///< to == disconnected: empty means it will not retry by itself
-  std::string rule{};                         ///< the rule of the retry policy that chose `retry_in`
+  std::string rule{};     ///< the rule that decided: of the retry policy, "next-endpoint" or "asked"
   bool final = false;     ///< disconnected until connect() is called (or for good, after close())
   bool flapping = false;  ///< sessions open but end before they are stable
   bool resumed = false;   ///< connected: the protocol continued the earlier session
   std::vector<throttled_feature> features{};  ///< feature_throttled: what must not be sent now
-  std::string
-      origin{};  ///< "wss://host:port" of the server (RFC 6454), without path and query; also in connecting
+  /// "wss://host[:port]" (RFC 6454) of the endpoint that is tried; once the attempt is over, of the place to
+  /// which a redirect or the provider has led it. Empty before the first attempt.
+  std::string origin{};
   std::string subprotocol{};  ///< connected: the one that the server chose; empty if none
-  std::string endpoint{};  ///< "address:port" of the present session, or of the last one; empty in connecting
+  /// "address:port" of the present session's peer, or of the last one's; of the proxy that led to it if there
+  /// was one. Empty in connecting.
+  std::string endpoint{};
 
   [[nodiscard]] std::optional<clock::time_point> retry_at() const {
     return retry_in ? std::optional(time + *retry_in) : std::nullopt;

@@ -36,8 +36,9 @@ export enum class tls_verify : std::uint8_t {
   none,
 };
 
-/// How a client speaks TLS: version 1.2 or newer, the server verified. Files are PEM, and are read once, when
-/// the connection is made.
+/// How a client speaks TLS: version 1.2 or newer, the server verified, revocation not checked. Files are PEM,
+/// and are read once: when the connection is made if one of its URLs is wss://, else when a redirect or a
+/// provider first leads to one. All of it holds for every server that the connection comes to.
 export struct tls_options {
   tls_verify verify = tls_verify::peer;
   std::string ca_file{};  ///< who may issue server certificates; this and the next empty: the system's store
@@ -47,21 +48,24 @@ export struct tls_options {
   std::string key_file{};          ///< its key, not encrypted; empty: it is in certificate_file
   std::string server_name{};       ///< sent to the server (SNI) and verified; empty: the host of the URL
   /// Takes the place of the files above: trust, own certificate, versions, ciphers and callbacks are those of
-  /// this context, which is not changed, and may be shared by any number of connections and threads. `verify`
-  /// and `server_name` go on to count.
+  /// this context, which is not changed, and may be shared by any number of connections and threads. That
+  /// spares memory: without it each connection has a trust store of its own, about 0.9 MiB if the system's is
+  /// one file. `verify`, `server_name` and `resume_sessions` go on to count.
   std::shared_ptr<net::ssl::context> context{};
-  /// A reconnect continues the last session with that server: one round trip and the certificates less.
+  /// A reconnect resumes the last session with that server (RFC 8446 section 2.2): no certificates are sent
+  /// and verified, and TLS 1.2 saves a round trip. Sessions are kept in memory, by the connection.
   bool resume_sessions = true;
 };
 
+/// For `tls_server_options::newest`.
 export enum class tls_version : std::uint8_t { tls_1_2, tls_1_3 };
 
 /// How a server speaks TLS. For tests: holdfast is a client.
 export struct tls_server_options {
-  std::string certificate_pem{};  ///< and its chain
-  std::string key_pem{};
-  std::string
-      client_ca_pem{};  ///< asks clients for a certificate that one of these has issued; empty: asks for none
+  std::string certificate_pem{};  ///< the server's certificate, then its chain
+  std::string key_pem{};          ///< its key, not encrypted
+  /// Asks clients for a certificate that one of these has issued; empty: asks for none.
+  std::string client_ca_pem{};
   bool client_certificate_required = true;  ///< if it is asked for
   tls_version newest = tls_version::tls_1_3;
   std::shared_ptr<net::ssl::context> context{};  ///< in place of all above
@@ -94,8 +98,9 @@ export struct tls_result {
   [[nodiscard]] bool ok() const noexcept { return !error; }
 };
 
-/// TLS over another stream. handshake() first, then it carries bytes as any byte_stream does. When the other
-/// side says that it ends, a read gives `eof`; when it ends without saying so, `connection_lost`.
+/// TLS over another stream. handshake() first, then it carries bytes as any byte_stream does, on one strand
+/// only. When the other side says that it ends (RFC 8446 section 6.1), a read gives `eof`; when it ends
+/// without saying so, `connection_lost`. A record that is wrong gives `tls_failed`, for good.
 export class tls_stream final : public byte_stream {
  public:
   /// A client or a server, as the context is. `host` (a name, or an IP literal without brackets) is what a
@@ -107,7 +112,9 @@ export class tls_stream final : public byte_stream {
   tls_stream(const tls_stream&) = delete;
   tls_stream& operator=(const tls_stream&) = delete;
 
-  /// Once. Has no deadline: close() ends it, with operation_aborted. The stream must outlive it.
+  /// Once. Fails with a certificate_… error, client_certificate_refused, tls_failed, connection_lost, or an
+  /// error of the stream below. Has no deadline: close() ends it, with operation_aborted. The stream must
+  /// outlive it. A server of TLS 1.3 refuses our certificate later: the first read tells.
   net::awaitable<tls_result> handshake();
 
   std::size_t read_some(std::span<char> into, error_code& ec) override;

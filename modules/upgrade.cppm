@@ -33,17 +33,19 @@ std::string upgrade_request(const target& to, const options& given, const header
 /// A request or an answer of HTTP/1.1, as far as a handshake needs it.
 export struct http_head {
   unsigned status = 0;  ///< of an answer
-  std::string path{};   ///< of a request
+  std::string path{};   ///< of a request, with its query
   header_list headers{};
-  std::string body{};          ///< answers: the beginning, as far as it came with the header
+  std::string body{};          ///< what came behind the header: of a 101 these are frames
   std::size_t size_bytes = 0;  ///< how many of the given bytes belong to the header
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept;  ///< empty if there is none
   /// The values of all fields of this name, joined by commas (RFC 9110 section 5.3).
   [[nodiscard]] std::string joined(std::string_view name) const;
 };
 
-/// Reads the head from the beginning of `bytes`. Empty: it is not complete yet. Error: it is not HTTP/1.1.
+/// Reads the head of an answer (RFC 9112) from the beginning of `bytes`. Empty: it is not complete yet.
+/// upgrade_invalid: it is not HTTP/1.1.
 export result<std::optional<http_head>> parse_answer(std::string_view bytes);
+/// The same for a request.
 export result<std::optional<http_head>> parse_request(std::string_view bytes);
 
 // What was agreed with the server.

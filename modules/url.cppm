@@ -30,10 +30,10 @@ export struct url_reading {
 /// fragments, hosts beyond ASCII, IPv6 zones, and ports outside 1 to 65535.
 export url_reading read_url(std::string_view url);
 
-/// Scheme, host and port (RFC 6454), the default port left out: what may be shown to everybody.
-export std::string to_origin(const target& to);
-
 /// The same for `options::url`: throws option_error("url", …).
 export target parse_url(std::string_view url);
+
+/// "wss://host[:port]" (RFC 6454), the default port left out: what may be shown to everybody.
+export std::string to_origin(const target& to);
 
 }  // namespace holdfast

@@ -109,7 +109,7 @@ net::awaitable<bool> dial_attempt::ask_provider() {
   co_return true;
 }
 
-// A stream to the server.
+// A stream to the server at `place_`, through a proxy or not: what is written from here on, the server reads.
 net::awaitable<bool> dial_attempt::reach() {
   stream_.reset();
   const auto proxy = choose_way();
@@ -123,7 +123,8 @@ net::awaitable<bool> dial_attempt::reach() {
   co_return !place_.to.secure || co_await start_tls();
 }
 
-// The first address that answers is taken. Whether it is good, the rest of the attempt will show.
+// To the server or to a proxy. The first address that answers is taken. Whether it is good, the rest of the
+// attempt will show: until then none is.
 net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::uint16_t port) {
   const bool through_proxy = shown == stage::proxy;
   enter(through_proxy ? shown : stage::resolve, options_->deadlines.resolve);
@@ -165,6 +166,7 @@ net::awaitable<bool> dial_attempt::upgrade() {
   co_return true;
 }
 
+// The next place has addresses of its own; its way, its TLS and its upgrade begin anew.
 bool dial_attempt::follow(const http_head& answer) {
   auto decision = follow_redirect(place_, answer.status, answer.header("Location"));
   if (!decision.to) {

@@ -10,8 +10,8 @@ namespace holdfast::testing {
 
 /// What a certificate says. By default: good for a server called "server".
 export struct certificate_request {
-  std::string host =
-      "server";          ///< its subject, and the DNS name that it is for ("*.example.test" is allowed)
+  /// Its subject, and the DNS name that it is for ("*.example.test" is allowed).
+  std::string host = "server";
   std::string ip{};      ///< an IP literal that it is for as well (in place of the name, if `host` is empty)
   bool client = false;   ///< shows who a client is; false: who a server is
   bool expired = false;  ///< ended an hour ago
@@ -19,7 +19,7 @@ export struct certificate_request {
   bool with_root = false;      ///< the certificate of the authority is appended to the chain
 };
 
-/// PEM texts, as `tls_server_options` and the files of `tls_options` want them.
+/// PEM texts, as `tls_server_options` wants them; for `tls_options`, write them to files.
 export struct issued_certificate {
   std::string certificate_pem{};  ///< and its chain, if any
   std::string key_pem{};
@@ -44,7 +44,7 @@ export class test_authority {
   std::unique_ptr<implementation> implementation_;
 };
 
-/// A certificate that nobody but its owner has signed.
+/// A certificate that nobody but its owner has signed. Throws std::runtime_error if OpenSSL fails.
 export [[nodiscard]] issued_certificate self_signed(const certificate_request& what = {});
 
 }  // namespace holdfast::testing

@@ -91,7 +91,7 @@ export struct http_answer {
 };
 
 /// Accepts peers, upgrades them (or not), and runs a script for each. Its own members may be called from any
-/// thread.
+/// thread; scripts run on a strand for each session, the gate of on_upgrade() too.
 export class server {
  public:
   using script = std::function<net::awaitable<void>(server_session&)>;
