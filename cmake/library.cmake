@@ -92,10 +92,8 @@ target_sources(holdfast
     ${room}/src/commands.cpp
     ${room}/src/connection.cpp)
 target_compile_features(holdfast PUBLIC cxx_std_20)
-target_link_libraries(holdfast PUBLIC Boost::headers Boost::url OpenSSL::Crypto Threads::Threads
-                      PRIVATE ZLIB::ZLIB $<BUILD_INTERFACE:holdfast_strict>)
 target_link_libraries(holdfast PUBLIC Boost::headers Boost::url OpenSSL::SSL OpenSSL::Crypto Threads::Threads
-                      PRIVATE $<BUILD_INTERFACE:holdfast_strict>)
+                      PRIVATE ZLIB::ZLIB $<BUILD_INTERFACE:holdfast_strict>)
 set_target_properties(holdfast PROPERTIES EXPORT_NAME holdfast)
 
 add_library(holdfast_testing)

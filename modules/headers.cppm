@@ -22,7 +22,10 @@ export bool is_same_header(std::string_view a, std::string_view b) noexcept;
 export header_list without_credentials(header_list fields);
 
 // RFC 9110 section 5.6.2: what a field's name consists of.
+bool is_token_character(char c) noexcept;
 bool is_token(std::string_view text);
+// RFC 4648 section 4, for keys and for Basic credentials.
+std::string base64(std::string_view bytes);
 // No control character but the tab: a value that cannot break the line (RFC 9110 section 5.5).
 bool is_field_value(std::string_view text);
 // A field that the handshake sets itself, or that has an option of its own.

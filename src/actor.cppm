@@ -92,7 +92,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   net::awaitable<void> watch_background();
   [[nodiscard]] bool may_connect() const noexcept { return wanted_ && !closing_ && !away_; }
 
-  const std::shared_ptr<dial_memory> memory_ = std::make_shared<dial_memory>();  // shared with the attempts
+  const std::shared_ptr<dial_memory> memory_;  // shared with the attempts
   random_source random_;
   retry_schedule retry_;
   endpoint_rotation rotation_;

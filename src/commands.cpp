@@ -194,7 +194,6 @@ void actor::network_changed() {
   post([](actor& self) {
     self.network_changed_ = !self.session_;
     self.rotation_.forget_failures();
-    self.memory_->last_good.reset();  // RFC 8305 section 4
     self.memory_->last_good.reset();  // RFC 8305 section 4: such history must not be used across networks
     if (self.session_) self.session_->probe();
     self.interrupt();

@@ -27,11 +27,6 @@ struct extension {
   std::vector<parameter> parameters{};
 };
 
-bool is_token_character(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
 // A list of extensions as in RFC 6455 section 9.1, with the white space and the empty elements that RFC 9110
 // section 5.6 lets a list have.
 class list_reader {

@@ -174,6 +174,7 @@ bool dial_attempt::follow(const http_head& answer) {
     return fail(error::redirect_refused, std::move(decision.refusal));
   }
   place_ = std::move(*decision.to);
+  record_.reason.address.clear();
   memory_->last_good.reset();
   return true;
 }

@@ -1,6 +1,8 @@
 // What may stand in a header field. Whoever lets a line break through lets a caller write the rest of the
 // request.
 module;
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/beast/core/string.hpp>
@@ -23,11 +25,20 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, count>&
 
 bool is_same_header(std::string_view a, std::string_view b) noexcept { return boost::beast::iequals(a, b); }
 
+bool is_token_character(char c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
 bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
+  return !text.empty() && std::ranges::all_of(text, is_token_character);
+}
+
+std::string base64(std::string_view bytes) {
+  std::string out(4 * ((bytes.size() + 2) / 3), '\0');
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                  reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  return out;
 }
 
 bool is_field_value(std::string_view text) {
@@ -36,15 +47,16 @@ bool is_field_value(std::string_view text) {
 }
 
 bool is_ours(std::string_view name) {
-  static constexpr std::array<std::string_view, 9> ours = {"Host",
-                                                           "Upgrade",
-                                                           "Connection",
-                                                           "Sec-WebSocket-Key",
-                                                           "Sec-WebSocket-Version",
-                                                           "Sec-WebSocket-Extensions",
-                                                           "Content-Length",
-                                                           "Transfer-Encoding",
-                                                           "User-Agent"};
+  static constexpr std::array<std::string_view, 10> ours = {"Host",
+                                                            "Upgrade",
+                                                            "Connection",
+                                                            "Sec-WebSocket-Key",
+                                                            "Sec-WebSocket-Version",
+                                                            "Sec-WebSocket-Extensions",
+                                                            "Sec-WebSocket-Protocol",
+                                                            "Content-Length",
+                                                            "Transfer-Encoding",
+                                                            "User-Agent"};
   return is_one_of(name, ours);
 }
 

@@ -2,10 +2,8 @@
 // is read by hand, line by line: proxies answer in HTTP/1.0, with bare line feeds and with bodies that are
 // none, and all that counts is the status and where the header ends.
 module;
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
 #include <boost/system/error_code.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -27,15 +25,6 @@ constexpr std::size_t most_scheme_names = 3;       // of ways to authenticate, i
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; }
-
-bool same_name(std::string_view a, std::string_view b) { return boost::beast::iequals(a, b); }
-
-std::string base64(std::string_view bytes) {
-  std::string out(4 * ((bytes.size() + 2) / 3), '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                  reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  return out;
-}
 
 // RFC 9112 section 4, as far as `line` goes.
 constexpr std::string_view status_line = "HTTP/1.# ###";
@@ -130,16 +119,17 @@ class http_connect final : public proxy_dialogue {
     const auto colon = line.find(':');
     if (colon == 0 || colon == std::string_view::npos) return invalid("it has a header without a name");
     const auto name = line.substr(0, colon);
-    if (same_name(name, http_status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate"))
+    if (is_same_header(name, http_status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate"))
       take_challenge(line.substr(colon + 1));
-    if (same_name(name, "Transfer-Encoding") || same_name(name, "Content-Encoding")) body_is_text_ = false;
+    if (is_same_header(name, "Transfer-Encoding") || is_same_header(name, "Content-Encoding"))
+      body_is_text_ = false;
   }
 
   // RFC 9110 section 11.6.1. The name of the first scheme of each field is enough to see what is wanted.
   void take_challenge(std::string_view value) {
     value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
     const auto scheme = value.substr(0, value.find_first_of(" \t,"));
-    if (same_name(scheme, "Basic")) knows_basic_ = true;
+    if (is_same_header(scheme, "Basic")) knows_basic_ = true;
     if (scheme.empty() || ++scheme_count_ > most_scheme_names) return;
     schemes_ += (schemes_.empty() ? "" : ", ") + std::string(scheme.substr(0, 16));
   }

@@ -37,14 +37,6 @@ namespace http = boost::beast::http;
 constexpr std::chrono::seconds longest_retry_after =
     std::chrono::hours(24 * 365);  // more is a wish like any other
 
-std::string base64(const unsigned char* bytes, std::size_t count) {
-  std::string out(4 * ((count + 2) / 3), '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes, static_cast<int>(count));
-  return out;
-}
-
-bool same_name(std::string_view a, std::string_view b) { return boost::beast::iequals(a, b); }
-
 bool lists(std::string_view value, std::string_view token) { return http::token_list{value}.exists(token); }
 
 // The header limit is the caller's: it does not read more than limits.upgrade_bytes.
@@ -83,6 +75,13 @@ std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
          std::chrono::seconds(parts.tm_sec);
 }
 
+// RFC 6455 section 4.1, the sixth point; how strictly, is the program's choice.
+bool is_acceptable(std::string_view subprotocol, const options& given) {
+  if (given.subprotocol == subprotocol_rule::any) return true;
+  if (subprotocol.empty()) return given.subprotocol != subprotocol_rule::required;
+  return std::ranges::find(given.subprotocols, subprotocol) != given.subprotocols.end();
+}
+
 }  // namespace
 
 std::string make_websocket_key() {
@@ -90,7 +89,7 @@ std::string make_websocket_key() {
   if (RAND_bytes(nonce.data(), static_cast<int>(nonce.size())) != 1) {
     throw std::runtime_error("no entropy for a web-socket key");
   }
-  return base64(nonce.data(), nonce.size());
+  return base64({reinterpret_cast<const char*>(nonce.data()), nonce.size()});
 }
 
 std::string websocket_accept(std::string_view key) {
@@ -98,7 +97,7 @@ std::string websocket_accept(std::string_view key) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr);
-  return base64(digest.data(), size);
+  return base64({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 std::string upgrade_request(const target& to, const options& given, const header_list& headers,
@@ -117,27 +116,20 @@ std::string upgrade_request(const target& to, const options& given, const header
 
 std::string_view http_head::header(std::string_view name) const noexcept {
   const auto found =
-      std::ranges::find_if(headers, [&](const auto& each) { return same_name(each.first, name); });
+      std::ranges::find_if(headers, [&](const auto& each) { return is_same_header(each.first, name); });
   return found == headers.end() ? std::string_view{} : std::string_view(found->second);
 }
 
 std::string http_head::joined(std::string_view name) const {
   std::string out;
   for (const auto& [each, value] : headers) {
-    if (same_name(each, name)) out += (out.empty() ? "" : ", ") + value;
+    if (is_same_header(each, name)) out += (out.empty() ? "" : ", ") + value;
   }
   return out;
 }
 
 result<std::optional<http_head>> parse_answer(std::string_view bytes) { return parse_head<false>(bytes); }
 result<std::optional<http_head>> parse_request(std::string_view bytes) { return parse_head<true>(bytes); }
-
-// RFC 6455 section 4.1, the sixth point; how strictly, is the program's choice.
-bool is_acceptable(std::string_view subprotocol, const options& given) {
-  if (given.subprotocol == subprotocol_rule::any) return true;
-  if (subprotocol.empty()) return given.subprotocol != subprotocol_rule::required;
-  return std::ranges::find(given.subprotocols, subprotocol) != given.subprotocols.end();
-}
 
 result<opened_upgrade> check_answer(const http_head& answer, const options& given, std::string_view key) {
   if (answer.status == 401 || answer.status == 403) return make_error_code(error::unauthorized);
