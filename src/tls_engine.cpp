@@ -186,7 +186,17 @@ tls_progress tls_engine::read(std::span<char> into, std::size_t& count) {
   count = 0;
   if (failed_) return tls_progress::failed;
   ERR_clear_error();
-  return progress_of(SSL_read_ex(ssl_.get(), into.data(), into.size(), &count));
+  const auto progress = progress_of(SSL_read_ex(ssl_.get(), into.data(), into.size(), &count));
+  if (progress == tls_progress::done || progress == tls_progress::wants_bytes) answer_new_keys();
+  return progress;
+}
+
+// OpenSSL would keep its own new keys (RFC 8446 section 4.6.3) until something is written, which may be
+// never.
+void tls_engine::answer_new_keys() {
+  const auto wanted = SSL_get_key_update_type(ssl_.get());
+  if (wanted == SSL_KEY_UPDATE_NONE || !SSL_is_init_finished(ssl_.get())) return;
+  if (SSL_key_update(ssl_.get(), wanted) == 1) SSL_do_handshake(ssl_.get());
 }
 
 tls_progress tls_engine::write(std::span<const char> from, std::size_t& count) {

@@ -111,6 +111,7 @@ class tls_engine {
   bool prepare_name();
   tls_progress progress_of(int returned);
   void keep_session();
+  void answer_new_keys();
 
   const std::shared_ptr<tls_context> context_;
   tls_context::implementation& shared_;

@@ -47,8 +47,7 @@ BOOST_AUTO_TEST_CASE(cipher_text_that_was_not_taken_leaves_although_nothing_more
 BOOST_AUTO_TEST_CASE(a_short_read_means_that_nothing_more_is_there_now) {
   tls_scenario s;
   BOOST_REQUIRE(s.connect());
-  std::optional<error_code> said;
-  for (int i = 0; i < 20; ++i) s.in.spawn(say(*s.server->stream, pattern(1000), said));  // a record each
+  s.in.spawn(say(*s.server->stream, pattern(20'000), s.server->said));  // two records in one piece
   s.in.run_for(1s);
   std::string place(50'000, '\0');
   error_code ec;
@@ -298,15 +297,55 @@ int keep_server(SSL* ssl, int*, void*) {
   return SSL_TLSEXT_ERR_OK;
 }
 
+int keys = 0;
+void count_keys(int written, int, int type, const void* bytes, std::size_t size, SSL*, void*) {
+  if (written == 0 && type == SSL3_RT_HANDSHAKE && size != 0 &&
+      *static_cast<const char*>(bytes) == SSL3_MT_KEY_UPDATE)
+    ++keys;
+}
+
 std::shared_ptr<net::ssl::context> watched_context(const issued_certificate& shown) {
   auto out = std::make_shared<net::ssl::context>(net::ssl::context::tls_server);
   out->use_certificate_chain(net::buffer(shown.certificate_pem));
   out->use_private_key(net::buffer(shown.key_pem), net::ssl::context::pem);
   SSL_CTX_set_tlsext_servername_callback(out->native_handle(), keep_server);
+  SSL_CTX_set_msg_callback(out->native_handle(), count_keys);
   return out;
 }
 
 }  // namespace
+
+// RFC 8446 section 6.1. The link below says nothing more.
+BOOST_AUTO_TEST_CASE(a_wait_behind_the_end_completes_at_once) {
+  tls_scenario s;
+  s.server_side.context = watched_context(s.authority.issue());
+  BOOST_REQUIRE(s.connect());
+  SSL_shutdown(last_server);
+  error_code ec;
+  s.server->stream->write_some({}, ec);
+  s.in.run_for(1s);
+  std::string place(100, '\0');
+  BOOST_TEST(s.client->stream->read_some(place, ec) == 0U);
+  BOOST_TEST(ec == net::error::eof);
+  bool ready = false;
+  s.client->stream->async_wait(readiness::readable, [&ready](error_code) { ready = true; });
+  s.in.settle();
+  BOOST_TEST(ready);
+}
+
+// RFC 8446 section 4.6.3.
+BOOST_AUTO_TEST_CASE(an_answer_that_reading_has_brought_about_leaves_by_itself) {
+  tls_scenario s;
+  s.server_side.context = watched_context(s.authority.issue());
+  BOOST_REQUIRE(s.connect());
+  s.listen();
+  s.in.run_for(1s);
+  keys = 0;
+  BOOST_REQUIRE(SSL_key_update(last_server, SSL_KEY_UPDATE_REQUESTED) == 1);
+  s.in.spawn(say(*s.server->stream, "x", s.server->said));
+  s.in.run_for(1s);
+  BOOST_TEST(keys == 1);
+}
 
 // RFC 8446 section 4.6.3.
 BOOST_AUTO_TEST_CASE(new_keys_in_the_middle_lose_nothing) {

@@ -40,7 +40,7 @@ class temporary_directory {
 };
 
 template <class Options>
-void check_refused(const Options& given, std::string_view field) {
+void check_refused(const Options& given, std::string_view field, std::string_view text = {}) {
   try {
     const tls_context context(given);
     BOOST_ERROR("accepted, although " << field << " is wrong");
@@ -49,6 +49,7 @@ void check_refused(const Options& given, std::string_view field) {
     BOOST_TEST_MESSAGE(what);
     BOOST_TEST(problem.field() == field);
     BOOST_TEST(what.find_first_of("\r\n") == std::string_view::npos);
+    BOOST_TEST(what.find(text) != std::string_view::npos);
   }
 }
 
@@ -119,7 +120,7 @@ BOOST_AUTO_TEST_CASE(an_encrypted_key_is_refused_and_nobody_is_asked_for_its_pas
       "-----END ENCRYPTED PRIVATE KEY-----\n";
   check_refused(tls_options{.certificate_file = here.file("certificate.pem", mine.certificate_pem),
                             .key_file = here.file("key.pem", encrypted)},
-                "tls.key_file");
+                "tls.key_file", "encrypted");
 }
 
 BOOST_AUTO_TEST_CASE(a_server_of_a_test_is_told_what_is_wrong_with_it) {
