@@ -127,6 +127,7 @@ net::awaitable<bool> dial_attempt::reach() {
 // attempt will show: until then none is.
 net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::uint16_t port) {
   const bool through_proxy = shown == stage::proxy;
+  record_.reason.address.clear();  // that of the way before a redirect
   enter(through_proxy ? shown : stage::resolve, options_->deadlines.resolve);
   auto found = co_await options_->network->resolve(std::move(host), port);
   if (over_) co_return false;

@@ -43,6 +43,12 @@ std::size_t announced_body(const http_head& answer) {
   return std::min(bytes, body_bytes);
 }
 
+// With TLS 1.3 a server tells only behind the handshake that it does not like our certificate: whoever reads
+// or writes first hears of it.
+bool is_about_tls(error_code ec) {
+  return ec == error::client_certificate_refused || ec == error::tls_failed;
+}
+
 }  // namespace
 
 // Throws nothing: what is wrong with a variable of the environment ends the attempt.
@@ -120,8 +126,7 @@ net::awaitable<std::optional<http_head>> dial_attempt::read_head() {
     error_code ec = room == 0 ? make_error_code(error::upgrade_invalid) : error_code{};
     if (!ec) bytes.append(piece.data(), co_await read({piece.data(), room}, ec));
     if (over_) break;
-    // With TLS 1.3 a server tells only now that it does not like our certificate.
-    if (ec == error::client_certificate_refused || ec == error::tls_failed) record_.reason.at = stage::tls;
+    if (is_about_tls(ec)) record_.reason.at = stage::tls;
     if (ec) fail(ec == net::error::eof ? make_error_code(error::connection_lost) : ec);
     if (ec) break;
     auto head = parse_answer(bytes);
@@ -153,7 +158,9 @@ net::awaitable<void> dial_attempt::refused(http_head answer, error_code why) {
 
 net::awaitable<bool> dial_attempt::write(std::string bytes) {
   const auto ec = co_await write_all(*stream_, bytes);
-  co_return !over_ && (!ec || fail(ec));
+  if (over_) co_return false;
+  if (is_about_tls(ec)) record_.reason.at = stage::tls;
+  co_return !ec || fail(ec);
 }
 
 // At least one byte, or an error.

@@ -176,7 +176,7 @@ std::optional<readiness> tls_stream::implementation::shake_hands(tls_result& out
     if (progress == tls_progress::failed) {
       outcome = engine.why();
     } else if (ec) {
-      outcome.error = ec;
+      outcome.error = write_error_of(ec);  // we may be through, with our last words still here
     } else if (progress == tls_progress::finished) {
       outcome.error = error::connection_lost;
     } else if (progress == tls_progress::wants_bytes) {
