@@ -1,33 +1,12 @@
 // Whom a client believes, what it says if it does not, and how it shows who it is.
-#include <unistd.h>
-
 #include <boost/asio/ssl.hpp>
-#include <filesystem>
-#include <fstream>
 
+#include "temporary_file.hpp"
 #include "tls.hpp"
 
 BOOST_AUTO_TEST_SUITE(tls_certificates)
 
 namespace {
-
-// A file that lives as long as the test.
-class temporary_file {
- public:
-  explicit temporary_file(const std::string& text) {
-    static int count = 0;
-    path_ = std::filesystem::temp_directory_path() /
-            ("holdfast_" + std::to_string(::getpid()) + '_' + std::to_string(++count) + ".pem");
-    std::ofstream(path_) << text;
-  }
-  temporary_file(const temporary_file&) = delete;
-  temporary_file& operator=(const temporary_file&) = delete;
-  ~temporary_file() { std::filesystem::remove(path_); }
-  [[nodiscard]] std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 void check_refused(const issued_certificate& shown, error wanted) {
   tls_scenario s;
