@@ -243,7 +243,6 @@ BOOST_AUTO_TEST_CASE(a_silent_peer_is_lost_within_the_promise_idle_or_writing) {
   check_lost(writing, 9500ms);
 }
 
-// covers R22 R24
 BOOST_AUTO_TEST_CASE(a_healthy_idle_session_stays_for_hours) {
   wss_scenario s;
   auto& conn = s.start();
