@@ -27,7 +27,8 @@ export struct credentials {
   /// Sent as "Authorization: Bearer TOKEN" (RFC 6750) in place of any Authorization in `options::headers`;
   /// empty: none.
   std::string token{};
-  header_list headers{};             ///< added to the upgrade request as they are
+  /// Go into the upgrade request as they are, in place of those of `options::headers` with the same names.
+  header_list headers{};
   std::optional<std::string> url{};  ///< for this attempt instead of the endpoint's
   /// When they end, if that is known. For a token_source; a provider that keeps nothing need not say it.
   std::optional<clock::time_point> expires_at{};

@@ -56,9 +56,10 @@ export struct endpoint_choice {
 /// The memory between choices. Not thread-safe; a plain value, so copy it to look ahead.
 ///
 /// What counts as a failure: an attempt that failed at any stage, and a session shorter than
-/// `retry_policy::stable_after`. What the program itself ended does not count. An endpoint that has failed
-/// rests for `cool_down`, or longer if it asked for that (Retry-After). If all of them rest, the one is
-/// chosen whose rest ends first: there is always a choice.
+/// `retry_policy::stable_after`. What the program itself ended does not count, nor do credentials that are to
+/// be refreshed: the next attempt goes to the same endpoint. An endpoint that has failed rests for
+/// `cool_down`, or longer if it asked for that (Retry-After). If all of them rest, the one is chosen whose
+/// rest ends first: there is always a choice.
 ///
 /// How this goes together with the retry policy: an attempt that has failed is followed at once by one to
 /// the next endpoint (rule "next-endpoint"), as long as there is one that has not failed since the last

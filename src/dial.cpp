@@ -172,10 +172,10 @@ bool dial_attempt::follow(const http_head& answer) {
   auto decision = follow_redirect(place_, answer.status, answer.header("Location"));
   if (!decision.to) {
     record_.reason.http_status = answer.status;
+    record_.http_headers = answer.headers;
     return fail(error::redirect_refused, std::move(decision.refusal));
   }
   place_ = std::move(*decision.to);
-  record_.reason.address.clear();
   memory_->last_good.reset();
   return true;
 }

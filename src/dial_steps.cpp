@@ -11,6 +11,7 @@ module;
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/string.hpp>
 #include <charconv>
 #include <chrono>
 #include <coroutine>
@@ -22,6 +23,7 @@ module;
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -35,12 +37,38 @@ namespace {
 constexpr std::size_t body_bytes = 80;      // of an answer's body, enough to see what it is about
 constexpr milliseconds body_patience{500};  // for a body that is announced, but has not come with its header
 
-// How much of the body is worth waiting for.
-std::size_t announced_body(const http_head& answer) {
+// What has come of a body, and whether that is all that is worth having.
+struct body_beginning {
+  std::string text;
+  bool enough;
+};
+
+// RFC 9112 section 7.1.
+body_beginning read_chunks(std::string_view bytes) {
+  std::string text;
+  while (text.size() < body_bytes) {
+    const auto line = bytes.find("\r\n");
+    if (line == std::string_view::npos) return {text, false};
+    std::size_t size = 0;
+    const auto [end, failed] = std::from_chars(bytes.data(), bytes.data() + line, size, 16);
+    if (failed != std::errc{} || size == 0) break;  // nonsense, or the last one
+    bytes.remove_prefix(line + 2);
+    text += bytes.substr(0, size);
+    if (bytes.size() <= size || bytes.size() - size < 2) return {text, false};
+    bytes.remove_prefix(size + 2);
+  }
+  return {text, true};
+}
+
+body_beginning read_body(const http_head& answer) {
+  const auto coding = answer.joined("Transfer-Encoding");
+  if (boost::beast::iequals(coding, "chunked")) return read_chunks(answer.body);
+  if (!coding.empty()) return {{}, true};  // is not text
   const auto length = answer.header("Content-Length");
-  std::size_t bytes = 0;
-  std::from_chars(length.data(), length.data() + length.size(), bytes);
-  return std::min(bytes, body_bytes);
+  if (length.empty()) return {answer.body, true};
+  std::size_t announced = 0;
+  std::from_chars(length.data(), length.data() + length.size(), announced);
+  return {answer.body.substr(0, announced), answer.body.size() >= std::min(announced, body_bytes)};
 }
 
 // With TLS 1.3 a server tells only behind the handshake that it does not like our certificate: whoever reads
@@ -106,15 +134,18 @@ net::awaitable<bool> dial_attempt::start_tls() {
   co_return done.ok() || fail(done.error, std::move(done.detail));
 }
 
-// Credentials go to nobody but the origin that they are for, whatever a redirect says.
+// Credentials go to nobody but the origin that they are for, whatever a redirect says. There, a field of the
+// provider takes the place of a static one: a request has one Authorization, and one Cookie.
 header_list dial_attempt::headers() const {
   if (!place_.same_origin) return without_credentials(options_->headers);
+  auto own = credentials_.headers;
+  if (!credentials_.token.empty()) own.emplace_back("Authorization", "Bearer " + credentials_.token);
   auto out = options_->headers;
-  out.insert(out.end(), credentials_.headers.begin(), credentials_.headers.end());
-  if (!credentials_.token.empty()) {
-    std::erase_if(out, [](const auto& field) { return is_same_header(field.first, "Authorization"); });
-    out.emplace_back("Authorization", "Bearer " + credentials_.token);
-  }
+  std::erase_if(out, [&](const auto& field) {
+    return std::ranges::any_of(own,
+                               [&](const auto& each) { return is_same_header(each.first, field.first); });
+  });
+  out.insert(out.end(), own.begin(), own.end());
   return out;
 }
 
@@ -137,23 +168,24 @@ net::awaitable<std::optional<http_head>> dial_attempt::read_head() {
   co_return std::nullopt;
 }
 
-// The reason is known, and stays; the rest of the text is worth a moment, not a deadline.
+// The reason is known, and stays; the rest of the text is worth a moment, not a deadline. When that is over,
+// the attempt is abandoned: so what is known is written down before.
 net::awaitable<void> dial_attempt::refused(http_head answer, error_code why) {
   fail(why);
   record_.reason.http_status = answer.status;
   record_.retry_after = retry_after(answer);
+  record_.http_headers = answer.headers;
   answered_ = true;
-  if (answer.status != 101) {
-    enter(stage::upgrade, body_patience);
-    std::array<char, body_bytes> piece{};
-    error_code ec;
-    while (!ec && !over_ && answer.body.size() < announced_body(answer)) {
-      record_.reason.close_text = answer.body.substr(0, body_bytes);
-      answer.body.append(piece.data(), co_await read(piece, ec));
-    }
-    record_.reason.close_text = answer.body.substr(0, body_bytes);
+  if (answer.status == 101) co_return;
+  enter(stage::upgrade, body_patience);
+  std::array<char, body_bytes> piece{};
+  error_code ec;
+  while (!over_) {
+    const auto begun = read_body(answer);
+    record_.reason.close_text = begun.text.substr(0, body_bytes);
+    if (begun.enough || ec || answer.body.size() >= options_->limits.upgrade_bytes) break;
+    answer.body.append(piece.data(), co_await read(piece, ec));
   }
-  record_.http_headers = std::move(answer.headers);
 }
 
 net::awaitable<bool> dial_attempt::write(std::string bytes) {

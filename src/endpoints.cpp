@@ -95,6 +95,7 @@ retry_decision endpoint_rotation::ended(const attempt_record& record, retry_deci
     succeeded(current_);
     return decision;
   }
+  if (decision.refresh) return decision;  // the credentials are to blame, and would be elsewhere, too
   // A `select` that insists on one endpoint must not make us hammer it: only its first failure counts here.
   const bool first_failure = !entries_[current_].failed_in_this_round;
   failed(current_, now,

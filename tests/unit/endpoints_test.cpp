@@ -217,6 +217,19 @@ BOOST_AUTO_TEST_CASE(what_is_final_stays_final) {
   BOOST_TEST(decision.rule == "unauthorized");
 }
 
+// covers R41
+BOOST_AUTO_TEST_CASE(refused_credentials_are_not_the_fault_of_the_endpoint) {
+  trial t(2);
+  t.next();
+  const auto decision =
+      t.attempt_fails({.retry_in = clock::duration::zero(), .rule = "refresh-credentials", .refresh = true});
+  BOOST_TEST(decision.rule == "refresh-credentials");
+  BOOST_TEST(decision.refresh);
+  BOOST_TEST(t.next() == 0U);
+  BOOST_TEST(is_at_once(t.attempt_fails()));  // this is
+  BOOST_TEST(t.next() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(the_wait_before_the_next_endpoint_can_be_kept) {
   trial t(2, {.next_at_once = false});
   t.next();
