@@ -102,7 +102,7 @@ retry_decision endpoint_rotation::ended(const attempt_record& record, retry_deci
          record.retry_after ? decision.retry_in.value_or(clock::duration{}) : clock::duration{});
   if (!decision.retry_in) return decision;
   if (given_.next_at_once && first_failure && !record.session_length && any_is_untried(now))
-    return {.retry_in = clock::duration::zero(), .rule = "next-endpoint", .refresh = decision.refresh};
+    return {.retry_in = clock::duration::zero(), .rule = "next-endpoint"};
   // With a single one, the policy has said it all.
   if (entries_.size() == 1) return decision;
   // If each of them asked to be left alone, none is disturbed before the first of them allows it (R7).
