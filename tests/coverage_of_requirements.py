@@ -17,13 +17,9 @@ LATER = {
     "G27": "throttling",
     "G28": "throttling",
     "G30": "sending while offline",
-    "G39": "several endpoints",
     "G40": "resume",
     "R17": "ready hook",
-    "R29": "TLS",
     "R38": "offline queue",
-    "R43": "proxies and TLS",
-    "R44": "Happy Eyeballs",
     "R45": "migrate()",
     "R46": "packaging: checked by CI, not by a test of ours",
 }

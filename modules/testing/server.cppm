@@ -83,7 +83,8 @@ export class server_session : public std::enable_shared_from_this<server_session
   bool ended_ = false;
 };
 
-/// What the server answers to an upgrade other than 101.
+/// What the server answers to an upgrade. Status 101: it upgrades all the same, with these fields besides its
+/// own (such as Sec-WebSocket-Protocol), and the body follows at once, as it is, in place of first frames.
 export struct http_answer {
   unsigned status = 503;
   header_list headers{};
@@ -107,7 +108,7 @@ export class server {
 
   /// What sessions opened from now on do. When a script returns, its socket is closed.
   void on_session(script next);
-  /// Asked before an upgrade; empty: go on.
+  /// Sees the request before the upgrade, and may answer otherwise; empty: go on.
   void on_upgrade(gate next);
   /// Accepts sockets from now on but never answers the upgrade.
   void never_upgrade(bool never = true);

@@ -184,11 +184,12 @@ net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
     }
     co_return;
   }
-  if (const auto refusal = ask ? ask(*request) : std::nullopt) {
-    std::string text = "HTTP/1.1 " + std::to_string(refusal->status) + " Refused\r\n";
-    for (const auto& [name, value] : refusal->headers) text += name + ": " + value + "\r\n";
-    text += "Content-Length: " + std::to_string(refusal->body.size()) + "\r\nConnection: close\r\n\r\n" +
-            refusal->body;
+  const auto answer = ask ? ask(*request) : std::nullopt;
+  if (answer && answer->status != 101) {
+    std::string text = "HTTP/1.1 " + std::to_string(answer->status) + " Refused";
+    for (const auto& [name, value] : answer->headers) text += "\r\n" + name + ": " + value;
+    text += "\r\nContent-Length: " + std::to_string(answer->body.size()) +
+            "\r\nConnection: close\r\n\r\n" + answer->body;
     co_await write_all(*stream, text);
     co_return;
   }
@@ -198,7 +199,10 @@ net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
       websocket_accept(request->header("Sec-WebSocket-Key"));
   const auto accepted_one = accept_offer(within, request->joined("Sec-WebSocket-Extensions"));
   if (accepted_one) welcome += "\r\nSec-WebSocket-Extensions: " + accepted_one->answer;
-  welcome += "\r\n\r\n";
+  if (answer) {
+    for (const auto& [name, value] : answer->headers) welcome += "\r\n" + name + ": " + value;
+  }
+  welcome += "\r\n\r\n" + (answer ? answer->body : std::string());
   if (co_await write_all(*stream, welcome)) co_return;
   auto first_bytes = std::exchange(request->body, {});
   const auto session = std::make_shared<server_session>(
