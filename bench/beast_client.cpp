@@ -3,6 +3,7 @@
 #include <boost/beast/websocket.hpp>
 #include <exception>
 #include <functional>
+#include <stdexcept>
 
 #include "clients.hpp"
 
@@ -15,10 +16,14 @@ using net::ip::tcp;
 
 class beast_client final : public client {
  public:
-  beast_client(std::uint16_t port, const std::string& path) : socket_(context_) {
-    socket_.next_layer().connect({net::ip::address_v4::loopback(), port});
+  beast_client(std::uint16_t port, const std::string& path)
+      : server_(net::ip::address_v4::loopback(), port),
+        host_("127.0.0.1:" + std::to_string(port)),
+        path_(path),
+        socket_(context_) {
+    socket_.next_layer().connect(server_);
     socket_.next_layer().set_option(tcp::no_delay(true));
-    socket_.handshake("127.0.0.1:" + std::to_string(port), path);
+    socket_.handshake(host_, path_);
     socket_.binary(true);
   }
 
@@ -52,6 +57,20 @@ class beast_client final : public client {
         co_await socket_.async_write(net::buffer(payload), net::use_awaitable);
     });
   }
+  // A stream of Beast's is good for one session.
+  void redial(std::size_t count) override {
+    run([&]() -> net::awaitable<void> {
+      for (std::size_t i = 0; i < count; ++i) {
+        beast::websocket::stream<tcp::socket> socket(context_);
+        co_await socket.next_layer().async_connect(server_, net::use_awaitable);
+        socket.next_layer().set_option(tcp::no_delay(true));
+        co_await socket.async_handshake(host_, path_, net::use_awaitable);
+        beast::flat_buffer buffer;
+        const auto [ec, bytes] = co_await socket.async_read(buffer, net::as_tuple(net::use_awaitable));
+        if (ec != net::error::eof) throw std::runtime_error("not dropped: " + ec.message());
+      }
+    });
+  }
 
  private:
   void run(const std::function<net::awaitable<void>()>& work) {
@@ -62,6 +81,9 @@ class beast_client final : public client {
     context_.run();
   }
 
+  const tcp::endpoint server_;
+  const std::string host_;
+  const std::string path_;
   net::io_context context_{1};
   beast::websocket::stream<tcp::socket> socket_;
 };

@@ -2,6 +2,7 @@
 #include <exception>
 #include <functional>
 #include <stdexcept>
+#include <utility>
 
 #include "clients.hpp"
 
@@ -12,16 +13,28 @@ namespace {
 
 namespace net = boost::asio;
 
+// Comes back without a wait.
+holdfast::options quick_options(std::string url) {
+  holdfast::options given{.url = std::move(url)};
+  given.retry.decide = [](const auto&, const auto&) {
+    return holdfast::retry_decision{.retry_in = holdfast::clock::duration::zero(), .rule = "at once"};
+  };
+  return given;
+}
+
+std::string plain_url(std::uint16_t port, const std::string& path) {
+  return "ws://127.0.0.1:" + std::to_string(port) + path;
+}
+
 // Liveness and state reporting are on, as a program would have them.
 class holdfast_client final : public client {
  public:
-  holdfast_client(std::uint16_t port, const std::string& path, bool single)
-      : connection_(context_, {.url = "ws://127.0.0.1:" + std::to_string(port) + path}), single_(single) {
-    connection_.add_connection_listener("bench", {.on_state_change = [this](const auto&) { ++changes_; }});
+  explicit holdfast_client(holdfast::options given, bool single = false)
+      : connection_(context_, std::move(given)), single_(single) {
+    connection_.add_connection_listener("bench",
+                                        {.on_state_change = [this](const auto& change) { see(change); }});
     connection_.run(net::detached);
-    run([this]() -> net::awaitable<void> {
-      co_await connection_.wait_for(holdfast::connection_state::connected);
-    });
+    while (sessions_ == 0) step();
   }
 
   void echo(std::size_t count, std::size_t in_flight, std::size_t payload_bytes) override {
@@ -72,6 +85,10 @@ class holdfast_client final : public client {
       }
     });
   }
+  void redial(std::size_t count) override {
+    const auto wanted = sessions_ + count;
+    while (sessions_ < wanted) step();
+  }
 
  private:
   static constexpr holdfast::send_options binary{holdfast::message_kind::binary};
@@ -85,23 +102,40 @@ class holdfast_client final : public client {
       if (thrown) std::rethrow_exception(thrown);
       done = true;
     });
-    while (!done) context_.run_one();
+    while (!done) step();
+  }
+  void step() {
+    context_.run_one();
+    if (!failure_.empty()) throw std::runtime_error(failure_);
+  }
+  // An attempt that fails would be repeated for ever.
+  void see(const holdfast::observed_change& change) {
+    if (change.to == holdfast::connection_state::connected) ++sessions_;
+    if (change.reason.error && change.reason.at != holdfast::stage::session) failure_ = describe(change);
   }
 
   net::io_context context_{1};
   holdfast::connection connection_;
   bool single_;
   std::size_t left_over_ = 0;
-  std::size_t changes_ = 0;
+  std::size_t sessions_ = 0;
+  std::string failure_;
 };
 
 }  // namespace
 
 std::unique_ptr<client> make_holdfast_client(std::uint16_t port, const std::string& path) {
-  return std::make_unique<holdfast_client>(port, path, false);
+  return std::make_unique<holdfast_client>(quick_options(plain_url(port, path)));
 }
 std::unique_ptr<client> make_holdfast_single_client(std::uint16_t port, const std::string& path) {
-  return std::make_unique<holdfast_client>(port, path, true);
+  return std::make_unique<holdfast_client>(quick_options(plain_url(port, path)), true);
+}
+std::unique_ptr<client> make_holdfast_tls_client(const std::string& url, const std::string& authority_pem,
+                                                 bool resume_sessions) {
+  auto given = quick_options(url);
+  given.tls.ca_pem = authority_pem;
+  given.tls.resume_sessions = resume_sessions;
+  return std::make_unique<holdfast_client>(std::move(given));
 }
 
 }  // namespace bench

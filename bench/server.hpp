@@ -11,7 +11,7 @@
 
 namespace bench {
 
-enum class behaviour { echo, flood, sink };
+enum class behaviour { echo, flood, sink, drop };
 
 class server {
  public:
@@ -22,7 +22,7 @@ class server {
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   // "/echo/128": for each message of so many bytes, one of the same size; "/flood/128": without end;
-  // "/sink/128".
+  // "/sink/128"; "/drop/1": closes the socket behind the answer to the upgrade.
   static std::string path(behaviour what, std::size_t payload_bytes);
 
  private:

@@ -33,6 +33,7 @@ const std::vector<entry>& entries() {
       {{"send_flood_128", 10.0}, behaviour::sink, 128, 20'000, [](client& c) { c.send(20'000, 128); }},
       {{"receive_64KiB", 0.95}, behaviour::flood, 65536, 500, [](client& c) { c.receive(500); }},
       {{"send_64KiB", 2.0}, behaviour::sink, 65536, 500, [](client& c) { c.send(500, 65536); }},
+      {{"redial", 0.87}, behaviour::drop, 1, 200, [](client& c) { c.redial(200); }},  // 1 / 1.15
   };
   return all;
 }
