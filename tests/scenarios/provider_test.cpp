@@ -15,7 +15,7 @@ constexpr auto secret = "s3cret";
 // covers R41 G32
 BOOST_AUTO_TEST_CASE(what_a_provider_throws_is_final_and_its_text_is_shown_to_nobody) {
   const std::function<void()> throwers[] = {
-      [] { throw boost::system::system_error(net::error::connection_refused, secret); },
+      [] { throw boost::system::system_error(make_error_code(error::unauthorized), secret); },
       [] { throw std::runtime_error(secret); },
       [] { throw std::system_error(std::make_error_code(std::errc::io_error), secret); },
       [] { throw std::string(secret); }};
@@ -47,11 +47,30 @@ BOOST_AUTO_TEST_CASE(the_code_of_a_system_error_is_told) {
   test_provider failing;
   scenario s;
   failing.give = [](const credential_request&) -> credentials {
-    throw boost::system::system_error(net::error::connection_refused, secret);
+    throw boost::system::system_error(make_error_code(error::closed), secret);
   };
   s.given.provider = failing.function();
   auto& conn = s.start();
-  BOOST_TEST(conn.snapshot().reason.close_text == "Connection refused");
+  BOOST_TEST(conn.snapshot().reason.close_text == "the connection is closed");
+}
+
+// covers R5 R41
+BOOST_AUTO_TEST_CASE(a_provider_that_cannot_reach_its_service_is_asked_again) {
+  test_provider failing;
+  scenario s;
+  failing.give = [asked = 0](const credential_request&) mutable {
+    if (++asked <= 3) throw boost::system::system_error(net::error::connection_refused, secret);
+    return credentials{};
+  };
+  s.given.provider = failing.function();
+  auto seen = start_recorded(s);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  const auto& first = seen.changes().at(1);
+  BOOST_TEST(first.reason.error == make_error_code(net::error::connection_refused));
+  BOOST_TEST((first.reason.at == stage::provider));
+  BOOST_TEST(first.rule == "backoff");
+  BOOST_TEST(rules(seen) == "backoff backoff backoff");
+  BOOST_TEST(!shows(s, seen, secret));
 }
 
 // Not a coroutine: it throws while it is called.
