@@ -188,8 +188,8 @@ net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
   if (answer && answer->status != 101) {
     std::string text = "HTTP/1.1 " + std::to_string(answer->status) + " Refused";
     for (const auto& [name, value] : answer->headers) text += "\r\n" + name + ": " + value;
-    text += "\r\nContent-Length: " + std::to_string(answer->body.size()) +
-            "\r\nConnection: close\r\n\r\n" + answer->body;
+    text += "\r\nContent-Length: " + std::to_string(answer->body.size()) + "\r\nConnection: close\r\n\r\n" +
+            answer->body;
     co_await write_all(*stream, text);
     co_return;
   }

@@ -292,4 +292,26 @@ BOOST_AUTO_TEST_CASE(fifty_connections_share_one_fetch_and_one_refresh) {
   BOOST_TEST(issuer.asked.size() == 2U);
 }
 
+// covers R41
+BOOST_AUTO_TEST_CASE(fifty_connections_that_are_refused_one_after_the_other_share_one_refresh) {
+  test_provider issuer;
+  scenario s;
+  const token_source source(s.in.executor(), [&issuer] { return issuer.answer({}); });
+  s.given.provider = source.as_provider();
+  s.given.retry.rules.insert(s.given.retry.rules.begin(),
+                             {.name = "token-ended", .delay = retry_delay::refresh, .close_codes = {4401}});
+  s.backend.on_session(closes_with(4401, 11s));
+  std::deque<connection> all;
+  for (int i = 0; i < 50; ++i) {
+    all.emplace_back(s.in.executor(), s.given).run(net::detached);
+    s.in.run_for(20ms);
+  }
+  s.in.run_for(5s);
+  s.backend.on_session([](server_session& session) { return session.echo(); });
+  s.in.run_for(10s);
+  BOOST_TEST(s.backend.sessions() == 100U);
+  BOOST_TEST(s.backend.open_sessions() == 50U);
+  BOOST_TEST(issuer.asked.size() == 2U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
