@@ -101,6 +101,23 @@ BOOST_AUTO_TEST_CASE(after_a_pause_a_peer_that_is_gone_is_lost_within_the_promis
   BOOST_TEST((s.in.now() - since <= clock::duration(31500ms)));
 }
 
+// covers R28 R40
+BOOST_AUTO_TEST_CASE(who_does_not_listen_need_not_wait_for_the_answer_to_its_close_frame) {
+  scenario s;
+  std::size_t sent = 0;
+  s.backend.on_session([&](server_session& session) { return flood(session, 5000, 1000, sent); });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(10s);
+  outcome stopped;
+  const auto asked = s.in.now();
+  conn.disconnect(stopped.handler());
+  s.in.run_for(10s);
+  BOOST_TEST(stopped.calls == 1);
+  BOOST_TEST((stopped.at == asked));  // it is behind messages that nobody takes
+  BOOST_TEST(s.in.network()->open_links() == 0U);
+}
+
 // covers R40
 BOOST_AUTO_TEST_CASE(a_flood_of_pings_from_a_peer_that_does_not_read_does_not_grow_memory) {
   scenario s;

@@ -1,4 +1,6 @@
 // Listeners across threads and lifetimes: removal that waits, callbacks that block, handles that go away.
+#include <malloc.h>
+
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/test/unit_test.hpp>
@@ -57,6 +59,11 @@ class blocker {
   std::atomic<std::uint64_t> missed_{0};
   net::thread_pool thread_{1};
 };
+
+std::size_t heap_in_use() {
+  const auto info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
 
 // Starts `s`, and adds to its connection a callback that runs `act` when it is connected.
 void when_connected(scenario& s, callback act) {
@@ -268,6 +275,24 @@ BOOST_AUTO_TEST_CASE(a_callback_that_holds_the_last_reference_to_the_handle_may_
   BOOST_TEST(called);
   BOOST_TEST((s.run_ended == error_code(net::error::operation_aborted)));
   BOOST_TEST(s.in.network()->open_links() == 0U);
+}
+
+// covers R35
+BOOST_AUTO_TEST_CASE(listeners_that_come_and_go_on_executors_of_their_own_do_not_grow_memory) {
+  scenario s;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  const auto come_and_go = [&] {
+    for (int i = 0; i < 5000; ++i) {
+      conn.add_connection_listener("guest", every_change([](const observed_change&) {}),
+                                   {.executor = s.in.executor()});
+      conn.remove_connection_listener("guest");
+    }
+    s.in.settle();
+    return heap_in_use();
+  };
+  const auto before = come_and_go();
+  BOOST_TEST(come_and_go() < before + 16 * 1024);
 }
 
 // What a callback holds may have a destructor that asks the connection something.

@@ -116,6 +116,7 @@ BOOST_AUTO_TEST_CASE(manual_mode_does_nothing_before_connect) {
 // covers G15
 BOOST_AUTO_TEST_CASE(manual_mode_in_the_background_closes_after_the_grace_and_stays_closed) {
   manual s;
+  const watched_session at_server(s.backend, [](server_session& session) { return session.echo(); });
   auto& conn = s.connected();
   s.in.run_for(1min);
   recorder seen(conn);
@@ -125,6 +126,7 @@ BOOST_AUTO_TEST_CASE(manual_mode_in_the_background_closes_after_the_grace_and_st
   BOOST_TEST((conn.status() == connection_state::connected));
   s.in.run_for(1h);
   BOOST_TEST(seen.trace() == "disconnected[closed in the background; final]");
+  BOOST_TEST(at_server.latest->close_code() == 1001U);  // RFC 6455 section 7.4.1: going away
   const auto closed_after = seen.changes().back().time - left;
   BOOST_TEST((closed_after >= clock::duration(30s) && closed_after <= clock::duration(30100ms)));
   conn.enter_foreground();
@@ -164,7 +166,9 @@ BOOST_AUTO_TEST_CASE(coming_back_in_time_keeps_the_manual_connection) {
   conn.enter_background();
   conn.enter_foreground();
   conn.enter_background();
-  s.in.run_for(29s);
+  s.in.run_for(20s);
+  conn.enter_background();  // it is there already: the grace began 20 s ago
+  s.in.run_for(9s);
   BOOST_TEST((conn.status() == connection_state::connected));
   s.in.run_for(2s);
   BOOST_TEST((conn.status() == connection_state::disconnected));
@@ -307,6 +311,21 @@ BOOST_AUTO_TEST_CASE(connect_right_after_disconnect_opens_a_new_session) {
   BOOST_TEST(stopped.calls == 1);
   BOOST_TEST(s.in.network()->most_open_links() == 1U);
   BOOST_TEST(session == 2U);  // not the one that was being closed
+}
+
+// covers R34
+BOOST_AUTO_TEST_CASE(a_disconnect_that_is_awaited_only_later_completes_then) {
+  scenario s;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  auto told = conn.disconnect();
+  s.in.run_for(1min);
+  BOOST_REQUIRE((conn.status() == connection_state::disconnected));
+  outcome stopped;
+  std::move(told)(stopped.handler());
+  s.in.settle();
+  BOOST_TEST(stopped.calls == 1);
+  BOOST_TEST(!stopped.ec);
 }
 
 BOOST_AUTO_TEST_CASE(disconnect_right_after_connect_wins) {

@@ -138,6 +138,44 @@ BOOST_AUTO_TEST_CASE(destroying_the_handle_aborts_what_waits_for_connect_disconn
   }
 }
 
+// covers G43
+BOOST_AUTO_TEST_CASE(what_is_begun_only_after_the_handle_is_gone_completes_too) {
+  scenario s;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  auto send = conn.send("late");
+  auto receive = conn.receive();
+  auto batch = conn.receive_batch();
+  auto next = conn.next_state();
+  auto reach = conn.wait_for(connection_state::connected);
+  auto ping = conn.ping();
+  s.conn.reset();
+  s.in.settle();
+  outcome sent, received, got, changed, reached, answered;
+  std::move(send)(sent.send_handler());
+  std::move(receive)(received.handler());
+  std::move(batch)(got.handler());
+  std::move(next)(changed.handler());
+  std::move(reach)(reached.handler());
+  std::move(ping)(answered.handler());
+  s.in.settle();
+  for (const auto* each : {&sent, &received, &got, &changed, &reached}) BOOST_TEST(is_aborted(*each));
+  BOOST_TEST(answered.calls == 1);
+  BOOST_TEST(answered.ec.failed());
+}
+
+// covers G43
+BOOST_AUTO_TEST_CASE(destroying_the_handle_closes_the_socket_although_the_peer_does_not_answer) {
+  scenario s;
+  s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.network()->silence_links();
+  s.conn.reset();
+  s.in.settle();
+  BOOST_TEST(s.in.network()->open_links() == 0U);
+  BOOST_TEST((s.run_ended == net::error::operation_aborted));
+}
+
 // covers R34
 BOOST_AUTO_TEST_CASE(closing_in_any_state_completes_each_operation_once) {
   for (const auto& each : phases()) {
@@ -285,6 +323,28 @@ BOOST_AUTO_TEST_CASE(cancelling_run_closes_as_close_does) {
     s.in.settle();
     BOOST_TEST(again.calls == 1);
     BOOST_TEST(again.ec.failed());
+  }
+}
+
+// covers R34
+BOOST_AUTO_TEST_CASE(whoever_closes_first_decides_how_run_ends) {
+  for (const bool cancelled_first : {true, false}) {
+    scenario s;
+    s.conn.emplace(s.in.executor(), s.given);
+    net::cancellation_signal signal;
+    outcome ran;
+    s.conn->run(net::bind_cancellation_slot(signal.slot(), ran.handler()));
+    BOOST_REQUIRE(s.reaches(connection_state::connected));
+    s.in.network()->silence_links();  // so that it takes its time
+    if (cancelled_first) signal.emit(net::cancellation_type::terminal);
+    s.conn->close(net::detached);
+    if (!cancelled_first) signal.emit(net::cancellation_type::terminal);
+    s.in.run_for(1min);
+    BOOST_TEST(ran.calls == 1);
+    BOOST_TEST(ran.ec.failed() == cancelled_first);
+    const auto why =
+        cancelled_first ? error_code(net::error::operation_aborted) : make_error_code(error::closed);
+    BOOST_TEST((s.conn->snapshot().reason.error == why));
   }
 }
 

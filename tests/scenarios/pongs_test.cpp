@@ -1,0 +1,109 @@
+// Pongs of the peer: which of our pings one answers, and what one means that answers none.
+#include "faults.hpp"
+
+BOOST_AUTO_TEST_SUITE(pongs)
+
+namespace {
+
+// A server that answers of all pings that it finds only the newest, as RFC 6455 section 5.5.3 allows.
+net::awaitable<void> answer_the_newest(std::shared_ptr<transport> stream, std::size_t& answers) {
+  std::array<char, 4096> place{};
+  std::string request;
+  std::optional<engine> frames;
+  for (;;) {
+    error_code ec;
+    const auto count = stream->read_some(place, ec);
+    if (ec == net::error::would_block) {
+      const auto [failed] =
+          co_await stream->async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
+      if (failed) co_return;
+      continue;
+    }
+    if (ec) co_return;
+    if (!frames) {
+      request.append(place.data(), count);
+      const auto head = parse_request(request);
+      if (head.has_error() || !*head) continue;
+      frames.emplace(peer_role::server, std::size_t{1024});
+      co_await write_all(*stream,
+                         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                         "Sec-WebSocket-Accept: " +
+                             websocket_accept((*head)->header("Sec-WebSocket-Key")) + "\r\n\r\n");
+      continue;
+    }
+    frames->feed({place.data(), count});
+    std::string newest;
+    for (auto event = frames->next(); event.event == frame_event::ping; event = frames->next())
+      newest = event.payload;
+    if (newest.empty()) continue;
+    frames->write_pong(newest);
+    co_await write_all(*stream, std::string(frames->output()));
+    frames->consume(frames->output_bytes());
+    ++answers;
+  }
+}
+
+net::awaitable<void> say_each_second(server_session& session, std::string bytes) {
+  co_await session.fall_silent_for(0s);
+  timer wait(co_await net::this_coro::executor);
+  while (!session.ended()) {
+    co_await session.send_raw(bytes);
+    co_await wait.async_wait_until(clock::now() + 1s, net::use_awaitable);
+  }
+}
+
+}  // namespace
+
+// covers R22
+BOOST_AUTO_TEST_CASE(a_pong_answers_the_pings_before_its_own_too) {
+  std::size_t answers = 0;
+  scenario s;
+  s.given.heartbeat.ping_interval = 24h;  // so that no ping leaves but these
+  s.in.network()->listen(server_at, [&](transport stream) {
+    s.in.spawn(answer_the_newest(std::make_shared<transport>(std::move(stream)), answers));
+  });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  std::array<outcome, 3> pings;
+  for (auto& each : pings) conn.ping(each.handler());
+  s.in.run_for(1s);
+  BOOST_TEST(answers == 1U);
+  for (const auto& each : pings) {
+    BOOST_TEST(each.calls == 1);
+    BOOST_TEST(!each.ec);
+  }
+}
+
+// covers R25
+BOOST_AUTO_TEST_CASE(a_pong_that_answers_nothing_is_no_sign_of_life_if_only_pongs_are) {
+  using namespace std::string_literals;
+  for (const auto& pong : {"\x8a\x00"s, "\x8a\x02hi"s, "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\xff"s}) {
+    scenario s;
+    s.given.heartbeat.pong_only = true;
+    s.backend.on_session([&](server_session& session) { return say_each_second(session, pong); });
+    auto& conn = s.start();
+    BOOST_REQUIRE(s.reaches(connection_state::connected));
+    outcome ping;
+    conn.ping(ping.handler());
+    const auto asked = s.in.now();
+    s.in.run_for(30s);
+    BOOST_TEST(ping.calls == 1);
+    BOOST_TEST(ping.ec == make_error_code(error::liveness_lost));
+    BOOST_TEST((ping.at - asked == clock::duration(s.given.heartbeat.pong_deadline)));
+  }
+}
+
+// covers R25
+BOOST_AUTO_TEST_CASE(if_only_pongs_are_signs_of_life_a_peer_that_sends_them_is_kept) {
+  scenario s;
+  s.given.heartbeat.pong_only = true;
+  const watched_session at_server(s.backend, [](server_session& session) { return session.echo(); });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(1h);
+  BOOST_TEST((conn.status() == connection_state::connected));
+  BOOST_TEST(conn.snapshot().session == 1U);
+  BOOST_TEST(at_server.latest->ping_count() <= 181U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
