@@ -110,7 +110,8 @@ std::optional<deflate_parameters> read_parameters(const extension& from, bool is
     } else if (name == "client_no_context_takeover" && !value) {
       out.client_no_context_takeover = true;
     } else if (name == "server_max_window_bits" && value) {
-      if (!(out.server_max_window_bits = read_window_bits(*value))) return std::nullopt;
+      out.server_max_window_bits = read_window_bits(*value);
+      if (!out.server_max_window_bits) return std::nullopt;
     } else if (name == "client_max_window_bits" && (value || is_offer)) {
       out.client_max_window_bits = value ? read_window_bits(*value) : most_window_bits;
       if (!out.client_max_window_bits) return std::nullopt;
