@@ -3,6 +3,7 @@
 #include <boost/asio.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/websocket.hpp>
+#include <chrono>
 #include <deque>
 #include <string>
 #include <utility>
@@ -19,10 +20,12 @@ using net::ip::tcp;
 class idle_holdfast final : public idle_clients {
  public:
   idle_holdfast(net::io_context& context, std::uint16_t port)
-      : context_(context), url_("ws://127.0.0.1:" + std::to_string(port) + "/") {}
+      : context_(context), options_{.url = "ws://127.0.0.1:" + std::to_string(port) + "/"} {
+    options_.heartbeat.pong_deadline = std::chrono::minutes(2);  // the server answers no ping
+  }
 
   void start_one() override {
-    auto& made = connections_.emplace_back(context_, holdfast::options{.url = url_});
+    auto& made = connections_.emplace_back(context_, options_);
     made.add_connection_listener("idle", {.on_state_change = [this](const auto& change) { count(change); }});
     made.run(net::detached);
     net::co_spawn(context_, receive(made), net::detached);
@@ -39,7 +42,7 @@ class idle_holdfast final : public idle_clients {
   }
 
   net::io_context& context_;
-  const std::string url_;
+  holdfast::options options_;
   std::size_t open_ = 0;
   std::deque<holdfast::connection> connections_;
 };

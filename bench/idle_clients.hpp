@@ -17,7 +17,7 @@ class idle_clients {
   [[nodiscard]] virtual std::size_t open_count() const = 0;
 };
 
-// Each with the default options, and a listener.
+// Each with the default options (but patient with a server that answers no ping), and a listener.
 std::unique_ptr<idle_clients> make_idle_holdfast(boost::asio::io_context& context, std::uint16_t port);
 std::unique_ptr<idle_clients> make_idle_beast(boost::asio::io_context& context, std::uint16_t port);
 

@@ -18,8 +18,8 @@ using namespace std::chrono_literals;
 using maker = std::unique_ptr<idle_clients> (*)(net::io_context&, std::uint16_t);
 
 constexpr std::size_t wanted_count = 10'000;
-constexpr std::size_t at_a_time = 50;  // fewer than the server's queue holds: none has to knock twice
-constexpr auto patience = 30s;         // for all
+constexpr std::size_t at_a_time = 500;  // fewer than the server's queue holds: none has to knock twice
+constexpr auto patience = 30s;          // for all
 
 double heap_bytes() {
   const auto now = ::mallinfo2();
