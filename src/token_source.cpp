@@ -22,6 +22,7 @@ module;
 #include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -41,9 +42,34 @@ struct answer {
   std::exception_ptr failure{};
 };
 
+// The way to an asker's strand, for as long as there is one: its context may end on another thread than ours.
+class door {
+ public:
+  using strand_type = net::strand<net::any_io_executor>;
+
+  explicit door(strand_type to) : to_(std::move(to)) {}
+  template <class Function>
+  void post(Function function) {
+    const std::lock_guard lock(mutex_);
+    if (to_) net::post(*to_, std::move(function));
+  }
+  void shut() {
+    const std::lock_guard lock(mutex_);
+    to_.reset();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::optional<strand_type> to_;
+};
+
 // Who waits for an answer. Owned by its own coroutine alone, so that it ends with it and with its context.
 struct asker {
-  explicit asker(const net::any_io_executor& on) : strand(on), news(on) {}
+  explicit asker(const door::strand_type& on) : way(std::make_shared<door>(on)), strand(on), news(strand) {}
+  asker(const asker&) = delete;
+  asker& operator=(const asker&) = delete;
+  ~asker() { way->shut(); }
+  const std::shared_ptr<door> way;  // shared with the source
   const net::any_io_executor strand;
   wakeup news;
   std::optional<answer> told{};
@@ -86,11 +112,12 @@ class token_source::implementation : public std::enable_shared_from_this<token_s
     std::uint64_t id;
     bool refused;
     std::uint64_t serial;
-    std::weak_ptr<asker> who;
+    std::weak_ptr<asker> who;  // locked on the asker's strand only, so that it never ends on ours
+    std::shared_ptr<door> way;
   };
 
   static net::awaitable<credentials> wait_in_line(std::shared_ptr<implementation> self,
-                                                  credential_request request);
+                                                  credential_request request, door::strand_type strand);
   void ask(waiting one);
   void leave(std::uint64_t id);
   net::awaitable<void> fly();
@@ -128,21 +155,22 @@ credential_provider token_source::as_provider() const {
 net::awaitable<credentials> token_source::implementation::provide(std::shared_ptr<implementation> self,
                                                                   credential_request request) {
   const auto strand = net::make_strand(co_await net::this_coro::executor);
-  co_return co_await net::co_spawn(strand, wait_in_line(std::move(self), std::move(request)),
+  co_return co_await net::co_spawn(strand, wait_in_line(std::move(self), std::move(request), strand),
                                    net::use_awaitable);
 }
 
 net::awaitable<credentials> token_source::implementation::wait_in_line(std::shared_ptr<implementation> self,
-                                                                       credential_request request) {
+                                                                       credential_request request,
+                                                                       door::strand_type strand) {
   // Asked for by hand: if a coroutine throws before it has waited for anything, and was cancelled before it
   // began, co_spawn of Boost 1.83 throws out of the executor.
   co_await net::this_coro::throw_if_cancelled(false);
   const auto cancelled = co_await net::this_coro::cancellation_state;
   if (cancelled.cancelled() != net::cancellation_type::none)
     throw boost::system::system_error(net::error::operation_aborted);
-  const auto me = std::make_shared<asker>(co_await net::this_coro::executor);
+  const auto me = std::make_shared<asker>(strand);
   const auto id = ++self->last_id_;
-  net::post(self->strand_, [self, one = waiting{id, request.refused, request.serial, me}]() mutable {
+  net::post(self->strand_, [self, one = waiting{id, request.refused, request.serial, me, me->way}]() mutable {
     self->ask(std::move(one));
   });
   co_await me->news.wait();
@@ -207,10 +235,8 @@ void token_source::implementation::take(answer landed) {
 // A failure is hidden from those whom what is kept can still serve.
 void token_source::implementation::tell_all(const answer& landed) {
   for (const auto& each : std::exchange(line_, {})) {
-    const auto who = each.who.lock();
-    if (!who) continue;
     const bool spared = landed.failure && may_use_kept(each, clock::duration::zero());
-    net::post(who->strand, [to = each.who, told = spared ? answer{.given = *kept_} : landed]() mutable {
+    each.way->post([to = each.who, told = spared ? answer{.given = *kept_} : landed]() mutable {
       const auto alive = to.lock();
       if (!alive) return;
       alive->told = std::move(told);

@@ -67,6 +67,9 @@ class counting_network final : public network {
     net::ip::tcp::socket socket(co_await net::this_coro::executor);
     const auto [ec] = co_await socket.async_connect({peer.address, peer.port}, net::as_tuple(net::deferred));
     if (ec) co_return ec;
+    // Abandoned when it had just succeeded: nobody will use this one, and the next may already be open.
+    const auto cancelled = co_await net::this_coro::cancellation_state;
+    if (cancelled.cancelled() != net::cancellation_type::none) co_return net::error::operation_aborted;
     co_return transport(std::make_unique<counted_stream>(std::move(socket), count_));
   }
 
