@@ -40,24 +40,27 @@ BOOST_AUTO_TEST_CASE(automatic_mode_in_the_background_has_no_grace_that_could_ru
 
 // covers G17
 BOOST_AUTO_TEST_CASE(connect_in_the_background_is_told_that_it_waits_for_the_foreground) {
-  scenario s;
-  auto& conn = s.start();
-  BOOST_REQUIRE(s.reaches(connection_state::connected));
-  conn.disconnect(net::detached);
-  s.in.run_for(1s);
-  conn.enter_background();
-  s.in.run_for(1s);
-  BOOST_REQUIRE(conn.snapshot().final);
-  recorder seen(conn);
-  outcome connected;
-  conn.connect(connected.handler());
-  s.in.run_for(1h);
-  BOOST_TEST(seen.trace() == "disconnected[closed in the background; waits]");
-  BOOST_TEST(connected.calls == 0);
-  conn.enter_foreground();
-  BOOST_TEST(s.reaches(connection_state::connected, 1s));
-  BOOST_TEST(connected.calls == 1);
-  BOOST_TEST(!connected.ec);
+  for (const bool disconnected_first : {true, false}) {
+    scenario s;
+    auto& conn = s.start();
+    BOOST_REQUIRE(s.reaches(connection_state::connected));
+    if (!disconnected_first) conn.enter_background();
+    conn.disconnect(net::detached);
+    s.in.run_for(1s);
+    conn.enter_background();
+    s.in.run_for(1s);
+    BOOST_REQUIRE(conn.snapshot().final);
+    recorder seen(conn);
+    outcome connected;
+    conn.connect(connected.handler());
+    s.in.run_for(1h);
+    BOOST_TEST(seen.trace() == "disconnected[closed in the background; waits]");
+    BOOST_TEST(connected.calls == 0);
+    conn.enter_foreground();
+    BOOST_TEST(s.reaches(connection_state::connected, 1s));
+    BOOST_TEST(connected.calls == 1);
+    BOOST_TEST(!connected.ec);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -101,6 +101,44 @@ BOOST_AUTO_TEST_CASE(after_a_pause_a_peer_that_is_gone_is_lost_within_the_promis
   BOOST_TEST((s.in.now() - since <= clock::duration(31500ms)));
 }
 
+// covers R40
+BOOST_AUTO_TEST_CASE(a_ping_under_way_when_the_reader_pauses_is_not_held_against_the_peer) {
+  scenario s;
+  s.given.heartbeat.pong_only = true;  // so that the messages do not answer the ping
+  s.backend.on_session([](server_session& session) -> net::awaitable<void> {
+    co_await session.fall_silent_for(1s);
+    for (int i = 0; i < 200; ++i) co_await session.send(std::string(1000, '.'));
+    co_await session.fall_silent_for(24h);
+  });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  outcome ping;
+  conn.ping(ping.handler());
+  s.in.run_for(10min);
+  BOOST_TEST((conn.status() == connection_state::connected));
+  BOOST_TEST(ping.calls == 0);  // its pong may be behind what nobody takes
+  std::size_t count = 0;
+  s.in.spawn(receive_all(conn, count));
+  BOOST_REQUIRE(s.reaches(connection_state::disconnected, 31500ms));
+  BOOST_TEST(count == 200U);
+  BOOST_TEST(ping.ec == make_error_code(error::liveness_lost));
+}
+
+// covers R40
+BOOST_AUTO_TEST_CASE(who_does_not_listen_hears_of_a_lost_link_with_the_next_ping) {
+  scenario s;
+  std::size_t sent = 0;
+  s.backend.on_session([&](server_session& session) { return flood(session, 5000, 1000, sent); });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(10s);
+  s.in.network()->reset_links();
+  const auto since = s.in.now();
+  BOOST_REQUIRE(s.reaches(connection_state::disconnected));
+  BOOST_TEST((conn.snapshot().reason.error == net::error::connection_reset));
+  BOOST_TEST((s.in.now() - since <= clock::duration(s.given.heartbeat.ping_interval)));
+}
+
 // covers R28 R40
 BOOST_AUTO_TEST_CASE(who_does_not_listen_need_not_wait_for_the_answer_to_its_close_frame) {
   scenario s;

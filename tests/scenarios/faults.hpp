@@ -34,6 +34,30 @@ inline void answer_with(world& in, const endpoint& at, const std::string& bytes,
   });
 }
 
+// For a peer that is made by hand: reads the request and welcomes the client. False: there was none.
+inline net::awaitable<bool> welcome(transport& stream) {
+  std::array<char, 4096> place{};
+  std::string request;
+  for (;;) {
+    error_code ec;
+    request.append(place.data(), stream.read_some(place, ec));
+    if (ec == net::error::would_block) {
+      const auto [failed] =
+          co_await stream.async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
+      ec = failed;
+    }
+    if (ec) co_return false;
+    const auto head = parse_request(request);
+    if (head.has_error()) co_return false;
+    if (!*head) continue;
+    co_return !co_await write_all(
+        stream,
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: " +
+            websocket_accept((*head)->header("Sec-WebSocket-Key")) + "\r\n\r\n");
+  }
+}
+
 // Scripts of a session. They take what they need by value: a coroutine must not lean on a closure.
 inline net::awaitable<void> close_after(server_session& session, clock::duration span, std::uint16_t code,
                                         std::string text) {

@@ -1,4 +1,7 @@
-// What is left of a connection when it has ended, or when its world has: nothing.
+// What is left of a connection when it has ended, when its world has, or of a burst when all is quiet:
+// nothing.
+#include <malloc.h>
+
 #include <memory>
 
 #include "scenario.hpp"
@@ -14,8 +17,8 @@ struct waiting {
   std::function<void(const handle&)> begin;
 };
 
-// Each waits for something that does not come, and holds the handle meanwhile, as a coroutine does that owns
-// it.
+// Each waits for something that does not come, and holds the handle meanwhile, as a coroutine that owns it
+// does.
 std::vector<waiting> waits() {
   return {
       {"run", [](const handle& c) { c->run([c](error_code) {}); }},
@@ -32,7 +35,34 @@ std::vector<waiting> waits() {
   };
 }
 
+std::size_t heap_in_use() {
+  const auto info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+net::awaitable<void> take_all(server_session& session) {
+  while (co_await session.receive()) {
+  }
+}
+
 }  // namespace
+
+// covers R35
+BOOST_AUTO_TEST_CASE(an_idle_session_gives_back_the_memory_of_a_burst) {
+  scenario s;
+  s.backend.on_session(take_all);
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  conn.send("warm", net::detached);
+  s.in.run_for(1min);
+  const auto before = heap_in_use();
+  const std::string some(500, 'x');
+  for (int i = 0; i < 1000; ++i) conn.send(some, net::detached);
+  BOOST_REQUIRE(heap_in_use() > before + 200'000);
+  s.in.run_for(1min);
+  BOOST_TEST(heap_in_use() < before + 64 * 1024);
+  BOOST_TEST(conn.snapshot().session == 1U);
+}
 
 // covers R21
 BOOST_AUTO_TEST_CASE(a_world_that_ends_frees_whoever_waits_although_the_waiting_holds_the_handle) {
@@ -77,6 +107,21 @@ BOOST_AUTO_TEST_CASE(after_a_close_in_the_background_nothing_waits_for_the_end_o
   s.conn.reset();
   s.in.settle();
   BOOST_TEST(held.use_count() == 1);
+}
+
+// covers R35
+BOOST_AUTO_TEST_CASE(connections_that_come_and_go_do_not_grow_the_memory_of_their_context) {
+  scenario s;
+  const auto come_and_go = [&] {
+    for (int i = 0; i < 500; ++i) {
+      s.conn.emplace(s.in.executor(), s.given);
+      s.conn.reset();
+      s.in.settle();
+    }
+    return heap_in_use();
+  };
+  const auto before = come_and_go();
+  BOOST_TEST(come_and_go() < before + 16 * 1024);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -77,6 +77,21 @@ BOOST_AUTO_TEST_CASE(all_are_called_in_order_of_registration_for_each_transition
   BOOST_TEST(seen == "b:connecting c:connecting a:connecting b:connected c:connected a:connected");
 }
 
+// covers G19
+BOOST_AUTO_TEST_CASE(all_see_a_transition_before_any_of_them_sees_the_next) {
+  std::string seen;
+  scenario s;
+  s.given.retry.decide = [](const attempt_record&, const retry_decision&) {
+    return retry_decision{0s, "at once"};  // so that two transitions come in one turn
+  };
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  for (const auto* name : {"b", "a"}) conn.add_connection_listener(name, notes(seen, name));
+  s.in.network()->reset_links();
+  s.in.settle();
+  BOOST_TEST(seen == "b:disconnected a:disconnected b:connecting a:connecting");
+}
+
 // covers G20, R18
 BOOST_AUTO_TEST_CASE(a_callback_may_remove_its_own_listener) {
   std::string seen;
@@ -300,8 +315,27 @@ BOOST_AUTO_TEST_CASE(what_the_program_asked_for_is_not_an_error) {
   s.in.run_for(1s);
   BOOST_TEST(seen == "disconnected change");
   again();
+  conn.enter_background();
+  s.in.run_for(1s);
+  BOOST_TEST(seen == "disconnected change");
+  conn.enter_foreground();
+  again();
   s.in.network()->silence_links();
   conn.close(net::detached);  // the peer answers nothing, and it is still no error
+  s.in.run_for(1min);
+  BOOST_TEST(seen == "disconnected change");
+}
+
+BOOST_AUTO_TEST_CASE(nor_is_a_run_that_is_cancelled) {
+  std::string seen;
+  scenario s;
+  net::cancellation_signal stop;
+  auto& conn = s.conn.emplace(s.in.executor(), s.given);
+  conn.run(net::bind_cancellation_slot(stop.slot(), net::detached));
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.settle();
+  conn.add_connection_listener("names", names(seen));
+  stop.emit(net::cancellation_type::terminal);
   s.in.run_for(1min);
   BOOST_TEST(seen == "disconnected change");
 }

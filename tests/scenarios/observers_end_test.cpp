@@ -76,6 +76,7 @@ BOOST_AUTO_TEST_CASE(closing_a_connection_that_never_ran_wakes_every_waiter) {
   ended_wait next;
   ended_wait connected;
   ended_wait later;
+  ended_wait watched;
   std::optional<error_code> received;
   std::optional<error_code> closed;
   scenario s;
@@ -86,9 +87,11 @@ BOOST_AUTO_TEST_CASE(closing_a_connection_that_never_ran_wakes_every_waiter) {
   conn.close([&closed](error_code ec) { closed = ec; });
   s.in.run_for(1min);
   conn.next_state(later.handler());
+  auto watch = conn.watch();
+  watch.next_state(watched.handler());
   s.in.settle();
   BOOST_TEST((closed == error_code{}));
-  for (const auto* each : {&next, &connected, &later}) {
+  for (const auto* each : {&next, &connected, &later, &watched}) {
     BOOST_TEST(each->calls == 1);
     BOOST_TEST((each->ec == error::closed));
   }

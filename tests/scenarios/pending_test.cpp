@@ -140,28 +140,38 @@ BOOST_AUTO_TEST_CASE(destroying_the_handle_aborts_what_waits_for_connect_disconn
 
 // covers G43
 BOOST_AUTO_TEST_CASE(what_is_begun_only_after_the_handle_is_gone_completes_too) {
-  scenario s;
-  auto& conn = s.start();
-  BOOST_REQUIRE(s.reaches(connection_state::connected));
-  auto send = conn.send("late");
-  auto receive = conn.receive();
-  auto batch = conn.receive_batch();
-  auto next = conn.next_state();
-  auto reach = conn.wait_for(connection_state::connected);
-  auto ping = conn.ping();
-  s.conn.reset();
-  s.in.settle();
-  outcome sent, received, got, changed, reached, answered;
-  std::move(send)(sent.send_handler());
-  std::move(receive)(received.handler());
-  std::move(batch)(got.handler());
-  std::move(next)(changed.handler());
-  std::move(reach)(reached.handler());
-  std::move(ping)(answered.handler());
-  s.in.settle();
-  for (const auto* each : {&sent, &received, &got, &changed, &reached}) BOOST_TEST(is_aborted(*each));
-  BOOST_TEST(answered.calls == 1);
-  BOOST_TEST(answered.ec.failed());
+  for (const bool closed_before : {false, true}) {
+    scenario s;
+    auto& conn = s.start();
+    BOOST_REQUIRE(s.reaches(connection_state::connected));
+    if (closed_before) conn.close(net::detached);
+    s.in.run_for(1s);
+    auto send = conn.send("late");
+    auto receive = conn.receive();
+    auto batch = conn.receive_batch();
+    auto next = conn.next_state();
+    auto reach = conn.wait_for(connection_state::connected);
+    auto ping = conn.ping();
+    s.conn.reset();
+    s.in.settle();
+    outcome sent, received, got, changed, reached, answered;
+    std::move(send)(sent.send_handler());
+    std::move(receive)(received.handler());
+    std::move(batch)(got.handler());
+    std::move(next)(changed.handler());
+    std::move(reach)(reached.handler());
+    std::move(ping)(answered.handler());
+    s.in.settle();
+    const auto why =
+        closed_before ? make_error_code(error::closed) : error_code(net::error::operation_aborted);
+    for (const auto* each : {&received, &got, &changed, &reached}) {
+      BOOST_TEST(each->calls == 1);
+      BOOST_TEST((each->ec == why));
+    }
+    BOOST_TEST(is_aborted(sent));
+    BOOST_TEST(answered.calls == 1);
+    BOOST_TEST(answered.ec.failed());
+  }
 }
 
 // covers G43

@@ -7,9 +7,9 @@ namespace {
 
 // A server that answers of all pings that it finds only the newest, as RFC 6455 section 5.5.3 allows.
 net::awaitable<void> answer_the_newest(std::shared_ptr<transport> stream, std::size_t& answers) {
+  if (!co_await welcome(*stream)) co_return;
+  engine frames(peer_role::server, 1024);
   std::array<char, 4096> place{};
-  std::string request;
-  std::optional<engine> frames;
   for (;;) {
     error_code ec;
     const auto count = stream->read_some(place, ec);
@@ -20,25 +20,14 @@ net::awaitable<void> answer_the_newest(std::shared_ptr<transport> stream, std::s
       continue;
     }
     if (ec) co_return;
-    if (!frames) {
-      request.append(place.data(), count);
-      const auto head = parse_request(request);
-      if (head.has_error() || !*head) continue;
-      frames.emplace(peer_role::server, std::size_t{1024});
-      co_await write_all(*stream,
-                         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                         "Sec-WebSocket-Accept: " +
-                             websocket_accept((*head)->header("Sec-WebSocket-Key")) + "\r\n\r\n");
-      continue;
-    }
-    frames->feed({place.data(), count});
+    frames.feed({place.data(), count});
     std::string newest;
-    for (auto event = frames->next(); event.event == frame_event::ping; event = frames->next())
+    for (auto event = frames.next(); event.event == frame_event::ping; event = frames.next())
       newest = event.payload;
     if (newest.empty()) continue;
-    frames->write_pong(newest);
-    co_await write_all(*stream, std::string(frames->output()));
-    frames->consume(frames->output_bytes());
+    frames.write_pong(newest);
+    co_await write_all(*stream, std::string(frames.output()));
+    frames.consume(frames.output_bytes());
     ++answers;
   }
 }
