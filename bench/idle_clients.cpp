@@ -1,5 +1,6 @@
 #include "idle_clients.hpp"
 
+#include <algorithm>
 #include <boost/asio.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/websocket.hpp>
@@ -26,24 +27,21 @@ class idle_holdfast final : public idle_clients {
 
   void start_one() override {
     auto& made = connections_.emplace_back(context_, options_);
-    made.add_connection_listener("idle", {.on_state_change = [this](const auto& change) { count(change); }});
     made.run(net::detached);
     net::co_spawn(context_, receive(made), net::detached);
   }
-  [[nodiscard]] std::size_t open_count() const override { return open_; }
+  [[nodiscard]] std::size_t open_count() const override {
+    return static_cast<std::size_t>(std::ranges::count(connections_, holdfast::connection_state::connected,
+                                                       &holdfast::connection::status));
+  }
 
  private:
   static net::awaitable<void> receive(holdfast::connection& from) {
     for (;;) co_await from.receive();
   }
-  void count(const holdfast::observed_change& change) {
-    if (change.to == holdfast::connection_state::connected) ++open_;
-    if (change.from == holdfast::connection_state::connected) --open_;
-  }
 
   net::io_context& context_;
   holdfast::options options_;
-  std::size_t open_ = 0;
   std::deque<holdfast::connection> connections_;
 };
 

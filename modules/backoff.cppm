@@ -4,6 +4,7 @@ module;
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -60,6 +61,8 @@ export struct retry_rule {
   std::vector<unsigned> http_statuses{};     ///< any of these answers to the upgrade
   std::vector<std::uint16_t> close_codes{};  ///< any of these codes in the peer's close frame
   std::optional<bool> stable{};              ///< the session lasted stable_after (or did not)
+
+  bool operator==(const retry_rule&) const = default;
 };
 
 export struct retry_decision {
@@ -93,7 +96,7 @@ export struct schedule_entry;
 /// The memory between decisions: how far the backoff has grown. A plain value; copy it to look ahead.
 export class retry_schedule {
  public:
-  explicit retry_schedule(retry_policy policy) : policy_(std::move(policy)) {}
+  explicit retry_schedule(retry_policy policy);
 
   /// Decides what follows `record`, and advances the step.
   retry_decision decide(const attempt_record& record, random_source& random);
@@ -114,7 +117,8 @@ export class retry_schedule {
   [[nodiscard]] clock::duration ceiling(unsigned step) const;
   friend std::vector<schedule_entry> explain(const retry_policy&, const attempt_record&, unsigned);
 
-  retry_policy policy_;
+  retry_policy policy_;                                   // without its rules
+  std::shared_ptr<const std::vector<retry_rule>> rules_;  // the default ones are shared by all
   unsigned step_ = 0;
   bool flapping_ = false;
   bool had_session_ = false;

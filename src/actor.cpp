@@ -29,17 +29,16 @@ namespace holdfast {
 net::awaitable<void> actor::live() {
   while (co_await told_to_connect()) {
     attempt_record record{.attempt = ++attempt_};
-    const auto url = choose_endpoint();
-    publish({.to = connection_state::connecting, .attempt = attempt_});
-    if (auto socket = co_await open(url, record)) co_await serve(std::move(*socket), record);
+    auto attempt = choose_endpoint();
+    tell_connecting();
+    if (co_await open(std::move(attempt), record)) {
+      tell_connected();
+      co_await session_->serve();
+      end_session(record);
+    }
     const auto decision = decide(record);
-    publish({.to = connection_state::disconnected,
-             .attempt = record.attempt,
-             .reason = record.reason,
-             .retry_in = decision.retry_in,
-             .rule = decision.rule,
-             .final = !wanted_ || closing_});
-    co_await wait(decision);
+    tell_disconnected(record, decision);
+    co_await wait(decision.retry_in);
   }
   finished();
 }
@@ -56,24 +55,23 @@ net::awaitable<bool> actor::told_to_connect() {
   }
 }
 
-std::string actor::choose_endpoint() {
+std::shared_ptr<dial_attempt> actor::choose_endpoint() {
   auto choice = rotation_.next(clock::now(), random_);
   if (!choice.problem.empty()) note(log_level::warning, choice.problem);
   const auto& further = settings->endpoints.further_urls;
-  const auto& url = choice.index == 0 ? settings->url : further[choice.index - 1];
-  origin_ = to_origin(parse_url(url));
-  return url;
+  auto attempt = std::make_shared<dial_attempt>(
+      settings, memory_,
+      credential_request{.attempt = attempt_,
+                         .refused = refused_,
+                         .serial = memory_->credentials_serial,
+                         .url = choice.index == 0 ? settings->url : further[choice.index - 1]});
+  origin_ = attempt->origin();
+  return attempt;
 }
 
 // The attempt runs beside us, so that neither a resolver nor a peer that hangs can keep us from stopping
 // (R30).
-net::awaitable<std::optional<opened_socket>> actor::open(std::string url, attempt_record& record) {
-  const auto attempt =
-      std::make_shared<dial_attempt>(settings, memory_,
-                                     credential_request{.attempt = record.attempt,
-                                                        .refused = refused_,
-                                                        .serial = memory_->credentials_serial,
-                                                        .url = std::move(url)});
+net::awaitable<bool> actor::open(std::shared_ptr<dial_attempt> attempt, attempt_record& record) {
   attempt->start(strand, [self = weak_from_this()] {
     if (const auto alive = self.lock()) alive->wake_.notify();
   });
@@ -93,13 +91,15 @@ net::awaitable<std::optional<opened_socket>> actor::open(std::string url, attemp
   if (record.reason.at != stage::provider) refused_ = false;  // it has been asked
   if (!wanted()) {
     record.reason.error = stop_reason_;  // also if it had just succeeded
-    co_return std::nullopt;
+    co_return false;
   }
-  co_return attempt->take_socket();
+  auto socket = attempt->take_socket();
+  if (socket) begin_session(std::move(*socket));
+  co_return socket.has_value();
 }
 
-net::awaitable<void> actor::serve(opened_socket socket, attempt_record& record) {
-  const auto opened_at = clock::now();
+void actor::begin_session(opened_socket socket) {
+  opened_at_ = clock::now();
   ++generation_;
   endpoint_ = socket.endpoint;
   subprotocol_ = socket.subprotocol;
@@ -107,9 +107,11 @@ net::awaitable<void> actor::serve(opened_socket socket, attempt_record& record) 
   retry_.session_opened();  // also if the program ends it, and nothing is decided
   session_ = std::make_shared<session>(executor, strand, settings, in, out, std::move(socket), random_);
   session_->open();
-  publish({.to = connection_state::connected, .attempt = attempt_});
-  record.reason = co_await session_->serve();
-  record.session_length = clock::now() - opened_at;
+}
+
+void actor::end_session(attempt_record& record) {
+  record.reason = session_->reason();
+  record.session_length = clock::now() - opened_at_;
   session_.reset();
 }
 
@@ -128,10 +130,10 @@ retry_decision actor::decide(attempt_record& record) {
   return decision;
 }
 
-net::awaitable<void> actor::wait(const retry_decision& decision) {
-  if (!decision.retry_in) co_return;
+net::awaitable<void> actor::wait(std::optional<clock::duration> delay) {
+  if (!delay) co_return;
   interrupted_ = false;
-  const auto until = clock::now() + *decision.retry_in;
+  const auto until = clock::now() + *delay;
   while (!interrupted_ && may_connect() && clock::now() < until) co_await wake_.wait_until(until);
 }
 
@@ -145,6 +147,18 @@ void actor::take_promise_back() {
            .attempt = attempt_,
            .reason = {.error = stop_reason_},
            .final = is_final});
+}
+
+// In functions of their own, because what a coroutine holds, it holds for the life of a connection.
+void actor::tell_connecting() { publish({.to = connection_state::connecting, .attempt = attempt_}); }
+void actor::tell_connected() { publish({.to = connection_state::connected, .attempt = attempt_}); }
+void actor::tell_disconnected(const attempt_record& record, const retry_decision& decision) {
+  publish({.to = connection_state::disconnected,
+           .attempt = record.attempt,
+           .reason = record.reason,
+           .retry_in = decision.retry_in,
+           .rule = decision.rule,
+           .final = !wanted_ || closing_});
 }
 
 void actor::publish(state_change change) {

@@ -37,7 +37,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   using run_operation = pending_operation<error_code>;
 
   static std::shared_ptr<actor> make(net::any_io_executor executor, options given);
-  actor(net::any_io_executor executor, options given);
+  // `checked`: valid and complete; the actor takes the retry policy's table out of it.
+  actor(net::any_io_executor executor, const std::shared_ptr<options>& checked);
   ~actor() override;
   actor(const actor&) = delete;
   actor& operator=(const actor&) = delete;
@@ -73,11 +74,15 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   // The loop and its steps.
   net::awaitable<void> live();
   net::awaitable<bool> told_to_connect();
-  std::string choose_endpoint();
-  net::awaitable<std::optional<opened_socket>> open(std::string url, attempt_record& record);
-  net::awaitable<void> serve(opened_socket socket, attempt_record& record);
-  net::awaitable<void> wait(const retry_decision& decision);
+  std::shared_ptr<dial_attempt> choose_endpoint();
+  net::awaitable<bool> open(std::shared_ptr<dial_attempt> attempt, attempt_record& record);
+  void begin_session(opened_socket socket);
+  void end_session(attempt_record& record);
+  net::awaitable<void> wait(std::optional<clock::duration> delay);
   retry_decision decide(attempt_record& record);
+  void tell_connecting();
+  void tell_connected();
+  void tell_disconnected(const attempt_record& record, const retry_decision& decision);
   void publish(state_change change);
   void take_promise_back();
   void finished();
@@ -116,6 +121,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   error_code stop_reason_;        // why we do not want to be connected
   error_code run_result_;
   clock::time_point last_keep_alive_{};
+  clock::time_point opened_at_{};
   unsigned attempt_ = 0;
   std::uint64_t generation_ = 0;
   std::string origin_;

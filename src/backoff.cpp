@@ -6,6 +6,7 @@ module;
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -16,6 +17,13 @@ module holdfast;
 
 namespace holdfast {
 namespace {
+
+// Ten thousand connections with the default table need it once.
+std::shared_ptr<const std::vector<retry_rule>> share(std::vector<retry_rule> rules) {
+  static const auto usual = std::make_shared<const std::vector<retry_rule>>(default_retry_rules());
+  if (rules == *usual) return usual;
+  return std::make_shared<const std::vector<retry_rule>>(std::move(rules));
+}
 
 clock::duration uniform(clock::duration low, clock::duration high, random_source& random) {
   return clock::duration(
@@ -93,6 +101,9 @@ std::vector<retry_rule> default_retry_rules() {
   };
 }
 
+retry_schedule::retry_schedule(retry_policy policy)
+    : policy_(std::move(policy)), rules_(share(std::exchange(policy_.rules, {}))) {}
+
 clock::duration retry_schedule::ceiling(unsigned step) const {
   const double grown = std::chrono::duration<double>(policy_.base).count() * std::pow(policy_.factor, step);
   const double limit = std::chrono::duration<double>(policy_.cap).count();
@@ -118,9 +129,9 @@ std::pair<clock::duration, clock::duration> retry_schedule::bounds(retry_delay d
 }
 
 const retry_rule* retry_schedule::match(const attempt_record& record, bool stable) const {
-  const auto found = std::ranges::find_if(
-      policy_.rules, [&](const retry_rule& rule) { return matches(rule, record, stable); });
-  return found == policy_.rules.end() ? nullptr : &*found;
+  const auto found =
+      std::ranges::find_if(*rules_, [&](const retry_rule& rule) { return matches(rule, record, stable); });
+  return found == rules_->end() ? nullptr : &*found;
 }
 
 retry_decision retry_schedule::from_table(const attempt_record& record, bool stable,

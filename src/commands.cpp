@@ -45,10 +45,17 @@ net::any_io_executor make_strand_of(const net::any_io_executor& executor) {
   return net::make_strand(executor);
 }
 
-std::shared_ptr<const options> complete(options given) {
+std::shared_ptr<options> complete(options given) {
   validate(given);
   if (!given.network) given.network = real_network();
-  return std::make_shared<const options>(std::move(given));
+  return std::make_shared<options>(std::move(given));
+}
+
+// The table is large: only the schedule keeps one.
+retry_policy take_policy(options& from) {
+  auto policy = from.retry;
+  std::vector<retry_rule>().swap(from.retry.rules);
+  return policy;
 }
 
 std::uint64_t entropy() {
@@ -58,16 +65,16 @@ std::uint64_t entropy() {
 
 }  // namespace
 
-actor::actor(net::any_io_executor on, options given)
+actor::actor(net::any_io_executor on, const std::shared_ptr<options>& checked)
     : executor(std::move(on)),
       strand(make_strand_of(executor)),
-      settings(complete(std::move(given))),
+      settings(checked),
       channel(std::make_shared<state_channel>(executor, settings->log)),
       in(std::make_shared<inbox>(settings->limits, strand)),
       out(std::make_shared<outbox>(settings->limits, strand)),
       memory_(std::make_shared<dial_memory>(*settings)),
       random_(settings->random_seed ? *settings->random_seed : entropy()),
-      retry_(settings->retry),
+      retry_(take_policy(*checked)),
       rotation_(1 + settings->endpoints.further_urls.size(), settings->endpoints),
       wake_(strand),
       background_wake_(strand),
@@ -75,7 +82,7 @@ actor::actor(net::any_io_executor on, options given)
       wanted_(settings->mode == connect_mode::automatic) {}
 
 std::shared_ptr<actor> actor::make(net::any_io_executor on, options given) {
-  auto made = std::make_shared<actor>(std::move(on), std::move(given));
+  auto made = std::make_shared<actor>(std::move(on), complete(std::move(given)));
   made->registry_ = &registry::of(made->executor);
   made->registry_->add(made);
   return made;

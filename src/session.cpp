@@ -1,4 +1,5 @@
-// The three loops of a session. Whoever finds the end calls end(), which makes the other two return.
+// The two sides of a session: read() reads; tend() writes and keeps an eye on the peer, whenever it is called
+// for. Whoever finds the end calls end(), which ends both.
 module;
 #include <algorithm>
 #include <array>
@@ -69,25 +70,14 @@ session::session(net::any_io_executor executor, net::any_io_executor strand,
       compression_(socket.compression),
       engine_(peer_role::client, options_->limits.message_bytes),
       liveness_(options_->heartbeat, clock::now(), random_phase(options_->heartbeat, random)),
-      look_(strand_),
-      output_(strand_) {
+      work_(strand_) {
   if (compression_) engine_.agree(*compression_);
   if (!socket.first_bytes.empty()) engine_.feed(socket.first_bytes);
 }
 
-net::awaitable<change_reason> session::serve() {
-  spawn(&session::write);
-  spawn(&session::watch_liveness);
-  co_await read();
-  co_return reason_;
-}
-
-void session::spawn(net::awaitable<void> (session::*routine)()) {
-  net::co_spawn(
-      strand_, [self = shared_from_this(), routine] { return (self.get()->*routine)(); },
-      [self = shared_from_this()](const std::exception_ptr& thrown) {
-        if (thrown) std::rethrow_exception(thrown);
-      });
+net::awaitable<void> session::serve() {
+  tend();
+  return read();
 }
 
 net::awaitable<void> session::read() {
@@ -117,7 +107,8 @@ net::awaitable<void> session::read() {
 // Waits for bytes in memory of our own, because the scratch memory is for others meanwhile.
 net::awaitable<void> session::read_first_bytes() {
   engine_.park();
-  const auto place = engine_.prepare(first_bytes_);
+  if (std::exchange(was_idle_, false)) first_bytes_.shrink();
+  const auto place = engine_.prepare(first_bytes_.place());
   auto token = net::as_tuple(net::use_awaitable);
   const auto [ec, count] = co_await net::async_initiate<decltype(token), void(error_code, std::size_t)>(
       [this, place](auto handler) {
@@ -133,6 +124,7 @@ net::awaitable<void> session::read_first_bytes() {
       },
       token);
   socket_is_empty_ = count != 0 && count < place.size();
+  if (count == place.size()) first_bytes_.grow();
   if (!over_) took(count, ec);
 }
 
@@ -145,7 +137,7 @@ net::awaitable<void> session::give_way() {
 
 void session::took(std::size_t count, error_code ec) {
   engine_.commit(count);
-  if (stream_.unsent()) output_.notify();  // reading can make a stream of TLS answer
+  if (stream_.unsent()) work_.notify();  // reading can make a stream of TLS answer
   if (count != 0) {
     liveness_.heard_bytes(clock::now());
     outbox_->next_turn();
@@ -160,7 +152,7 @@ net::awaitable<void> session::pause_reading() {
   liveness_.pause();
   co_await inbox_->wait_for_room();
   liveness_.resume(clock::now());
-  look_.notify();
+  work_.notify();
 }
 
 // Hands on what is whole; false: the inbox is full, and there may be more.
@@ -249,7 +241,7 @@ void session::ping(ping_operation op, std::uint64_t id) {
   std::memcpy(payload.data(), &last_ping_, sizeof last_ping_);
   outbox_->ping({payload.data(), payload.size()});
   liveness_.pinged(now);
-  look_.notify();
+  work_.notify();
   if (!op) return;
   pings_.push_back({last_ping_, id, now, std::move(op)});
 }
@@ -266,41 +258,57 @@ void session::cancel_ping(std::uint64_t id) {
   pings_.erase(found);
 }
 
-net::awaitable<void> session::write() {
-  while (!over_) {
-    if (!outbox_->has_output()) co_await output_.wait();
+// Not a coroutine: it has no story to tell, and its frames would be held by each idle connection.
+void session::tend() {
+  do {
+    write();
+    watch_liveness(clock::now());
+  } while (!over_ && work_.take_notification());
+  if (over_) return;
+  work_.call_at(close_by_.value_or(liveness_.next_look(clock::now())),
+                [self = shared_from_this()] { self->tend(); });
+}
+
+// All that there is, or as much as the socket takes.
+void session::write() {
+  while (!over_ && !socket_is_full_ && outbox_->has_output()) {
     error_code ec;
-    while (!over_ && outbox_->flush(ec) && ec) {
-      ec = {};
-      const auto [failed] =
-          co_await stream_.async_wait(readiness::writable, net::as_tuple(net::use_awaitable));
-      if (failed && !over_) lost(failed);
+    if (!outbox_->flush(ec)) {
+      lost(ec);
+    } else if (ec) {
+      wait_until_writable();
     }
-    if (ec) lost(ec);
   }
 }
 
-net::awaitable<void> session::watch_liveness() {
-  while (!over_) {
-    const auto now = clock::now();
-    if (close_by_) {
-      if (now >= *close_by_) end(reason_);
-    } else {
-      switch (liveness_.judge(now)) {
-        case liveness::verdict::ping:
-          outbox_->release_memory();
-          engine_.release_memory();
-          ping();
-          break;
-        case liveness::verdict::lost:
-          end({.error = error::liveness_lost, .at = stage::session});
-          break;
-        case liveness::verdict::fine:
-          break;
-      }
-    }
-    if (over_) break;
-    co_await look_.wait_until(close_by_.value_or(liveness_.next_look(clock::now())));
+void session::wait_until_writable() {
+  socket_is_full_ = true;
+  stream_.async_wait(readiness::writable,
+                     net::bind_executor(strand_, [self = shared_from_this()](error_code failed) {
+                       self->socket_is_full_ = false;
+                       if (failed && !self->over_) self->lost(failed);
+                       self->work_.notify();
+                     }));
+}
+
+void session::watch_liveness(clock::time_point now) {
+  if (over_) return;
+  if (close_by_) {
+    if (now >= *close_by_) end(reason_);
+    return;
+  }
+  switch (liveness_.judge(now)) {
+    case liveness::verdict::ping:
+      outbox_->release_memory();
+      engine_.release_memory();
+      was_idle_ = true;
+      ping();
+      break;
+    case liveness::verdict::lost:
+      end({.error = error::liveness_lost, .at = stage::session});
+      break;
+    case liveness::verdict::fine:
+      break;
   }
 }
 
@@ -310,7 +318,7 @@ void session::stop(std::uint16_t close_code, error_code why) {
   close_by_ = clock::now() + options_->close_timeout;
   outbox_->finish(close_code, {}, why);
   inbox_->cancel_wait();
-  look_.notify();
+  work_.notify();
 }
 
 void session::end(change_reason why) {
@@ -322,8 +330,7 @@ void session::end(change_reason why) {
   outbox_->close(reason_.error);
   stream_.close();
   inbox_->cancel_wait();
-  look_.notify();
-  output_.notify();
+  work_.notify();
   for (auto& each : std::exchange(pings_, {})) each.op.complete(reason_.error, {});
 }
 

@@ -1,5 +1,5 @@
 // :session — one open socket, from the upgrade to its end: reads into the engine, writes what the outbox
-// holds, watches liveness. Three coroutines on the actor's strand; a fresh object per attempt (R35). Knows
+// holds, watches liveness. Lives on the actor's strand; a fresh object per attempt (R35). Knows
 // nothing of states and retries: it says how it ended.
 module;
 #include <array>
@@ -8,6 +8,7 @@ module;
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,24 @@ import :wakeup;
 
 namespace holdfast {
 
+// What an idle connection reads into; the rest of a burst goes to scratch memory. Ten thousand idle ones need
+// little; where messages are larger, a second look at the socket for each is not worth the saving.
+class first_read_memory {
+ public:
+  [[nodiscard]] std::span<char> place() {
+    return large_ ? std::span<char>(*large_) : std::span<char>(small_);
+  }
+  // A read has filled it.
+  void grow() {
+    if (!large_) large_ = std::make_unique_for_overwrite<std::array<char, 4096>>();
+  }
+  void shrink() noexcept { large_.reset(); }
+
+ private:
+  std::array<char, 256> small_;  // more than a control frame
+  std::unique_ptr<std::array<char, 4096>> large_;
+};
+
 class session : public std::enable_shared_from_this<session> {
  public:
   using ping_operation = pending_operation<error_code, clock::duration>;
@@ -41,9 +60,11 @@ class session : public std::enable_shared_from_this<session> {
           random_source& random);
 
   // From now on messages can be sent.
-  void open() { outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &output_), compression_); }
+  void open() { outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &work_), compression_); }
   // From opened to ended; the socket is closed and every message settled when it returns.
-  net::awaitable<change_reason> serve();
+  net::awaitable<void> serve();
+  // Why it has ended.
+  [[nodiscard]] const change_reason& reason() const noexcept { return reason_; }
   // Closing handshake (RFC 6455 section 7.1.2), bounded by close_timeout. `why` becomes the reason.
   void stop(std::uint16_t close_code, error_code why);
   // Ends now; the close frame, if any is waiting, gets one chance to leave.
@@ -58,8 +79,10 @@ class session : public std::enable_shared_from_this<session> {
 
  private:
   net::awaitable<void> read();
-  net::awaitable<void> write();
-  net::awaitable<void> watch_liveness();
+  void tend();
+  void write();
+  void wait_until_writable();
+  void watch_liveness(clock::time_point now);
   net::awaitable<void> read_first_bytes();
   net::awaitable<void> give_way();
   void took(std::size_t count, error_code ec);
@@ -69,7 +92,6 @@ class session : public std::enable_shared_from_this<session> {
   void handle_pong(std::string_view payload);
   void peer_failed(const frame_result& event);
   void lost(error_code why);
-  void spawn(net::awaitable<void> (session::*routine)());
 
   struct pending_ping {
     std::uint64_t number;  // in its payload
@@ -87,16 +109,17 @@ class session : public std::enable_shared_from_this<session> {
   const std::optional<agreed_compression> compression_;
   engine engine_;
   liveness liveness_;
-  wakeup look_;    // wakes watch_liveness()
-  wakeup output_;  // wakes write()
+  wakeup work_;  // calls tend()
   message_batch decoded_;
-  std::array<char, 1024> first_bytes_;  // what an idle connection reads into; a burst goes to scratch memory
+  first_read_memory first_bytes_;
   std::vector<pending_ping> pings_;
   std::uint64_t last_ping_ = 0;
   std::optional<clock::time_point> close_by_;  // set: we are closing
   change_reason reason_;
   std::uint64_t delivered_ = 0;  // batches
   bool socket_is_empty_ = false;
+  bool socket_is_full_ = false;  // until it is writable again
+  bool was_idle_ = false;        // since the last byte came
   bool over_ = false;
 };
 

@@ -11,6 +11,7 @@ module;
 #include <memory>
 #include <optional>
 #include <utility>
+#include <variant>
 
 module holdfast;
 
@@ -41,13 +42,18 @@ time_source* clock::use(time_source* source) noexcept { return std::exchange(vir
 time_source* clock::source() noexcept { return virtual_source; }
 
 struct timer::implementation {
-  explicit implementation(const net::any_io_executor& on) : executor(on), source(clock::source()) {
-    if (source == nullptr) real.emplace(on);
+  struct virtual_wait {
+    net::any_io_executor executor;
+    time_source* source;
+    time_source::timer_id pending = 0;
+  };
+  static std::variant<net::steady_timer, virtual_wait> make(const net::any_io_executor& on) {
+    if (auto* source = clock::source()) return virtual_wait{on, source};
+    return net::steady_timer(on);
   }
-  net::any_io_executor executor;
-  time_source* source;
-  time_source::timer_id pending = 0;
-  std::optional<net::steady_timer> real;
+  explicit implementation(const net::any_io_executor& on) : wait(make(on)) {}
+
+  std::variant<net::steady_timer, virtual_wait> wait;
 };
 
 timer::timer(const net::any_io_executor& executor)
@@ -60,26 +66,25 @@ timer::~timer() {
 }
 
 void timer::start(clock::time_point expiry, time_source::handler handler) {
-  auto& self = *implementation_;
-  if (self.source != nullptr) {
-    self.source->cancel(self.pending);
-    auto slot = net::get_associated_cancellation_slot(handler);
-    self.pending = self.source->schedule(expiry, self.executor, std::move(handler));
-    if (slot.is_connected()) {
-      slot.assign([source = self.source, id = self.pending](net::cancellation_type) { source->cancel(id); });
-    }
-    return;
+  if (auto* real = std::get_if<net::steady_timer>(&implementation_->wait)) {
+    real->expires_at(std::chrono::steady_clock::time_point(expiry.time_since_epoch()));
+    return real->async_wait(std::move(handler));
   }
-  self.real->expires_at(std::chrono::steady_clock::time_point(expiry.time_since_epoch()));
-  self.real->async_wait(std::move(handler));
+  auto& self = std::get<implementation::virtual_wait>(implementation_->wait);
+  self.source->cancel(self.pending);
+  auto slot = net::get_associated_cancellation_slot(handler);
+  self.pending = self.source->schedule(expiry, self.executor, std::move(handler));
+  if (slot.is_connected()) {
+    slot.assign([source = self.source, id = self.pending](net::cancellation_type) { source->cancel(id); });
+  }
 }
 
 void timer::cancel() {
-  auto& self = *implementation_;
-  if (self.source != nullptr) {
-    self.source->cancel(self.pending);
+  if (auto* real = std::get_if<net::steady_timer>(&implementation_->wait)) {
+    real->cancel();
   } else {
-    self.real->cancel();
+    const auto& self = std::get<implementation::virtual_wait>(implementation_->wait);
+    self.source->cancel(self.pending);
   }
 }
 
