@@ -6,6 +6,7 @@
 #include <boost/beast/websocket.hpp>
 #include <chrono>
 #include <deque>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -21,12 +22,14 @@ using net::ip::tcp;
 class idle_holdfast final : public idle_clients {
  public:
   idle_holdfast(net::io_context& context, std::uint16_t port)
-      : context_(context), options_{.url = "ws://127.0.0.1:" + std::to_string(port) + "/"} {
-    options_.heartbeat.pong_deadline = std::chrono::minutes(2);  // the server answers no ping
-  }
+      : context_(context),
+        // The server answers no ping.
+        options_(std::make_shared<const holdfast::options>(
+            holdfast::options{.url = "ws://127.0.0.1:" + std::to_string(port) + "/",
+                              .heartbeat = {.pong_deadline = std::chrono::minutes(2)}})) {}
 
   void start_one() override {
-    auto& made = connections_.emplace_back(context_, options_);
+    auto& made = connections_.emplace_back(context_.get_executor(), options_);
     made.run(net::detached);
     net::co_spawn(context_, receive(made), net::detached);
   }
@@ -41,7 +44,7 @@ class idle_holdfast final : public idle_clients {
   }
 
   net::io_context& context_;
-  holdfast::options options_;
+  const std::shared_ptr<const holdfast::options> options_;  // shared by all
   std::deque<holdfast::connection> connections_;
 };
 

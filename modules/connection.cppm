@@ -59,6 +59,9 @@ export class connection {
       { context.get_executor() } -> std::convertible_to<net::any_io_executor>;
     }
   connection(Context& context, options given) : connection(context.get_executor(), std::move(given)) {}
+  /// Many connections can share one set of options: each copy of them takes a kibibyte and more. Must not be
+  /// null, nor change while one of them exists.
+  connection(net::any_io_executor executor, std::shared_ptr<const options> shared);
   connection(connection&&) noexcept;
   connection& operator=(connection&&) noexcept;
   ~connection();

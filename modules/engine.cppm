@@ -86,6 +86,10 @@ export class engine {
   /// that.
   std::span<char> prepare(std::span<char> scratch);
   void commit(std::size_t count) noexcept { size_ += count; }
+  /// Where to read the rest of a large message to, straight into its own memory; empty: use `prepare`. Then
+  /// `commit_message`, in any case, with what was read.
+  std::span<char> prepare_message();
+  void commit_message(std::size_t count);
   /// Gives bytes that were read elsewhere (behind the upgrade's answer).
   void feed(std::string_view bytes);
   frame_result next();
@@ -134,10 +138,12 @@ export class engine {
   std::uint64_t payload_left_ = 0;  // of the data frame under way
   std::uint32_t mask_ = 0;          // of that frame, turned to the next byte
   bool masked_ = false;
-  bool final_ = false;       // that frame ends the message
-  bool in_message_ = false;  // between the first frame of a message and its end
-  bool handed_out_ = false;  // message_ was returned by next(), and is to be cleared
-  bool compressed_ = false;  // the message in message_
+  bool final_ = false;          // that frame ends the message
+  bool in_message_ = false;     // between the first frame of a message and its end
+  std::size_t prepared_ = 0;    // bytes at the end of message_ that are not there yet
+  bool frame_is_read_ = false;  // by commit_message, and next() has not seen it
+  bool handed_out_ = false;     // message_ was returned by next(), and is to be cleared
+  bool compressed_ = false;     // the message in message_
   message_kind kind_ = message_kind::text;
   bool over_ = false;              // a close frame came, or the peer failed
   unsigned reserved_bits_ = 0x70;  // of the first frame of a message; without RSV1 if compression is agreed

@@ -26,6 +26,7 @@ import :actor;
 
 namespace holdfast {
 
+// Holds little: whatever a coroutine holds, an idle connection holds for days.
 net::awaitable<void> actor::live() {
   while (co_await told_to_connect()) {
     attempt_record record{.attempt = ++attempt_};
@@ -36,9 +37,7 @@ net::awaitable<void> actor::live() {
       co_await session_->serve();
       end_session(record);
     }
-    const auto decision = decide(record);
-    tell_disconnected(record, decision);
-    co_await wait(decision.retry_in);
+    co_await wait(conclude(record));
   }
   finished();
 }
@@ -104,9 +103,11 @@ void actor::begin_session(opened_socket socket) {
   endpoint_ = socket.endpoint;
   subprotocol_ = socket.subprotocol;
   network_changed_ = false;
+  wake_.release();
   retry_.session_opened();  // also if the program ends it, and nothing is decided
+  const auto agreed = socket.compression;
   session_ = std::make_shared<session>(executor, strand, settings, in, out, std::move(socket), random_);
-  session_->open();
+  session_->open(agreed);
 }
 
 void actor::end_session(attempt_record& record) {
@@ -149,16 +150,19 @@ void actor::take_promise_back() {
            .final = is_final});
 }
 
-// In functions of their own, because what a coroutine holds, it holds for the life of a connection.
 void actor::tell_connecting() { publish({.to = connection_state::connecting, .attempt = attempt_}); }
 void actor::tell_connected() { publish({.to = connection_state::connected, .attempt = attempt_}); }
-void actor::tell_disconnected(const attempt_record& record, const retry_decision& decision) {
+
+// Decides what follows, and says so.
+std::optional<clock::duration> actor::conclude(attempt_record& record) {
+  const auto decision = decide(record);
   publish({.to = connection_state::disconnected,
            .attempt = record.attempt,
            .reason = record.reason,
            .retry_in = decision.retry_in,
            .rule = decision.rule,
            .final = !wanted_ || closing_});
+  return decision.retry_in;
 }
 
 void actor::publish(state_change change) {

@@ -36,9 +36,11 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
  public:
   using run_operation = pending_operation<error_code>;
 
+  // They throw option_error.
   static std::shared_ptr<actor> make(net::any_io_executor executor, options given);
-  // `checked`: valid and complete; the actor takes the retry policy's table out of it.
-  actor(net::any_io_executor executor, const std::shared_ptr<options>& checked);
+  static std::shared_ptr<actor> make(net::any_io_executor executor, std::shared_ptr<const options> shared);
+  // `policy` is that of the options, which need not hold its rules any more.
+  actor(net::any_io_executor executor, std::shared_ptr<const options> checked, retry_policy policy);
   ~actor() override;
   actor(const actor&) = delete;
   actor& operator=(const actor&) = delete;
@@ -71,6 +73,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void note(log_level level, std::string_view line) override;
 
  private:
+  static std::shared_ptr<actor> enrol(std::shared_ptr<actor> made);
+
   // The loop and its steps.
   net::awaitable<void> live();
   net::awaitable<bool> told_to_connect();
@@ -82,7 +86,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   retry_decision decide(attempt_record& record);
   void tell_connecting();
   void tell_connected();
-  void tell_disconnected(const attempt_record& record, const retry_decision& decision);
+  std::optional<clock::duration> conclude(attempt_record& record);
   void publish(state_change change);
   void take_promise_back();
   void finished();

@@ -150,10 +150,24 @@ race_result address_race::take_result() {
   return std::move(result_);
 }
 
+// With nobody to race against. Whoever is not wanted any more is closed by the caller.
+net::awaitable<race_result> connect_alone(std::shared_ptr<network> through, endpoint peer) {
+  co_await net::this_coro::reset_cancellation_state(net::enable_terminal_cancellation());
+  auto connected = co_await through->connect(peer);
+  race_result result{.peer = peer};
+  if (connected.has_error()) {
+    result.failure = connected.error();
+  } else {
+    result.stream.emplace(std::move(*connected));
+  }
+  co_return result;
+}
+
 }  // namespace
 
 net::awaitable<race_result> connect_to_any(std::shared_ptr<network> through, std::vector<endpoint> ordered,
                                            clock::duration step, std::function<void()>& stop) {
+  if (ordered.size() == 1) co_return co_await connect_alone(std::move(through), ordered.front());
   const auto race = std::make_shared<address_race>(co_await net::this_coro::executor, std::move(through),
                                                    std::move(ordered), step);
   stop = [weak = std::weak_ptr(race)] {

@@ -21,6 +21,7 @@ module;
 #include <mutex>
 #include <optional>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -45,19 +46,6 @@ net::any_io_executor make_strand_of(const net::any_io_executor& executor) {
   return net::make_strand(executor);
 }
 
-std::shared_ptr<options> complete(options given) {
-  validate(given);
-  if (!given.network) given.network = real_network();
-  return std::make_shared<options>(std::move(given));
-}
-
-// The table is large: only the schedule keeps one.
-retry_policy take_policy(options& from) {
-  auto policy = from.retry;
-  std::vector<retry_rule>().swap(from.retry.rules);
-  return policy;
-}
-
 std::uint64_t entropy() {
   std::random_device device;
   return std::uint64_t{device()} << 32U | device();
@@ -65,24 +53,39 @@ std::uint64_t entropy() {
 
 }  // namespace
 
-actor::actor(net::any_io_executor on, const std::shared_ptr<options>& checked)
+actor::actor(net::any_io_executor on, std::shared_ptr<const options> checked, retry_policy policy)
     : executor(std::move(on)),
       strand(make_strand_of(executor)),
-      settings(checked),
+      settings(std::move(checked)),
       channel(std::make_shared<state_channel>(executor, settings->log)),
       in(std::make_shared<inbox>(settings->limits, strand)),
       out(std::make_shared<outbox>(settings->limits, strand)),
       memory_(std::make_shared<dial_memory>(*settings)),
       random_(settings->random_seed ? *settings->random_seed : entropy()),
-      retry_(take_policy(*checked)),
+      retry_(std::move(policy)),
       rotation_(1 + settings->endpoints.further_urls.size(), settings->endpoints),
       wake_(strand),
       background_wake_(strand),
       told_final_(settings->mode == connect_mode::manual),
       wanted_(settings->mode == connect_mode::automatic) {}
 
+// The table of the policy is large: only the schedule keeps one.
 std::shared_ptr<actor> actor::make(net::any_io_executor on, options given) {
-  auto made = std::make_shared<actor>(std::move(on), complete(std::move(given)));
+  validate(given);
+  auto policy = given.retry;
+  std::vector<retry_rule>().swap(given.retry.rules);
+  auto own = std::make_shared<const options>(std::move(given));
+  return enrol(std::make_shared<actor>(std::move(on), std::move(own), std::move(policy)));
+}
+
+std::shared_ptr<actor> actor::make(net::any_io_executor on, std::shared_ptr<const options> shared) {
+  if (!shared) throw std::invalid_argument("connection: the shared options must not be null");
+  validate(*shared);
+  auto policy = shared->retry;
+  return enrol(std::make_shared<actor>(std::move(on), std::move(shared), std::move(policy)));
+}
+
+std::shared_ptr<actor> actor::enrol(std::shared_ptr<actor> made) {
   made->registry_ = &registry::of(made->executor);
   made->registry_->add(made);
   return made;

@@ -28,6 +28,9 @@ namespace holdfast {
 connection::connection(net::any_io_executor executor, options given)
     : actor_(actor::make(std::move(executor), std::move(given))) {}
 
+connection::connection(net::any_io_executor executor, std::shared_ptr<const options> shared)
+    : actor_(actor::make(std::move(executor), std::move(shared))) {}
+
 connection::connection(connection&&) noexcept = default;
 
 connection& connection::operator=(connection&& other) noexcept {

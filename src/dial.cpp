@@ -45,15 +45,15 @@ dial_attempt::dial_attempt(std::shared_ptr<const options> given, std::shared_ptr
   record_.credentials_fresh = ask_.refused;
 }
 
-void dial_attempt::start(const net::any_io_executor& strand, std::function<void()> on_progress) {
-  on_progress_ = std::move(on_progress);
+void dial_attempt::start(const net::any_io_executor& strand, std::function<void()> on_news) {
+  on_news_ = std::move(on_news);
   enter(stage::resolve, options_->deadlines.resolve);
   const auto ended = [self = shared_from_this()](const std::exception_ptr& thrown) {
     if (self->over_) return;  // abandoned: what it threw is our own cancellation
     self->take_exception(thrown);
     self->over_ = true;
     self->stream_.reset();  // at most one socket is open, the next attempt's
-    std::exchange(self->on_progress_, nullptr)();
+    std::exchange(self->on_news_, nullptr)();
   };
   net::co_spawn(
       strand, [self = shared_from_this()] { return self->run(); },
@@ -74,7 +74,7 @@ void dial_attempt::take_exception(const std::exception_ptr& thrown) {
 void dial_attempt::abandon(error_code why) {
   fail(why);
   over_ = true;
-  on_progress_ = nullptr;
+  on_news_ = nullptr;
   if (stop_race_) stop_race_();
   if (stream_) stream_->close();
   if (socket_) socket_->stream.close();
@@ -127,24 +127,23 @@ net::awaitable<bool> dial_attempt::reach() {
 // attempt will show: until then none is.
 net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::uint16_t port) {
   const bool through_proxy = shown == stage::proxy;
-  record_.reason.address.clear();  // that of the way before a redirect
+  peer_.reset();  // that of the way before a redirect
   enter(through_proxy ? shown : stage::resolve, options_->deadlines.resolve);
-  auto found = co_await options_->network->resolve(std::move(host), port);
+  auto found = co_await memory_->network->resolve(std::move(host), port);
   if (over_) co_return false;
   if (found.has_error()) co_return fail(found.error());
   if (found->empty()) co_return fail(error::host_not_found);
 
   enter(shown, options_->deadlines.connect);
   auto ordered = interleave(std::move(*found), memory_->last_good);
-  record_.reason.address = to_string(ordered.front());  // if none answers before the deadline
-  auto race = co_await connect_to_any(options_->network, std::move(ordered), options_->deadlines.address_step,
+  peer_ = ordered.front();  // if none answers before the deadline
+  auto race = co_await connect_to_any(memory_->network, std::move(ordered), options_->deadlines.address_step,
                                       stop_race_);
   if (over_) co_return false;
-  record_.reason.address = to_string(race.peer);
+  peer_ = race.peer;
   if (!race.stream) co_return fail(race.failure);
   stream_.emplace(std::move(*race.stream));
   memory_->last_good.reset();
-  peer_ = race.peer;
   co_return true;
 }
 
@@ -162,7 +161,7 @@ net::awaitable<bool> dial_attempt::upgrade() {
     co_return false;
   }
   memory_->last_good = peer_;
-  socket_.emplace(std::move(*stream_), to_string(peer_), origin(), std::move(answer->body),
+  socket_.emplace(std::move(*stream_), to_string(*peer_), origin(), std::move(answer->body),
                   std::move(opened->subprotocol), opened->compression);
   co_return true;
 }
@@ -180,16 +179,18 @@ bool dial_attempt::follow(const http_head& answer) {
   return true;
 }
 
+// Whoever waits for the deadline looks again when the one that was known is over.
 void dial_attempt::enter(stage next, milliseconds limit) {
   record_.reason.at = next;
-  stage_deadline_ = std::min(deadline_, clock::now() + limit);
-  if (on_progress_) on_progress_();
+  const auto before = std::exchange(stage_deadline_, std::min(deadline_, clock::now() + limit));
+  if (stage_deadline_ < before && on_news_) on_news_();
 }
 
 bool dial_attempt::fail(error_code why, std::string detail) {
   if (over_ || answered_) return false;
   record_.reason.error = why;
   record_.reason.close_text = std::move(detail);
+  record_.reason.address = peer_ ? to_string(*peer_) : std::string();
   return false;
 }
 

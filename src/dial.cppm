@@ -53,8 +53,9 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   dial_attempt(std::shared_ptr<const options> given, std::shared_ptr<dial_memory> memory,
                credential_request ask);
 
-  // Runs the attempt on `strand`, and calls `on_progress` when the stage changes and when it is over.
-  void start(const net::any_io_executor& strand, std::function<void()> on_progress);
+  // Runs the attempt on `strand`, and calls `on_news` when it is over, and when deadline() is sooner than it
+  // was.
+  void start(const net::any_io_executor& strand, std::function<void()> on_news);
   // Gives up: what is in progress is cancelled, what comes later is dropped. `why` becomes the reason.
   void abandon(error_code why);
 
@@ -94,9 +95,9 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   const clock::time_point deadline_;
   redirect_target place_;  // where the attempt has come to
   credentials credentials_{};
-  endpoint peer_{};
+  std::optional<endpoint> peer_{};  // whom the attempt is about: see change_reason::address
   clock::time_point stage_deadline_{};
-  std::function<void()> on_progress_;
+  std::function<void()> on_news_;
   std::function<void()> stop_race_;  // among the addresses
   net::cancellation_signal cancel_;
   std::optional<transport> stream_;

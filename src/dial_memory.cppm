@@ -31,7 +31,8 @@ class dial_memory {
   // Reads the files and variables that the options name; throws option_error. With a network other than the
   // real one, the environment of the process means nothing.
   explicit dial_memory(const options& given)
-      : variables(given.proxy.from_environment && given.network == real_network()
+      : network(given.network ? given.network : real_network()),
+        variables(given.proxy.from_environment && network == real_network()
                       ? process_environment()
                       : [](std::string_view) { return std::optional<std::string>(); }) {
     const auto to = parse_url(given.url);
@@ -48,7 +49,8 @@ class dial_memory {
     return tls_;
   }
 
-  const environment variables;  // as they were when the connection was made
+  const std::shared_ptr<holdfast::network> network;  // shared with other connections
+  const environment variables;                       // as they were when the connection was made
   // The address of the last attempt that became a session; empty once it fails behind the connect, or on
   // another network (RFC 8305 section 4).
   std::optional<endpoint> last_good{};

@@ -7,6 +7,7 @@ module;
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -198,12 +199,10 @@ net::awaitable<bool> dial_attempt::write(std::string bytes) {
 // At least one byte, or an error.
 net::awaitable<std::size_t> dial_attempt::read(std::span<char> into, error_code& ec) {
   for (;;) {
-    const auto count = stream_->read_some(into, ec);
-    if (count != 0 || !would_block(ec)) co_return count;
-    const auto [failed] =
-        co_await stream_->async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
+    auto [failed, count] = co_await stream_->async_read_some(into, net::as_tuple(net::deferred));
     ec = failed;
-    if (ec || over_) co_return 0;
+    if (would_block(ec) && !over_) count = stream_->read_some(into, ec);
+    if (count != 0 || over_ || !would_block(ec)) co_return count;
   }
 }
 

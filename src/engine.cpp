@@ -33,6 +33,7 @@ struct engine::header {
 namespace {
 
 constexpr std::uint64_t reserve_bytes = 128 * 1024;
+constexpr std::uint64_t worth_reading_directly = 8 * 1024;
 constexpr std::size_t max_control_payload = 125;  // RFC 6455 section 5.5
 constexpr unsigned compressed_bit = 0x40;         // RSV1 (RFC 7692 section 6)
 constexpr unsigned all_reserved_bits = 0x70;
@@ -72,6 +73,25 @@ std::span<char> engine::prepare(std::span<char> scratch) {
   parked_.clear();
   data_ = scratch.data();
   return scratch.subspan(kept);
+}
+
+// While a payload arrives, nothing else is undecoded.
+std::span<char> engine::prepare_message() {
+  if (over_ || compressed_ || size_ != 0 || payload_left_ < worth_reading_directly) return {};
+  prepared_ = static_cast<std::size_t>(std::min<std::uint64_t>(payload_left_, reserve_bytes));
+  message_.resize(message_.size() + prepared_);
+  return {message_.data() + message_.size() - prepared_, prepared_};
+}
+
+void engine::commit_message(std::size_t count) {
+  const auto before = message_.size() - std::exchange(prepared_, 0);
+  message_.resize(before + count);
+  if (masked_) {
+    apply_mask(message_.data() + before, message_.data() + before, count, mask_);
+    mask_ = turned(mask_, count);
+  }
+  payload_left_ -= count;
+  frame_is_read_ = payload_left_ == 0;
 }
 
 void engine::feed(std::string_view bytes) {
@@ -156,7 +176,7 @@ frame_result engine::next() {
     handed_out_ = false;
   }
   for (header frame; !over_;) {
-    if (payload_left_ != 0) {
+    if (payload_left_ != 0 || std::exchange(frame_is_read_, false)) {
       const auto event = continue_payload();
       if (event.event != frame_event::none || payload_left_ != 0) return event;
       continue;

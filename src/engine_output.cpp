@@ -18,6 +18,7 @@ namespace holdfast {
 namespace {
 
 constexpr std::size_t keep_bytes = 1 << 20;    // the default outbound limit: a steady flood reuses its memory
+constexpr std::size_t smallest_bytes = 128;    // enough for a ping, which is all that an idle one sends
 constexpr std::size_t max_close_reason = 123;  // RFC 6455 section 5.5.1: 125 less the code
 constexpr unsigned compressed_bit = 0x40;      // RSV1 (RFC 7692 section 6)
 
@@ -45,7 +46,7 @@ void encode(byte_queue& to, peer_role from, unsigned bits, std::string_view payl
 char* byte_queue::append(std::size_t count) {
   if (capacity_ - end_ < count) {
     const auto content = size();
-    const auto wanted = std::max({content + count, 2 * content, std::size_t{512}});
+    const auto wanted = std::max({content + count, 2 * content, smallest_bytes});
     if (wanted > capacity_ || begin_ < content) {
       auto grown = std::make_unique_for_overwrite<char[]>(wanted);
       if (content != 0) std::memcpy(grown.get(), data_.get() + begin_, content);

@@ -17,12 +17,13 @@ class liveness {
  public:
   enum class verdict : std::uint8_t { fine, ping, lost };
 
-  // `phase`: how much of the first interval counts as passed, so that many clients do not ping in step.
+  // `given` must outlive it. `phase`: how much of the first interval counts as passed, so that many clients
+  // do not ping in step.
   liveness(const heartbeat_options& given, clock::time_point now, clock::duration phase)
-      : options_(given), idle_since_(now - phase) {}
+      : options_(&given), idle_since_(now - phase) {}
 
   void heard_bytes(clock::time_point now) noexcept {
-    if (!options_.pong_only) alive(now);
+    if (!options_->pong_only) alive(now);
   }
   void heard_pong(clock::time_point now) noexcept { alive(now); }
   // While we do not read we cannot hear: pings go on (somebody between us may count on them), verdicts stop
@@ -38,25 +39,25 @@ class liveness {
   // A ping was sent for another reason (ping()): it is as good as ours.
   void pinged(clock::time_point now) noexcept {
     idle_since_ = now;
-    if (!paused_ && !pong_due_) pong_due_ = now + options_.pong_deadline;
+    if (!paused_ && !pong_due_) pong_due_ = now + options_->pong_deadline;
   }
   // A ping was sent because there is reason to doubt (R27, R10): its answer is expected sooner. What was due
   // before stays due, so that probing again and again does not put the verdict off.
   void probe(clock::time_point now) noexcept {
     pinged(now);
-    const clock::duration patience = std::min(options_.probe_deadline, options_.pong_deadline);
+    const clock::duration patience = std::min(options_->probe_deadline, options_->pong_deadline);
     if (pong_due_) pong_due_ = std::min<clock::time_point>(*pong_due_, now + patience);
   }
 
   [[nodiscard]] verdict judge(clock::time_point now) const noexcept {
     if (pong_due_) return now >= *pong_due_ ? verdict::lost : verdict::fine;
-    return now >= idle_since_ + options_.ping_interval ? verdict::ping : verdict::fine;
+    return now >= idle_since_ + options_->ping_interval ? verdict::ping : verdict::fine;
   }
   // When judge() may next say something else. A pong can come at any moment, and the next ping is due one
   // interval after it, which may be before the deadline of this one.
   [[nodiscard]] clock::time_point next_look(clock::time_point now) const noexcept {
-    if (pong_due_) return std::min<clock::time_point>(*pong_due_, now + options_.ping_interval);
-    return idle_since_ + options_.ping_interval;
+    if (pong_due_) return std::min<clock::time_point>(*pong_due_, now + options_->ping_interval);
+    return idle_since_ + options_->ping_interval;
   }
 
  private:
@@ -65,7 +66,7 @@ class liveness {
     pong_due_.reset();
   }
 
-  heartbeat_options options_;
+  const heartbeat_options* options_;
   clock::time_point idle_since_;
   std::optional<clock::time_point> pong_due_{};
   bool paused_ = false;

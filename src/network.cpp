@@ -33,7 +33,7 @@ std::string to_string(const endpoint& value) {
 transport::transport(tcp_socket connected) : stream_(std::move(connected)) {
   error_code ignored;  // a socket that refuses these options still carries bytes
   auto& socket = std::get<tcp_socket>(stream_);
-  socket.non_blocking(true, ignored);
+  if (!socket.non_blocking()) socket.non_blocking(true, ignored);
   socket.set_option(tcp::no_delay(true), ignored);
 }
 
@@ -98,6 +98,11 @@ class asio_network final : public network {
 
   net::awaitable<result<transport>> connect(endpoint peer) override {
     tcp::socket socket(co_await net::this_coro::executor);
+    // Before the connect, which would do the same for its own duration.
+    error_code failed;
+    socket.open(peer.address.is_v6() ? tcp::v6() : tcp::v4(), failed);
+    if (!failed) socket.non_blocking(true, failed);
+    if (failed) co_return failed;
     const auto [ec] = co_await socket.async_connect({peer.address, peer.port}, net::as_tuple(net::deferred));
     if (ec) co_return ec;
     co_return transport(std::move(socket));

@@ -157,6 +157,7 @@ environment process_environment() {
   add(secure_names);
   add(plain_names);
   add(exception_names);
+  if (copy.empty()) return [](std::string_view) { return std::optional<std::string>(); };
   return [copy = std::move(copy)](std::string_view name) -> std::optional<std::string> {
     const auto found = copy.find(name);
     return found == copy.end() ? std::nullopt : std::optional(found->second);

@@ -11,7 +11,7 @@ module;
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_executor.hpp>
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -43,7 +43,9 @@ template class boost::asio::any_completion_handler<void(boost::system::error_cod
 namespace holdfast {
 namespace {
 
-constexpr int reads_per_turn = 16;  // then the other coroutines of the strand get theirs
+constexpr std::size_t large_bytes = 32 * 1024;     // from here on a copy costs more than a system call
+constexpr std::size_t beginning_bytes = 4 * 1024;  // of a message, when large ones are expected
+constexpr int reads_per_turn = 16;                 // then the other coroutines of the strand get theirs
 
 // Used only between two suspensions, so one per thread serves any number of connections.
 std::span<char> scratch() {
@@ -67,12 +69,15 @@ session::session(net::any_io_executor executor, net::any_io_executor strand,
       inbox_(std::move(in)),
       outbox_(std::move(out)),
       stream_(std::move(socket.stream)),
-      compression_(socket.compression),
       engine_(peer_role::client, options_->limits.message_bytes),
       liveness_(options_->heartbeat, clock::now(), random_phase(options_->heartbeat, random)),
       work_(strand_) {
-  if (compression_) engine_.agree(*compression_);
   if (!socket.first_bytes.empty()) engine_.feed(socket.first_bytes);
+}
+
+void session::open(const std::optional<agreed_compression>& agreed) {
+  if (agreed) engine_.agree(*agreed);
+  outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &work_), agreed);
 }
 
 net::awaitable<void> session::serve() {
@@ -81,27 +86,53 @@ net::awaitable<void> session::serve() {
 }
 
 net::awaitable<void> session::read() {
+  for (;;) {
+    switch (read_on()) {
+      case pause::over:
+        co_return;
+      case pause::give_way:
+        // Lets those run who wait for what we have read: their answer is more urgent than to ask the socket
+        // for more, and memory that they give back is still warm.
+        engine_.park();
+        co_await net::post(strand_, net::deferred);
+        break;
+      case pause::no_room:
+        co_await wait_for_room();
+        break;
+      case pause::no_bytes:
+        co_await read_first_bytes();
+    }
+  }
+}
+
+// As far as it goes without waiting.
+session::pause session::read_on() {
   for (int reads = 1; !over_; ++reads) {
     const auto delivered = delivered_;
     if (!decode()) {
-      if (close_by_) end(reason_);  // nobody receives any more: the answer to our close frame is out of reach
-      if (!over_) co_await pause_reading();
-      continue;
+      // Nobody receives any more: the answer to our close frame is out of reach.
+      if (close_by_) end(reason_);
+      return over_ ? pause::over : pause::no_room;
     }
     if (over_) break;
-    if (delivered_ != delivered) co_await give_way();
-    if (over_) break;
-    if (socket_is_empty_) {
-      co_await read_first_bytes();
-      continue;
-    }
-    const auto place = engine_.prepare(scratch());
-    error_code ec;
-    const auto count = stream_.read_some(place, ec);
-    socket_is_empty_ = count < place.size();  // a short read: wait without asking it again
-    took(count, ec);
-    if (reads % reads_per_turn == 0) co_await give_way();
+    if (delivered_ != delivered) return pause::give_way;
+    if (socket_is_empty_) return pause::no_bytes;
+    read_some();
+    if (reads == reads_per_turn) return pause::give_way;
   }
+  return pause::over;
+}
+
+// A large message is read where it will stay. For that, not much of it may be read together with its header.
+void session::read_some() {
+  auto place = engine_.prepare_message();
+  const bool direct = !place.empty();
+  if (!direct) place = engine_.prepare(large_messages_ ? scratch().first(beginning_bytes) : scratch());
+  error_code ec;
+  const auto count = stream_.read_some(place, ec);
+  socket_is_empty_ = count < place.size();  // a short read: wait without asking it again
+  direct ? engine_.commit_message(count) : engine_.commit(count);
+  took(count, ec);
 }
 
 // Waits for bytes in memory of our own, because the scratch memory is for others meanwhile.
@@ -109,34 +140,27 @@ net::awaitable<void> session::read_first_bytes() {
   engine_.park();
   if (std::exchange(was_idle_, false)) first_bytes_.shrink();
   const auto place = engine_.prepare(first_bytes_.place());
-  auto token = net::as_tuple(net::use_awaitable);
+  constexpr auto token = net::as_tuple(net::deferred);
   const auto [ec, count] = co_await net::async_initiate<decltype(token), void(error_code, std::size_t)>(
       [this, place](auto handler) {
         // Completes off the strand, goes onto it for our work, and leaves it for that of the program.
         stream_.async_read_some(
-            place, net::bind_executor(executor_, [executor = executor_, handler = std::move(handler)](
+            place, net::bind_executor(executor_, [this, handler = std::move(handler)](
                                                      error_code failed, std::size_t bytes) mutable {
-              completion_scope scope(executor);
+              completion_scope scope(executor_);
               const auto own = net::get_associated_executor(handler);
               net::dispatch(own, net::append(std::move(handler), failed, bytes));
               scope.leave();
             }));
       },
       token);
+  engine_.commit(count);
   socket_is_empty_ = count != 0 && count < place.size();
   if (count == place.size()) first_bytes_.grow();
   if (!over_) took(count, ec);
 }
 
-// Lets those run who wait for what we have read: their answer is more urgent than to ask the socket for more,
-// and memory that they give back is still warm.
-net::awaitable<void> session::give_way() {
-  engine_.park();
-  co_await net::post(strand_, net::use_awaitable);
-}
-
 void session::took(std::size_t count, error_code ec) {
-  engine_.commit(count);
   if (stream_.unsent()) work_.notify();  // reading can make a stream of TLS answer
   if (count != 0) {
     liveness_.heard_bytes(clock::now());
@@ -147,7 +171,7 @@ void session::took(std::size_t count, error_code ec) {
 }
 
 // Back-pressure: the socket is not read, so that TCP holds the peer back (R40).
-net::awaitable<void> session::pause_reading() {
+net::awaitable<void> session::wait_for_room() {
   engine_.park();
   liveness_.pause();
   co_await inbox_->wait_for_room();
@@ -157,26 +181,29 @@ net::awaitable<void> session::pause_reading() {
 
 // Hands on what is whole; false: the inbox is full, and there may be more.
 bool session::decode() {
+  thread_local message_batch decoded;  // used within this call only, so one per thread will do
+  decoded.clear();
   const auto room = inbox_->room();
   if (room.messages == 0) return false;
-  while (decoded_.size() < room.messages && decoded_.size_bytes() < room.bytes) {
+  while (decoded.size() < room.messages && decoded.size_bytes() < room.bytes) {
     const auto event = engine_.next();
     if (event.event == frame_event::none || over_) break;
     if (event.event == frame_event::message) {
       // Most small messages lie in the scratch memory, and are copied once, behind each other.
+      large_messages_ = event.payload.size() >= large_bytes;
       if (engine_.owns(event)) {
-        decoded_.take_back(event.kind, engine_.take_message(event));
+        decoded.take_back(event.kind, engine_.take_message(event));
       } else {
-        decoded_.push_back(event.kind, event.payload);
+        decoded.push_back(event.kind, event.payload);
       }
     } else {
       handle(event);
     }
   }
-  const bool filled = decoded_.size() >= room.messages || decoded_.size_bytes() >= room.bytes;
-  if (!decoded_.empty()) {
+  const bool filled = decoded.size() >= room.messages || decoded.size_bytes() >= room.bytes;
+  if (!decoded.empty()) {
     ++delivered_;
-    inbox_->put(decoded_);
+    inbox_->put(decoded);
   }
   return !filled;
 }

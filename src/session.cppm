@@ -47,7 +47,7 @@ class first_read_memory {
   void shrink() noexcept { large_.reset(); }
 
  private:
-  std::array<char, 256> small_;  // more than a control frame
+  std::array<char, 160> small_;  // more than a control frame
   std::unique_ptr<std::array<char, 4096>> large_;
 };
 
@@ -59,8 +59,8 @@ class session : public std::enable_shared_from_this<session> {
           std::shared_ptr<inbox> in, std::shared_ptr<outbox> out, opened_socket socket,
           random_source& random);
 
-  // From now on messages can be sent.
-  void open() { outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &work_), compression_); }
+  // From now on messages can be sent; compressed if that was agreed.
+  void open(const std::optional<agreed_compression>& agreed);
   // From opened to ended; the socket is closed and every message settled when it returns.
   net::awaitable<void> serve();
   // Why it has ended.
@@ -78,15 +78,17 @@ class session : public std::enable_shared_from_this<session> {
   void cancel_ping(std::uint64_t id);
 
  private:
+  enum class pause : std::uint8_t { over, give_way, no_room, no_bytes };
   net::awaitable<void> read();
+  pause read_on();
+  void read_some();
   void tend();
   void write();
   void wait_until_writable();
   void watch_liveness(clock::time_point now);
   net::awaitable<void> read_first_bytes();
-  net::awaitable<void> give_way();
   void took(std::size_t count, error_code ec);
-  net::awaitable<void> pause_reading();
+  net::awaitable<void> wait_for_room();
   bool decode();
   void handle(const frame_result& event);
   void handle_pong(std::string_view payload);
@@ -106,11 +108,9 @@ class session : public std::enable_shared_from_this<session> {
   const std::shared_ptr<inbox> inbox_;
   const std::shared_ptr<outbox> outbox_;
   transport stream_;
-  const std::optional<agreed_compression> compression_;
   engine engine_;
   liveness liveness_;
   wakeup work_;  // calls tend()
-  message_batch decoded_;
   first_read_memory first_bytes_;
   std::vector<pending_ping> pings_;
   std::uint64_t last_ping_ = 0;
@@ -118,6 +118,7 @@ class session : public std::enable_shared_from_this<session> {
   change_reason reason_;
   std::uint64_t delivered_ = 0;  // batches
   bool socket_is_empty_ = false;
+  bool large_messages_ = false;  // the last one was large
   bool socket_is_full_ = false;  // until it is writable again
   bool was_idle_ = false;        // since the last byte came
   bool over_ = false;

@@ -1,7 +1,6 @@
 // The opening handshake. Beast parses HTTP; what RFC 6455 adds to it is checked here.
 module;
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +13,7 @@ module;
 #include <charconv>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <ctime>
 #include <functional>
 #include <iomanip>
@@ -28,6 +28,8 @@ module;
 #include <vector>
 
 module holdfast;
+
+import :masking;
 
 namespace holdfast {
 namespace {
@@ -85,18 +87,20 @@ bool is_acceptable(std::string_view subprotocol, const options& given) {
 }  // namespace
 
 std::string make_websocket_key() {
-  std::array<unsigned char, 16> nonce{};
-  if (RAND_bytes(nonce.data(), static_cast<int>(nonce.size())) != 1) {
-    throw std::runtime_error("no entropy for a web-socket key");
-  }
-  return base64({reinterpret_cast<const char*>(nonce.data()), nonce.size()});
+  std::array<std::uint32_t, 4> nonce{};
+  std::ranges::generate(nonce, next_mask);  // from the same pool of OpenSSL's entropy
+  return base64({reinterpret_cast<const char*>(nonce.data()), sizeof nonce});
 }
 
 std::string websocket_accept(std::string_view key) {
   const auto text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr);
+  // Looked up once, because that takes longer than the digest; and kept, because OpenSSL may end before us.
+  static const EVP_MD* const sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+  if (sha1 == nullptr)
+    throw std::runtime_error("OpenSSL offers no SHA-1, which the web-socket upgrade needs");
+  EVP_Digest(text.data(), text.size(), digest.data(), &size, sha1, nullptr);
   return base64({reinterpret_cast<const char*>(digest.data()), size});
 }
 

@@ -49,6 +49,8 @@ class wakeup {
       function();
     });
   }
+  // Nobody will wait for a long time.
+  void release() { timer_.reset(); }
 
  private:
   // Made when it is first needed: most of a connection's are never waited for.
