@@ -50,6 +50,13 @@ export enum class error {
   redirect_refused,            ///< a redirect that we must not follow, or one too many
   provider_failed,             ///< the credential provider threw, or gave what cannot be sent
   subprotocol_mismatch,        ///< the server chose a sub-protocol that was not offered, or none
+  message_expired,             ///< a message waited for a session for longer than its time to live
+  message_superseded,          ///< a message that waited was replaced by a newer one with the same key
+  feature_throttled,           ///< a message names a feature that must not be used now
+  message_invalid,             ///< a message is not what the protocol can carry
+  login_refused,               ///< the server refused the login of the protocol
+  protocol_failed,             ///< the server broke the rules of the protocol, or the protocol itself threw
+  server_going_away,           ///< the server asked us to leave
 };
 
 /// Classes of errors to test a code against: `if (ec == holdfast::condition::fatal)`.

@@ -22,6 +22,7 @@ export import :netlink;
 export import :network_watcher;
 export import :message;
 export import :engine;
+export import :protocol;
 export import :upgrade;
 export import :state_channel;
 export import :connection;

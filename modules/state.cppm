@@ -32,7 +32,7 @@ export enum class stage : std::uint8_t {
   proxy,     ///< looking up the proxy, connecting to it, and asking it for the way
   tls,
   upgrade,  ///< the web-socket handshake; redirects too
-  login,    ///< not used yet
+  login,    ///< the protocol's own, see `protocol`
   session
 };
 
@@ -62,6 +62,13 @@ export struct throttled_feature {
   std::optional<clock::time_point> until{};
 };
 
+/// Messages that the server could not make up for when it continued a session: the program may want to fetch
+/// what happened meanwhile elsewhere. The numbers are the server's.
+export struct message_gap {
+  std::uint64_t from = 0;  ///< the first that is missing
+  std::uint64_t to = 0;    ///< the last that is missing
+};
+
 /// One transition of a connection, immutable once published. Sequence numbers start at 1 and have no gaps;
 /// number 0 is the state before the first transition.
 export struct state_change {
@@ -77,6 +84,7 @@ export struct state_change {
   bool final = false;     ///< disconnected until connect() is called (or for good, after close())
   bool flapping = false;  ///< sessions open but end before they are stable
   bool resumed = false;   ///< connected: the protocol continued the earlier session
+  std::optional<message_gap> gap{};  ///< connected: what is missing all the same
   std::vector<throttled_feature> features{};  ///< feature_throttled: what must not be sent now
   /// "wss://host[:port]" (RFC 6454) of the endpoint that is tried; once the attempt is over, of the place to
   /// which a redirect or the provider has led it. Empty before the first attempt.

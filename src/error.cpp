@@ -73,6 +73,20 @@ const char* text(error value) noexcept {
       return "credential provider failed";
     case error::subprotocol_mismatch:
       return "server chose a sub-protocol that was not offered, or none";
+    case error::message_expired:
+      return "waited for a session for too long";
+    case error::message_superseded:
+      return "replaced by a newer message";
+    case error::feature_throttled:
+      return "feature temporarily blocked";
+    case error::message_invalid:
+      return "message is not what the protocol can carry";
+    case error::login_refused:
+      return "server refused the login";
+    case error::protocol_failed:
+      return "server broke the rules of its protocol";
+    case error::server_going_away:
+      return "server asked us to leave";
   }
   return "unknown holdfast error";
 }
@@ -84,6 +98,7 @@ bool is_fatal(error value) noexcept {
     case error::disconnect_requested:
     case error::provider_failed:
     case error::subprotocol_mismatch:
+    case error::login_refused:
       return true;
     default:
       return false;

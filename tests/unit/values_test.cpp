@@ -60,6 +60,13 @@ constexpr std::array every_error = {
     error::redirect_refused,
     error::provider_failed,
     error::subprotocol_mismatch,
+    error::message_expired,
+    error::message_superseded,
+    error::feature_throttled,
+    error::message_invalid,
+    error::login_refused,
+    error::protocol_failed,
+    error::server_going_away,
 };
 
 bool has_control_character(std::string_view text) {
@@ -108,8 +115,9 @@ BOOST_AUTO_TEST_CASE(an_error_of_ours_is_an_error_code) {
 }
 
 BOOST_AUTO_TEST_CASE(every_error_belongs_to_exactly_one_class) {
-  const std::set fatal{error::already_running, error::closed, error::disconnect_requested,
-                       error::provider_failed, error::subprotocol_mismatch};
+  const std::set fatal{error::already_running,      error::closed,
+                       error::disconnect_requested, error::provider_failed,
+                       error::subprotocol_mismatch, error::login_refused};
   for (const auto value : every_error) {
     const error_code code = value;
     BOOST_TEST_CONTEXT(code.message()) {
