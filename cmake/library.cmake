@@ -23,10 +23,11 @@ target_sources(holdfast
     ${room}/modules/redirect.cppm
     ${room}/modules/proxy.cppm
     ${room}/modules/tls.cppm
+    ${room}/modules/message.cppm
+    ${room}/modules/protocol.cppm
     ${room}/modules/options.cppm
     ${room}/modules/netlink.cppm
     ${room}/modules/network_watcher.cppm
-    ${room}/modules/message.cppm
     ${room}/modules/engine.cppm
     ${room}/modules/upgrade.cppm
     ${room}/modules/state_channel.cppm
@@ -38,7 +39,9 @@ target_sources(holdfast
     ${room}/src/wakeup.cppm
     ${room}/src/channel.cppm
     ${room}/src/inbox.cppm
+    ${room}/src/backlog.cppm
     ${room}/src/outbox.cppm
+    ${room}/src/conversation.cppm
     ${room}/src/address_race.cppm
     ${room}/src/dial_memory.cppm
     ${room}/src/dial.cppm
@@ -84,6 +87,9 @@ target_sources(holdfast
     ${room}/src/listeners.cpp
     ${room}/src/inbox.cpp
     ${room}/src/outbox.cpp
+    ${room}/src/outbox_waiting.cpp
+    ${room}/src/conversation.cpp
+    ${room}/src/protocol.cpp
     ${room}/src/address_race.cpp
     ${room}/src/dial.cpp
     ${room}/src/dial_steps.cpp

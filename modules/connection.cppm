@@ -38,11 +38,6 @@ struct optional_operation : Operation {
   explicit optional_operation(Operation operation) : Operation(std::move(operation)) {}
 };
 
-/// How a message is to be sent.
-export struct send_options {
-  message_kind kind = message_kind::text;
-};
-
 /// A web-socket that is kept open. Move-only: whoever holds it decides how long it lives. Destroying it is
 /// always safe: the socket is closed at once, pending operations complete with operation_aborted, run()
 /// returns, and no listener runs any more once the destructor has returned (it waits for one that runs on
@@ -128,6 +123,8 @@ export class connection {
   [[nodiscard]] connection_state status() const noexcept;
   /// The last transition; sequence 0 before the first.
   [[nodiscard]] state_change snapshot() const;
+  /// True while messages of this feature must not be sent. Any thread.
+  [[nodiscard]] bool is_throttled(std::string_view feature) const;
   /// A cursor whose first item is the current state.
   [[nodiscard]] state_watch watch() const;
   /// The next transition after the call. Fails with closed after the last one. void(error_code,
@@ -158,8 +155,9 @@ export class connection {
 
   /// Sends one message; `payload` need only live until the operation is started. Any number may be under way,
   /// they leave in the order of the calls. The result tells what became of it: see `delivery`. Refused with
-  /// no_connection, outbound_full, message_too_big, or invalid_utf8. Cancelled after it was accepted:
-  /// in_doubt. void(send_result).
+  /// no_connection, outbound_full, message_too_big, invalid_utf8, or message_invalid by the protocol. What is
+  /// to happen without a connection, and to a throttled feature, says `send_options`. Cancelled while it
+  /// waits: not_sent; after that: in_doubt. void(send_result).
   template <net::completion_token_for<void(send_result)> Token = net::deferred_t>
   [[nodiscard]] auto send(std::string_view payload, Token&& token = Token()) {
     return send(payload, send_options{}, std::forward<Token>(token));

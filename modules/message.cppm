@@ -1,5 +1,6 @@
 /// :message — what is carried: messages in, batches of them, and the truth about what happened to one sent.
 module;
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -86,6 +87,36 @@ export class message_batch {
   std::size_t first_ = 0;           // messages before it have been popped
   std::size_t payload_bytes_ = 0;   // of those that have not
   std::size_t consumed_bytes_ = 0;  // at the beginning of bytes_
+};
+
+/// What becomes of a message that is sent while no session is open.
+export enum class offline_rule : std::uint8_t {
+  fail,  ///< refused with no_connection
+  /// Kept until it has left, through as many attempts as it takes: it is refused only when the outbound limit
+  /// is reached, or when no session is wanted (disconnected and final).
+  wait,
+  /// The same, but at the outbound limit it makes room for a newer one: dropped, the oldest first.
+  queue,
+};
+
+/// What becomes of a message whose feature is throttled.
+export enum class throttled_rule : std::uint8_t {
+  fail,  ///< refused with feature_throttled; nothing is sent
+  drop,  ///< dropped, for the same reason: for what is out of date a moment later
+  wait,  ///< kept until the feature may be used again
+};
+
+/// How a message is sent. The views need only live until the operation is started.
+export struct send_options {
+  message_kind kind = message_kind::text;
+  offline_rule when_offline = offline_rule::fail;
+  throttled_rule when_throttled = throttled_rule::fail;
+  std::string_view feature{};  ///< that it belongs to, such as "typing"; empty: never throttled
+  /// While it waits, a newer message with the same key takes its place (it is dropped, message_superseded):
+  /// for presence, typing, positions. Empty: none does.
+  std::string_view key{};
+  /// For how long it may wait; then it is dropped with message_expired. Zero: as long as it takes.
+  std::chrono::milliseconds time_to_live{0};
 };
 
 /// What became of a message.

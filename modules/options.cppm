@@ -19,6 +19,7 @@ import :backoff;
 import :network;
 import :credentials;
 import :endpoints;
+import :protocol;
 import :proxy;
 import :tls;
 import :compression;
@@ -58,6 +59,7 @@ export struct deadline_options {
   milliseconds tls{10'000};        ///< the handshake of TLS
   milliseconds address_step{250};  ///< an address that has not answered by then: the next is tried beside it
   milliseconds upgrade{10'000};    ///< the web-socket handshake
+  milliseconds login{10'000};      ///< the protocol's login; not part of `attempt`
 };
 
 /// How much may wait, and how large things may be.
@@ -89,6 +91,8 @@ export struct options {
   std::string user_agent = "holdfast";      ///< for the server and for an HTTP proxy; empty: left out
   std::vector<std::string> subprotocols{};  ///< offered to the server, the best first
   subprotocol_rule subprotocol = subprotocol_rule::offered_or_none;
+  /// Makes the protocol that is spoken over the web-socket; empty: messages are passed on as they are.
+  protocol_factory protocol{};
   credential_provider provider{};  ///< asked before each attempt for what it may show to the server
   tls_options tls{};
   proxy_options proxy{};

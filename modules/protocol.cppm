@@ -66,7 +66,7 @@ export class protocol_link {
 
 /// A message on its way out.
 export struct outgoing_message {
-  std::uint64_t id = 0;  ///< grows by one with each message of the connection; the same when it is sent again
+  std::uint64_t id = 0;  ///< grows with each message that leaves; the same when it is sent again
   message_kind kind = message_kind::text;
   std::string_view payload{};
   std::string_view feature{};

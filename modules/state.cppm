@@ -84,7 +84,7 @@ export struct state_change {
   bool final = false;     ///< disconnected until connect() is called (or for good, after close())
   bool flapping = false;  ///< sessions open but end before they are stable
   bool resumed = false;   ///< connected: the protocol continued the earlier session
-  std::optional<message_gap> gap{};  ///< connected: what is missing all the same
+  std::optional<message_gap> gap{};           ///< connected: what is missing all the same
   std::vector<throttled_feature> features{};  ///< feature_throttled: what must not be sent now
   /// "wss://host[:port]" (RFC 6454) of the endpoint that is tried; once the attempt is over, of the place to
   /// which a redirect or the provider has led it. Empty before the first attempt.

@@ -33,8 +33,7 @@ net::awaitable<void> actor::live() {
     auto attempt = choose_endpoint();
     tell_connecting();
     if (co_await open(std::move(attempt), record)) {
-      tell_connected();
-      co_await session_->serve();
+      co_await session_->serve();  // connected as soon as the protocol is ready
       end_session(record);
     }
     co_await wait(conclude(record));
@@ -98,21 +97,43 @@ net::awaitable<bool> actor::open(std::shared_ptr<dial_attempt> attempt, attempt_
 }
 
 void actor::begin_session(opened_socket socket) {
-  opened_at_ = clock::now();
   ++generation_;
   endpoint_ = socket.endpoint;
   subprotocol_ = socket.subprotocol;
   network_changed_ = false;
   wake_.release();
-  retry_.session_opened();  // also if the program ends it, and nothing is decided
   const auto agreed = socket.compression;
+  const session_facts facts{generation_, socket.subprotocol, std::move(socket.token)};
   session_ = std::make_shared<session>(executor, strand, settings, in, out, std::move(socket), random_);
   session_->open(agreed);
+  if (!spoken) return session_is_ready({});
+  session_->speak(spoken, facts,
+                  {.on_ready = [this](const login_result& result) { session_is_ready(result); },
+                   .on_throttle = [this](const auto& features) { throttle(features); }});
+}
+
+// The session is ours: it calls from within its own work, while we live.
+void actor::session_is_ready(const login_result& result) {
+  if (!may_connect() || told_to_stop_) return;
+  ready_since_ = clock::now();
+  retry_.session_opened();  // also if the program ends it, and nothing is decided
+  out->ready();
+  publish(
+      {.to = connection_state::connected, .attempt = attempt_, .resumed = result.resumed, .gap = result.gap});
+}
+
+void actor::throttle(const std::vector<throttled_feature>& features) {
+  const bool was_throttled = channel->status() == connection_state::feature_throttled;
+  if (!ready_since_ || (features.empty() && !was_throttled)) return;
+  out->throttle(features);
+  const auto to = features.empty() ? connection_state::connected : connection_state::feature_throttled;
+  publish({.to = to, .attempt = attempt_, .features = features});
 }
 
 void actor::end_session(attempt_record& record) {
   record.reason = session_->reason();
-  record.session_length = clock::now() - opened_at_;
+  record.retry_after = session_->retry_after();
+  if (ready_since_) record.session_length = clock::now() - *std::exchange(ready_since_, {});
   session_.reset();
 }
 
@@ -151,7 +172,6 @@ void actor::take_promise_back() {
 }
 
 void actor::tell_connecting() { publish({.to = connection_state::connecting, .attempt = attempt_}); }
-void actor::tell_connected() { publish({.to = connection_state::connected, .attempt = attempt_}); }
 
 // Decides what follows, and says so.
 std::optional<clock::duration> actor::conclude(attempt_record& record) {
@@ -170,10 +190,13 @@ void actor::publish(state_change change) {
   change.flapping = retry_.flapping();
   change.origin = origin_;
   if (change.to != connection_state::connecting) change.endpoint = endpoint_;
-  if (change.to == connection_state::connected) change.subprotocol = subprotocol_;
+  if (change.to == connection_state::connected || change.to == connection_state::feature_throttled) {
+    change.subprotocol = subprotocol_;
+  }
   promised_retry_ = change.retry_in.has_value();
   told_final_ = change.final;
   asked_ = false;
+  if (change.final) out->expect_no_session(change.reason.error);
   channel->publish(std::move(change));
 }
 

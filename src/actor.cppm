@@ -24,6 +24,7 @@ import :error;
 import :inbox;
 import :options;
 import :outbox;
+import :protocol;
 import :registry;
 import :session;
 import :state;
@@ -49,6 +50,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   const net::any_io_executor executor;
   const net::any_io_executor strand;
   const std::shared_ptr<const options> settings;
+  const std::shared_ptr<protocol> spoken;  // null: none; shared with the session and the outbox
   const std::shared_ptr<state_channel> channel;
   const std::shared_ptr<inbox> in;
   const std::shared_ptr<outbox> out;
@@ -81,11 +83,12 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   std::shared_ptr<dial_attempt> choose_endpoint();
   net::awaitable<bool> open(std::shared_ptr<dial_attempt> attempt, attempt_record& record);
   void begin_session(opened_socket socket);
+  void session_is_ready(const login_result& result);
+  void throttle(const std::vector<throttled_feature>& features);
   void end_session(attempt_record& record);
   net::awaitable<void> wait(std::optional<clock::duration> delay);
   retry_decision decide(attempt_record& record);
   void tell_connecting();
-  void tell_connected();
   std::optional<clock::duration> conclude(attempt_record& record);
   void publish(state_change change);
   void take_promise_back();
@@ -125,7 +128,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   error_code stop_reason_;        // why we do not want to be connected
   error_code run_result_;
   clock::time_point last_keep_alive_{};
-  clock::time_point opened_at_{};
+  std::optional<clock::time_point> ready_since_{};  // the session, if there is one
   unsigned attempt_ = 0;
   std::uint64_t generation_ = 0;
   std::string origin_;

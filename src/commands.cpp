@@ -57,9 +57,10 @@ actor::actor(net::any_io_executor on, std::shared_ptr<const options> checked, re
     : executor(std::move(on)),
       strand(make_strand_of(executor)),
       settings(std::move(checked)),
+      spoken(settings->protocol ? settings->protocol() : nullptr),
       channel(std::make_shared<state_channel>(executor, settings->log)),
       in(std::make_shared<inbox>(settings->limits, strand)),
-      out(std::make_shared<outbox>(settings->limits, strand)),
+      out(std::make_shared<outbox>(settings->limits, strand, spoken)),
       memory_(std::make_shared<dial_memory>(*settings)),
       random_(settings->random_seed ? *settings->random_seed : entropy()),
       retry_(std::move(policy)),
@@ -67,7 +68,9 @@ actor::actor(net::any_io_executor on, std::shared_ptr<const options> checked, re
       wake_(strand),
       background_wake_(strand),
       told_final_(settings->mode == connect_mode::manual),
-      wanted_(settings->mode == connect_mode::automatic) {}
+      wanted_(settings->mode == connect_mode::automatic) {
+  if (wanted_) out->expect_session();
+}
 
 // The table of the policy is large: only the schedule keeps one.
 std::shared_ptr<actor> actor::make(net::any_io_executor on, options given) {
@@ -129,9 +132,12 @@ void actor::run(run_operation op) {
   });
 }
 
+// What is sent from now on may wait for the session.
 void actor::connect() {
+  out->expect_session();
   post([](actor& self) {
     if (self.closing_) return;
+    self.out->expect_session();  // again, if what was before has ended meanwhile
     if (!self.wanted_) {
       self.attempt_ = 0;
       self.retry_.reset();
@@ -292,7 +298,7 @@ void actor::when_connected(state_channel::operation op) {
   });
   post([op = std::move(op), id](actor& self) mutable {
     // A session that is being closed is not the one that was asked for.
-    const bool there = self.channel->status() == connection_state::connected && !self.told_to_stop_;
+    const bool there = self.ready_since_ && !self.told_to_stop_;
     if (there) return op.complete({}, observed_change{self.channel->snapshot(), 0});
     self.channel->reach_next(connection_state::connected, std::move(op), id);
   });

@@ -1,5 +1,6 @@
 // The handle: what it is told it passes on to the actor, what it is asked it reads where that is kept.
 module;
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
@@ -57,6 +58,11 @@ void connection::tell_close() { actor_->close(error::closed); }
 
 connection_state connection::status() const noexcept { return actor_->channel->status(); }
 state_change connection::snapshot() const { return actor_->channel->snapshot(); }
+bool connection::is_throttled(std::string_view feature) const {
+  if (status() != connection_state::feature_throttled) return false;
+  const auto features = snapshot().features;
+  return std::ranges::find(features, feature, &throttled_feature::name) != features.end();
+}
 state_watch connection::watch() const { return state_watch(actor_->channel); }
 
 bool connection::add_connection_listener(std::string id, connection_listener callbacks,
@@ -91,7 +97,7 @@ void connection::start_connected(const std::shared_ptr<actor>& self,
 }
 void connection::start_send(const std::shared_ptr<actor>& self, any_handler<send_result> handler,
                             std::string_view payload, send_options how) {
-  self->out->send(how.kind, payload, std::move(handler), self->executor);
+  self->out->send(payload, how, std::move(handler), self->executor);
 }
 void connection::start_receive(const std::shared_ptr<actor>& self, any_handler<error_code, message> handler) {
   self->in->receive(inbox::single(std::move(handler), self->executor));

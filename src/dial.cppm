@@ -44,6 +44,7 @@ struct opened_socket {
   std::string first_bytes{};  // of frames that came with the answer
   std::string subprotocol{};
   std::optional<agreed_compression> compression{};
+  std::string token{};  // of the provider, for the protocol's login
 };
 
 // On the strand of the actor; shared by the actor and its own coroutine, because either may end first.

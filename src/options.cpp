@@ -95,6 +95,7 @@ void validate(const options& given) {
   if (given.deadlines.address_step < milliseconds(10))
     throw option_error("deadlines.address_step", "must be at least 10 ms (RFC 8305 section 8)");
   positive("deadlines.upgrade", given.deadlines.upgrade);
+  positive("deadlines.login", given.deadlines.login);
   positive("close_timeout", given.close_timeout);
   positive("background_grace", given.background_grace);
   at_least_one("limits.inbound_messages", given.limits.inbound_messages);

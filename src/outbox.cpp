@@ -1,4 +1,4 @@
-// The outbox: who encodes, who may go first, and what becomes of each message.
+// The outbox while a session is open: who encodes, who may go first, and what becomes of each message.
 module;
 #include <algorithm>
 #include <boost/asio/any_completion_handler.hpp>
@@ -9,9 +9,11 @@ module;
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,50 +36,67 @@ constexpr std::size_t keep_compressed_bytes = 64 * 1024;  // what a thread keeps
 
 }  // namespace
 
-outbox::outbox(const limit_options& limits, net::any_io_executor strand)
+outbox::outbox(const limit_options& limits, net::any_io_executor strand,
+               std::shared_ptr<const protocol> spoken)
     : message_limit_(limits.outbound_messages),
       byte_limit_(limits.outbound_bytes),
-      strand_(std::move(strand)) {}
-
-// RFC 6455 section 8.1: a text message that is not UTF-8 would make the peer close the connection; refuse it
-// here.
-error_code outbox::refusal(message_kind kind, std::string_view payload) const {
-  if (stream_ == nullptr || finishing_) return refusal_;
-  if (payload.size() > byte_limit_) return error::message_too_big;
-  if (kind == message_kind::text && !is_valid_utf8(payload)) return error::invalid_utf8;
-  const bool full =
-      frames_.size() - first_frame_ >= message_limit_ || payload_bytes_ + payload.size() > byte_limit_;
-  return full ? make_error_code(error::outbound_full) : error_code{};
-}
+      strand_(std::move(strand)),
+      protocol_(std::move(spoken)),
+      expiry_(strand_) {}
 
 // The operation is made behind the write, so that the peer need not wait for it.
-void outbox::send(message_kind kind, std::string_view payload, operation::handler_type handler,
+void outbox::send(std::string_view payload, const send_options& how, operation::handler_type handler,
                   const net::any_io_executor& fallback) {
   const std::lock_guard lock(mutex_);
-  const auto why = refusal(kind, payload);
+  auto [act, why] = judge(payload, how);
   const auto id = ++last_id_;
-  if (!why) {
-    encode(kind == message_kind::text ? opcode::text : opcode::binary, payload);
-    frames_.push_back({id, written_ + data_.size(), payload.size(), {}});
-    payload_bytes_ += payload.size();
-    write_or_wake();
+  if (act == fate::leaves) why = send_now(id, payload, how);
+  if (act == fate::leaves && why) act = fate::refused;
+  if (act == fate::waits) {
+    return keep(id, payload, how, handler ? operation(std::move(handler), fallback) : operation());
   }
   if (!handler) return;
   operation op(std::move(handler), fallback);
-  if (why) {
+  if (act == fate::refused) {
     op.complete({delivery::not_sent, why});
-  } else if (frames_.empty()) {  // the last of the frames, so all are written
-    op.complete({delivery::written, {}});
+  } else if (act == fate::dropped) {
+    op.complete({delivery::dropped, why});
+  } else if (!frames_.empty()) {  // the last of the frames is the newest
+    cancel_later(op, id);
+    frames_.back().op = std::move(op);
+  } else if (!unconfirmed_.empty() && unconfirmed_.back().operation_id == id) {
+    cancel_later(op, id);
+    unconfirmed_.back().op = std::move(op);
   } else {
-    wait_for_writing(id, std::move(op));
+    op.complete({delivery::written, {}});
   }
 }
 
-void outbox::wait_for_writing(std::uint64_t id, operation op) {
+error_code outbox::send_now(std::uint64_t id, std::string_view payload, const send_options& how) {
+  std::list<kept_message> kept;
+  const bool may_be_sent_again = acknowledged_ || how.when_offline != offline_rule::fail;
+  if (may_be_sent_again || protocol_) {
+    kept.push_back({.operation_id = id,
+                    .kind = how.kind,
+                    .payload = std::string(payload),
+                    .feature = std::string(how.feature),
+                    .key = std::string(how.key),
+                    .may_be_dropped = how.when_offline == offline_rule::queue});
+    if (const auto ec = encode_kept(kept.front(), payload)) return ec;
+    if (!may_be_sent_again) kept.clear();
+  } else {
+    encode(how.kind == message_kind::text ? opcode::text : opcode::binary, payload);
+  }
+  frames_.push_back({id, written_ + data_.size(), payload.size(), {}, std::move(kept)});
+  payload_bytes_ += payload.size();
+  write_or_wake();
+  return {};
+}
+
+void outbox::cancel_later(operation& op, std::uint64_t id) {
   op.on_cancel([box = weak_from_this(), id] {
     if (const auto self = box.lock()) self->cancel(id);
   });
-  frames_.back().op = std::move(op);
 }
 
 // Under the lock, although it may take long: the order of the messages is that of their compression.
@@ -110,12 +129,17 @@ void outbox::open(transport& stream, std::weak_ptr<wakeup> writer,
   stream_ = &stream;
   writer_ = std::move(writer);
   writer_waits_ = false;
+  ready_ = false;
   finishing_ = false;
   written_ = first_frame_begin_ = 0;
   if (agreed) deflater_.emplace(agreed->client, agreed->level, agreed->minimum_bytes);
 }
 
 void outbox::ping(std::string_view payload) { control(opcode::ping, payload); }
+
+void outbox::protocol_frame(message_kind kind, std::string_view payload) {
+  control(kind == message_kind::text ? opcode::text : opcode::binary, payload);
+}
 
 // A peer that sends pings and reads no pongs must not fill our memory: it gets the newest (RFC 6455
 // section 5.5.3).
@@ -189,6 +213,11 @@ void outbox::written(const chunk& from, std::size_t count) {
 
 void outbox::pop_frame(send_result outcome) {
   auto& first = frames_[first_frame_++];
+  if (acknowledged_ && !first.kept.empty()) {
+    first.kept.front().op = std::move(first.op);
+    first.kept.front().written = true;
+    return unconfirmed_.splice(unconfirmed_.end(), first.kept);
+  }
   payload_bytes_ -= first.payload_bytes;
   if (first.op) first.op.complete(outcome);
 }
@@ -205,52 +234,42 @@ void outbox::forget_popped() {
   first_frame_ = 0;
 }
 
-// Keeps the first `keep` messages.
-void outbox::drop_messages(std::size_t keep, error_code why) {
-  const auto kept_end = first_frame_ + keep;
-  for (auto i = kept_end; i < frames_.size(); ++i) {
-    payload_bytes_ -= frames_[i].payload_bytes;
-    if (frames_[i].op) frames_[i].op.complete({delivery::not_sent, why});
-  }
+// Keeps the first `kept_count` messages.
+void outbox::drop_messages(std::size_t kept_count, error_code why) {
+  const auto kept_end = first_frame_ + kept_count;
+  take_back(kept_end, why);
   if (kept_end < frames_.size()) frames_.resize(kept_end);
-  data_.truncate(keep == 0 ? 0 : static_cast<std::size_t>(frames_[first_frame_].end - written_));
-  if (keep == 0) forget_popped();
+  data_.truncate(kept_count == 0 ? 0 : static_cast<std::size_t>(frames_[first_frame_].end - written_));
+  if (kept_count == 0) forget_popped();
 }
 
 // Its bytes may be on their way, so nobody can say any more whether the peer gets them.
 void outbox::cancel(std::uint64_t id) {
   const std::lock_guard lock(mutex_);
   const auto found = std::ranges::find(frames_, id, &frame::id);
-  if (found != frames_.end() && found->op) {
-    std::exchange(found->op, {}).complete({delivery::in_doubt, net::error::operation_aborted});
+  if (found != frames_.end()) {
+    if (found->op) std::exchange(found->op, {}).complete({delivery::in_doubt, net::error::operation_aborted});
+    return;
   }
+  cancel_kept(id);
 }
 
 void outbox::close(error_code why) {
   const std::lock_guard lock(mutex_);
   if (stream_ == nullptr) return;
   stream_ = nullptr;
+  ready_ = false;
+  throttled_.clear();
   drop_messages(0, why);
+  // The one that was under way comes back last, but was the first.
+  unconfirmed_.sort([](const auto& a, const auto& b) { return a.number < b.number; });
+  if (!expecting_) settle(std::exchange(unconfirmed_, {}), why);
   late_pong_.reset();
   deflater_.reset();
   control_.truncate(0);
   control_.consume(0);
   data_.consume(0);
   wake_writer();
-}
-
-void outbox::retire(error_code why) {
-  const std::lock_guard lock(mutex_);
-  refusal_ = why;
-}
-
-void outbox::forget_senders() {
-  std::vector<frame> frames;  // destroyed after the lock: a handler may hold anything
-  const std::lock_guard lock(mutex_);
-  stream_ = nullptr;
-  frames.swap(frames_);
-  first_frame_ = 0;
-  payload_bytes_ = 0;
 }
 
 void outbox::wake_writer() {

@@ -1,12 +1,13 @@
-// :outbox — what waits to be written: user messages in order, control frames ahead of them; bounded, any
-// thread. A message is encoded where it is sent, so that the writer only moves bytes: one system call for
-// many messages.
+// :outbox — messages on their way out: those that wait for a session, those that wait to be written, those
+// that wait to be acknowledged; control frames ahead of them. Bounded, any thread. A message is encoded where
+// it is sent, so that the writer only moves bytes: one system call for many messages.
 module;
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,6 +17,7 @@ module;
 
 module holdfast:outbox;
 
+import :backlog;
 import :completion;
 import :compression;
 import :engine;
@@ -23,6 +25,9 @@ import :error;
 import :message;
 import :network;
 import :options;
+import :protocol;
+import :state;
+import :time;
 import :wakeup;
 
 namespace holdfast {
@@ -31,16 +36,28 @@ class outbox : public std::enable_shared_from_this<outbox> {
  public:
   using operation = pending_operation<send_result>;
 
-  outbox(const limit_options& limits, net::any_io_executor strand);
+  // `spoken` may be null; it is shared with the actor.
+  outbox(const limit_options& limits, net::any_io_executor strand, std::shared_ptr<const protocol> spoken);
 
   // Any thread. An empty handler wants no answer.
-  void send(message_kind kind, std::string_view payload, operation::handler_type handler,
+  void send(std::string_view payload, const send_options& how, operation::handler_type handler,
             const net::any_io_executor& fallback);
+  // There will be a session: from now on messages may wait for it.
+  void expect_session();
+  // There will be none by itself: those that wait have waited in vain.
+  void expect_no_session(error_code why);
+  // Messages of these features must not be sent now, and of no others.
+  void throttle(const std::vector<throttled_feature>& features);
 
   // The session, on the strand. From open() to close() the outbox writes to `stream`, which must outlive it,
   // and wakes `writer` when there is something to flush.
   void open(transport& stream, std::weak_ptr<wakeup> writer, const std::optional<agreed_compression>& agreed);
-  // Control frames leave before any message that has not been started.
+  // Messages may leave: first those that have to be sent again, then those that have waited.
+  void ready();
+  // The peer has got all messages up to that with this number.
+  void acknowledged(std::uint64_t last);
+  // Control frames, and frames of the protocol's own, leave before any message that has not been started.
+  void protocol_frame(message_kind kind, std::string_view payload);
   void ping(std::string_view payload);
   void pong(std::string_view payload);
   // The close frame is the last thing that leaves; messages not yet begun are not sent, for the reason `why`.
@@ -67,21 +84,44 @@ class outbox : public std::enable_shared_from_this<outbox> {
     std::uint64_t end;  // where it ends, counted from the first byte of the session
     std::size_t payload_bytes;
     operation op;
+    std::list<kept_message> kept{};  // one, if it may have to be sent again
   };
   struct chunk {
     byte_queue* from;
     std::string_view bytes;
   };
 
-  [[nodiscard]] error_code refusal(message_kind kind, std::string_view payload) const;
+  // What is to be done with a message, in the order in which it is looked at.
+  enum class fate : std::uint8_t { leaves, waits, dropped, refused };
+  struct verdict {
+    fate act = fate::leaves;
+    error_code why{};
+  };
+  [[nodiscard]] bool is_open() const noexcept { return stream_ != nullptr && ready_ && !finishing_; }
+  [[nodiscard]] verdict judge(std::string_view payload, const send_options& how);
+  [[nodiscard]] verdict gate(const send_options& how) const;
+  [[nodiscard]] bool make_room(std::size_t more_bytes, const send_options& how);
+  [[nodiscard]] bool has_room(std::size_t more_bytes, const kept_message* replaced) const;
+  [[nodiscard]] bool is_throttled(std::string_view feature) const;
+  error_code send_now(std::uint64_t id, std::string_view payload, const send_options& how);
+  void keep(std::uint64_t id, std::string_view payload, const send_options& how, operation op);
+  void release(std::list<kept_message> messages);
+  void release_what_may_leave();
+  void settle(std::list<kept_message> messages, error_code why);
+  void drop(std::list<kept_message> messages, error_code why);
+  void take_back(std::size_t from_frame, error_code why);
+  void cancel_kept(std::uint64_t id);
+  void expire();
+  void arm_expiry();
+  error_code encode_kept(kept_message& one, std::string_view payload);
   [[nodiscard]] chunk next_chunk();
   [[nodiscard]] bool nothing_to_write() const noexcept;
   [[nodiscard]] bool inside_message() const noexcept { return written_ > first_frame_begin_; }
-  void wait_for_writing(std::uint64_t id, operation op);
+  void cancel_later(operation& op, std::uint64_t id);
   void encode(opcode kind, std::string_view payload);
   void written(const chunk& from, std::size_t count);
   void pop_frame(send_result outcome);
-  void drop_messages(std::size_t keep, error_code why);
+  void drop_messages(std::size_t kept_count, error_code why);
   void forget_popped();
   void cancel(std::uint64_t id);
   bool write_chunk(error_code& ec);
@@ -92,10 +132,14 @@ class outbox : public std::enable_shared_from_this<outbox> {
   const std::size_t message_limit_;
   const std::size_t byte_limit_;
   const net::any_io_executor strand_;
+  const std::shared_ptr<const protocol> protocol_;
+  const bool acknowledged_ = protocol_ && protocol_->acknowledges();
 
   std::mutex mutex_;
   transport* stream_ = nullptr;
   error_code refusal_ = error::no_connection;
+  bool expecting_ = false;  // there will be a session
+  bool ready_ = false;      // the protocol has done its login
   bool finishing_ = false;
   bool written_this_turn_ = false;  // what is sent now leaves together with what follows
   byte_queue control_;
@@ -103,7 +147,13 @@ class outbox : public std::enable_shared_from_this<outbox> {
   byte_queue data_;
   std::vector<frame> frames_;  // the messages in data_, from first_frame_ on
   std::size_t first_frame_ = 0;
-  std::size_t payload_bytes_ = 0;
+  std::size_t payload_bytes_ = 0;        // of all that is here
+  backlog waiting_;                      // for a session, or for a feature
+  std::list<kept_message> unconfirmed_;  // written, or under way when their session ended; by number
+  std::uint64_t last_number_ = 0;
+  std::vector<std::string> throttled_;
+  wakeup expiry_;  // calls expire(); on the strand
+  std::optional<clock::time_point> expiry_armed_{};
   std::uint64_t written_ = 0;            // bytes of data_ that have left, in this session
   std::uint64_t first_frame_begin_ = 0;  // where the first of the frames begins
   std::uint64_t last_id_ = 0;

@@ -80,6 +80,11 @@ void session::open(const std::optional<agreed_compression>& agreed) {
   outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &work_), agreed);
 }
 
+void session::speak(std::shared_ptr<protocol> spoken, const session_facts& facts, session_events on) {
+  conversation_ = std::make_unique<conversation>(*options_, std::move(spoken), outbox_, std::move(on));
+  conversation_->open(facts);
+}
+
 net::awaitable<void> session::serve() {
   tend();
   return read();
@@ -174,8 +179,10 @@ void session::took(std::size_t count, error_code ec) {
 net::awaitable<void> session::wait_for_room() {
   engine_.park();
   liveness_.pause();
+  if (conversation_) conversation_->pause();
   co_await inbox_->wait_for_room();
   liveness_.resume(clock::now());
+  if (conversation_) conversation_->resume(clock::now());
   work_.notify();
 }
 
@@ -191,7 +198,10 @@ bool session::decode() {
     if (event.event == frame_event::message) {
       // Most small messages lie in the scratch memory, and are copied once, behind each other.
       large_messages_ = event.payload.size() >= large_bytes;
-      if (engine_.owns(event)) {
+      if (conversation_) {
+        conversation_->received({event.kind, event.payload}, decoded);
+        follow_protocol();
+      } else if (engine_.owns(event)) {
         decoded.take_back(event.kind, engine_.take_message(event));
       } else {
         decoded.push_back(event.kind, event.payload);
@@ -290,10 +300,13 @@ void session::tend() {
   do {
     write();
     watch_liveness(clock::now());
+    if (conversation_ && !over_) conversation_->tend(clock::now());
+    follow_protocol();
   } while (!over_ && work_.take_notification());
   if (over_) return;
-  work_.call_at(close_by_.value_or(liveness_.next_look(clock::now())),
-                [self = shared_from_this()] { self->tend(); });
+  auto next = close_by_.value_or(liveness_.next_look(clock::now()));
+  if (conversation_) next = std::min(next, conversation_->next_look());
+  work_.call_at(next, [self = shared_from_this()] { self->tend(); });
 }
 
 // All that there is, or as much as the socket takes.
@@ -339,11 +352,28 @@ void session::watch_liveness(clock::time_point now) {
   }
 }
 
+// What the protocol wants, as soon as it does: it was called a moment ago.
+void session::follow_protocol() {
+  if (!conversation_ || !conversation_->wants_to_end() || over_ || close_by_) return;
+  const auto& wanted = *conversation_->wants_to_end();
+  if (wanted.reason.error == error::server_going_away) {
+    return begin_to_close(wanted.close_code, wanted.reason);
+  }
+  if (wanted.reason.error != error::liveness_lost) {
+    outbox_->finish(wanted.close_code, wanted.reason.error.message(), wanted.reason.error);
+  }
+  end(wanted.reason);
+}
+
 void session::stop(std::uint16_t close_code, error_code why) {
+  begin_to_close(close_code, {.error = why, .at = stage::session});
+}
+
+void session::begin_to_close(std::uint16_t close_code, change_reason why) {
   if (over_ || close_by_) return;
-  reason_ = {.error = why, .at = stage::session};
+  reason_ = std::move(why);
   close_by_ = clock::now() + options_->close_timeout;
-  outbox_->finish(close_code, {}, why);
+  outbox_->finish(close_code, {}, reason_.error);
   inbox_->cancel_wait();
   work_.notify();
 }
@@ -352,6 +382,7 @@ void session::end(change_reason why) {
   if (over_) return;
   over_ = true;
   reason_ = std::move(why);
+  if (conversation_ && !conversation_->is_ready() && reason_.at == stage::session) reason_.at = stage::login;
   error_code ignored;
   outbox_->flush(ignored);  // a close frame that waits gets its chance (R26); nobody waits for it (R24)
   outbox_->close(reason_.error);

@@ -18,6 +18,7 @@ module holdfast:session;
 import :backoff;
 import :completion;
 import :compression;
+import :conversation;
 import :dial;
 import :engine;
 import :error;
@@ -27,6 +28,7 @@ import :message;
 import :network;
 import :options;
 import :outbox;
+import :protocol;
 import :state;
 import :time;
 import :wakeup;
@@ -59,12 +61,19 @@ class session : public std::enable_shared_from_this<session> {
           std::shared_ptr<inbox> in, std::shared_ptr<outbox> out, opened_socket socket,
           random_source& random);
 
-  // From now on messages can be sent; compressed if that was agreed.
+  // From now on frames can be sent; compressed if that was agreed.
   void open(const std::optional<agreed_compression>& agreed);
+  // The same in a protocol. `on` hears what comes of it.
+  void speak(std::shared_ptr<protocol> spoken, const session_facts& facts, session_events on);
   // From opened to ended; the socket is closed and every message settled when it returns.
   net::awaitable<void> serve();
   // Why it has ended.
   [[nodiscard]] const change_reason& reason() const noexcept { return reason_; }
+  // What the server has asked for: not to come back before.
+  [[nodiscard]] std::optional<clock::duration> retry_after() const {
+    return conversation_ && conversation_->wants_to_end() ? conversation_->wants_to_end()->retry_after
+                                                          : std::nullopt;
+  }
   // Closing handshake (RFC 6455 section 7.1.2), bounded by close_timeout. `why` becomes the reason.
   void stop(std::uint16_t close_code, error_code why);
   // Ends now; the close frame, if any is waiting, gets one chance to leave.
@@ -93,6 +102,8 @@ class session : public std::enable_shared_from_this<session> {
   void handle(const frame_result& event);
   void handle_pong(std::string_view payload);
   void peer_failed(const frame_result& event);
+  void follow_protocol();
+  void begin_to_close(std::uint16_t close_code, change_reason why);
   void lost(error_code why);
 
   struct pending_ping {
@@ -110,7 +121,8 @@ class session : public std::enable_shared_from_this<session> {
   transport stream_;
   engine engine_;
   liveness liveness_;
-  wakeup work_;  // calls tend()
+  std::unique_ptr<conversation> conversation_;  // none: messages are passed on as they are
+  wakeup work_;                                 // calls tend()
   first_read_memory first_bytes_;
   std::vector<pending_ping> pings_;
   std::uint64_t last_ping_ = 0;

@@ -1,0 +1,150 @@
+// What a protocol asks for, done at once or written down for the session.
+module;
+#include <algorithm>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :conversation;
+
+namespace holdfast {
+namespace {
+
+constexpr auto never = clock::time_point::max();
+constexpr std::uint16_t internal_error = 1011;  // RFC 6455 section 7.4.1
+constexpr std::uint16_t normal_closure = 1000;
+
+}  // namespace
+
+conversation::conversation(const options& given, std::shared_ptr<protocol> spoken,
+                           std::shared_ptr<outbox> out, session_events events)
+    : options_(given),
+      protocol_(std::move(spoken)),
+      outbox_(std::move(out)),
+      events_(std::move(events)),
+      login_by_(clock::now() + given.deadlines.login) {}
+
+// What it says may hold a secret of the login: it is not passed on.
+template <class Call>
+void conversation::guarded(Call call) {
+  if (ending_) return;
+  try {
+    call();
+  } catch (...) {
+    end(error::protocol_failed, "the protocol threw an exception", internal_error);
+  }
+}
+
+void conversation::open(const session_facts& session) {
+  guarded([&] { protocol_->opened(*this, session); });
+}
+
+void conversation::received(message_view frame, message_batch& into) {
+  into_ = &into;
+  guarded([&] { protocol_->received(*this, frame); });
+  into_ = nullptr;
+}
+
+void conversation::tend(clock::time_point now) {
+  if (ending_) return;
+  if (!ready_ && now >= login_by_) {
+    return end(error::timed_out, {}, normal_closure);
+  }
+  if (answer_by_ && !paused_ && now >= *answer_by_) return end(error::liveness_lost, {}, 0);
+  if (next_heartbeat_ && now >= *next_heartbeat_) {
+    next_heartbeat_ = now + interval_;
+    if (!answer_by_) answer_by_ = now + options_.heartbeat.pong_deadline;
+    guarded([&] { protocol_->heartbeat(*this); });
+  }
+  lift_expired(now);
+}
+
+clock::time_point conversation::next_look() const {
+  if (ending_) return never;
+  auto next = ready_ ? never : login_by_;
+  if (answer_by_ && !paused_) next = std::min(next, *answer_by_);
+  if (next_heartbeat_) next = std::min(next, *next_heartbeat_);
+  for (const auto& each : throttled_) {
+    if (each.until) next = std::min(next, *each.until);
+  }
+  return next;
+}
+
+void conversation::resume(clock::time_point now) noexcept {
+  paused_ = false;
+  if (answer_by_) answer_by_ = now + options_.heartbeat.pong_deadline;
+}
+
+void conversation::lift_expired(clock::time_point now) {
+  const auto lifted = std::erase_if(
+      throttled_, [now](const throttled_feature& each) { return each.until && *each.until <= now; });
+  if (lifted != 0 && ready_) events_.on_throttle(throttled_);
+}
+
+void conversation::send(message_kind kind, std::string_view payload) {
+  outbox_->protocol_frame(kind, payload);
+}
+
+void conversation::ready(login_result result) {
+  if (ready_ || ending_) return;
+  ready_ = true;
+  events_.on_ready(result);
+  if (!throttled_.empty()) events_.on_throttle(throttled_);
+}
+
+void conversation::deliver(message_kind kind, std::string_view payload) {
+  if (into_ != nullptr) into_->push_back(kind, payload);
+}
+
+void conversation::acknowledged(std::uint64_t last) { outbox_->acknowledged(last); }
+
+void conversation::throttle(std::vector<throttled_feature> features) {
+  throttled_ = std::move(features);
+  if (ready_) events_.on_throttle(throttled_);
+}
+
+void conversation::heartbeat_every(clock::duration interval, clock::duration first) {
+  interval_ = interval;
+  answer_by_.reset();
+  next_heartbeat_.reset();
+  if (interval > clock::duration::zero()) next_heartbeat_ = clock::now() + first;
+}
+
+void conversation::heartbeat_answered() { answer_by_.reset(); }
+
+void conversation::fail(protocol_failure why) {
+  end(why.error ? why.error : make_error_code(error::protocol_failed), std::move(why.text), why.close_code);
+}
+
+void conversation::go_away(std::string reason, clock::duration wait) {
+  end(error::server_going_away, std::move(reason), normal_closure);
+  const bool first = ending_->reason.error == error::server_going_away;
+  if (first && wait > clock::duration::zero()) ending_->retry_after = wait;
+}
+
+// The first reason counts.
+void conversation::end(error_code why, std::string text, std::uint16_t close_code) {
+  if (ending_) return;
+  ending_ = ending{
+      .reason = {.error = why, .at = ready_ ? stage::session : stage::login, .close_text = std::move(text)},
+      .close_code = close_code};
+}
+
+}  // namespace holdfast

@@ -1,0 +1,94 @@
+// :conversation — one session's talk in the protocol of the user: what the protocol asks of the session, and
+// when. Keeps the deadlines of login, heartbeat and throttling; has no timer and no socket: whoever owns it
+// asks when to call, and what has come of it.
+module;
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast:conversation;
+
+import :error;
+import :message;
+import :options;
+import :outbox;
+import :protocol;
+import :state;
+import :time;
+
+namespace holdfast {
+
+// What the actor wants to hear. On the strand.
+struct session_events {
+  std::function<void(const login_result&)> on_ready{};
+  std::function<void(const std::vector<throttled_feature>&)> on_throttle{};
+};
+
+class conversation final : public protocol_link {
+ public:
+  // How the protocol wants the session to end.
+  struct ending {
+    change_reason reason{};
+    std::uint16_t close_code = 1002;
+    std::optional<clock::duration> retry_after{};  // the server's wish
+  };
+
+  // All but `given` are shared with the actor.
+  conversation(const options& given, std::shared_ptr<protocol> spoken, std::shared_ptr<outbox> out,
+               session_events events);
+
+  void open(const session_facts& session);
+  // `into` takes what is for the program.
+  void received(message_view frame, message_batch& into);
+  // Does what is due.
+  void tend(clock::time_point now);
+  [[nodiscard]] clock::time_point next_look() const;
+  // While the session does not read, an answer cannot be heard.
+  void pause() noexcept { paused_ = true; }
+  void resume(clock::time_point now) noexcept;
+  [[nodiscard]] bool is_ready() const noexcept { return ready_; }
+  // Set once.
+  [[nodiscard]] const std::optional<ending>& wants_to_end() const noexcept { return ending_; }
+
+  void send(message_kind kind, std::string_view payload) override;
+  void ready(login_result result) override;
+  void deliver(message_kind kind, std::string_view payload) override;
+  void acknowledged(std::uint64_t last) override;
+  void throttle(std::vector<throttled_feature> features) override;
+  void heartbeat_every(clock::duration interval, clock::duration first) override;
+  void heartbeat_answered() override;
+  void fail(protocol_failure why) override;
+  void go_away(std::string reason, clock::duration wait) override;
+
+ private:
+  // Whatever the protocol throws must not reach the session.
+  template <class Call>
+  void guarded(Call call);
+  void end(error_code why, std::string text, std::uint16_t close_code);
+  void lift_expired(clock::time_point now);
+
+  const options& options_;
+  const std::shared_ptr<protocol> protocol_;
+  const std::shared_ptr<outbox> outbox_;
+  const session_events events_;
+  message_batch* into_ = nullptr;  // during received()
+  clock::time_point login_by_;
+  std::optional<clock::time_point> next_heartbeat_{};
+  std::optional<clock::time_point> answer_by_{};
+  clock::duration interval_{};
+  std::vector<throttled_feature> throttled_;
+  std::optional<ending> ending_{};
+  bool ready_ = false;
+  bool paused_ = false;
+};
+
+}  // namespace holdfast
