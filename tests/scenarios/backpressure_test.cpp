@@ -1,17 +1,10 @@
 // A reader that pauses, and a peer that floods: the socket waits, memory does not grow, nothing is lost.
-#include <malloc.h>
-
 #include "faults.hpp"
+#include "heap.hpp"
 
 BOOST_AUTO_TEST_SUITE(backpressure)
 
 namespace {
-
-// Small blocks, and large ones of their own.
-std::size_t heap_in_use() {
-  const auto info = mallinfo2();
-  return info.uordblks + info.hblkhd;
-}
 
 net::awaitable<void> receive_all(connection& conn, std::size_t& count) {
   for (;;) {

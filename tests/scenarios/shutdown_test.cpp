@@ -1,7 +1,6 @@
 // Stopping, in every state and at every moment.
-#include <malloc.h>
-
 #include "faults.hpp"
+#include "heap.hpp"
 
 BOOST_AUTO_TEST_SUITE(stopping)
 
@@ -46,11 +45,6 @@ net::awaitable<void> inject(clock::time_point when, int hops, std::function<void
   co_await wait.async_wait_until(when, net::use_awaitable);
   for (int i = 0; i < hops; ++i) co_await net::post(executor, net::use_awaitable);
   act();
-}
-
-std::size_t heap_in_use() {
-  const auto info = mallinfo2();
-  return info.uordblks + info.hblkhd;
 }
 
 }  // namespace
