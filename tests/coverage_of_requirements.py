@@ -11,15 +11,6 @@ from pathlib import Path
 ROWS = [f"G{n}" for n in range(1, 47)] + [f"R{n}" for n in range(1, 47)]
 
 LATER = {
-    "G3": "login of a protocol",
-    "G25": "throttling",
-    "G26": "throttling",
-    "G27": "throttling",
-    "G28": "throttling",
-    "G30": "sending while offline",
-    "G40": "resume",
-    "R17": "ready hook",
-    "R38": "offline queue",
     "R45": "migrate()",
     "R46": "packaging: checked by CI, not by a test of ours",
 }

@@ -62,7 +62,6 @@ struct direct_reader {
 
 BOOST_AUTO_TEST_SUITE(engine_direct_read)
 
-// covers R38
 BOOST_AUTO_TEST_CASE(whatever_is_read_directly_the_messages_are_the_same) {
   std::mt19937 random(11);
   for (int round = 0; round < 60; ++round) {

@@ -1,0 +1,272 @@
+// A protocol over the web-socket: login before connected, acknowledgements, what a server may ask for.
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "line_protocol.hpp"
+
+BOOST_AUTO_TEST_SUITE(protocols)
+
+namespace {
+
+server::script says(std::vector<std::string> lines) {
+  return [lines = std::move(lines)](server_session& session) -> net::awaitable<void> {
+    for (const auto& each : lines) co_await session.send(each);
+  };
+}
+
+}  // namespace
+
+// covers G3, R17
+BOOST_AUTO_TEST_CASE(connected_is_told_when_the_login_is_done_and_not_before) {
+  line_scenario s;
+  s.serve([](server_session& session) -> net::awaitable<void> {
+    co_await session.echo_for(0s);
+    const auto hello = co_await session.receive();
+    if (!hello || hello->payload != "hello 1") co_return;
+    timer wait(co_await net::this_coro::executor);
+    co_await wait.async_wait_until(clock::now() + 3s, net::use_awaitable);
+    co_await session.send("ready");
+  });
+  auto& conn = s.start();
+  const recorder seen(conn);
+  outcome early, patient;
+  s.in.run_for(2s);
+  BOOST_TEST((conn.status() == connection_state::connecting));
+  BOOST_TEST(s.backend.open_sessions() == 1U);
+  conn.send("early", early.send_handler());
+  conn.send("patient", {.when_offline = offline_rule::wait}, patient.send_handler());
+  s.in.run_for(500ms);
+  BOOST_TEST(early.ec == make_error_code(error::no_connection));
+  BOOST_TEST(patient.calls == 0);
+  BOOST_TEST(s.got.empty());
+  BOOST_REQUIRE(s.reaches(connection_state::connected, 3s));
+  s.in.run_for(1s);
+  BOOST_TEST((s.got == std::vector<std::string>{"m 1 patient"}));
+  BOOST_TEST((patient.delivered == delivery::acked));
+  BOOST_TEST(seen.count(connection_state::connected) == 1U);
+}
+
+// covers R17
+BOOST_AUTO_TEST_CASE(a_login_that_fails_is_a_failed_attempt_at_the_stage_login) {
+  struct way {
+    const char* what;
+    server::script script;
+    error_code expected;
+    std::string text;
+    bool is_final;
+  };
+  const std::vector<way> ways{
+      {"refused", says({"refuse"}), error::login_refused, "we do not know you", true},
+      {"nonsense", says({"whatever"}), error::protocol_failed, "what is that?", false},
+      {"thrown", says({"throw"}), error::protocol_failed, "the protocol threw an exception", false},
+      {"never answered", says({}), error::timed_out, "", false},
+      {"closed", [](server_session& session) { return session.close(4001, "no"); }, error::closed_by_peer,
+       "no", false},
+  };
+  for (const auto& each : ways) {
+    BOOST_TEST_CONTEXT(each.what) {
+      line_scenario s;
+      s.serve(each.script);
+      auto& conn = s.start();
+      BOOST_REQUIRE(s.in.run_until([&] { return conn.snapshot().reason.error.failed(); }, 15s));
+      const auto now = conn.snapshot();
+      BOOST_TEST(now.reason.error == each.expected);
+      BOOST_TEST((now.reason.at == stage::login));
+      BOOST_TEST(now.reason.close_text == each.text);
+      BOOST_TEST(now.final == each.is_final);
+      s.in.run_for(1s);
+      BOOST_TEST(s.backend.open_sessions() == (each.is_final ? 0U : s.backend.open_sessions()));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_login_that_wants_other_credentials_gets_them_once) {
+  line_scenario s;
+  std::vector<bool> asked;
+  s.given.provider = [&asked](credential_request request) -> net::awaitable<credentials> {
+    asked.push_back(request.refused);
+    co_return credentials{.token = request.refused ? "new" : "old"};
+  };
+  s.backend.on_session([](server_session& session) -> net::awaitable<void> {
+    const auto hello = co_await session.receive();
+    co_await session.send(hello && hello->payload.ends_with("new") ? "ready" : "unauthorized");
+    while (co_await session.receive()) {
+    }
+  });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected, 2s));
+  BOOST_TEST((asked == std::vector<bool>{false, true}));
+  BOOST_TEST(conn.snapshot().attempt == 2U);
+}
+
+// covers R39
+BOOST_AUTO_TEST_CASE(what_was_not_acknowledged_is_sent_again_under_its_number_and_in_order) {
+  line_scenario s;
+  s.acknowledges = false;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  std::deque<outcome> sent(3);
+  for (int i = 0; i < 3; ++i)
+    conn.send("text" + std::to_string(i), sent[static_cast<std::size_t>(i)].send_handler());
+  s.in.run_for(1s);
+  BOOST_TEST(s.got.size() == 4U);
+  s.say("ack 1");
+  BOOST_TEST((sent[0].delivered == delivery::acked));
+  BOOST_TEST(sent[1].calls == 0);
+  s.acknowledges = true;
+  s.got.clear();
+  s.now->drop();
+  BOOST_REQUIRE(s.in.run_until([&] { return conn.snapshot().session == 2U; }, 10s));
+  conn.send("text3", net::detached);
+  s.in.run_for(2s);
+  BOOST_TEST((s.got == std::vector<std::string>{"hello 2", "m 2 text1", "m 3 text2", "m 4 text3"}));
+  for (const auto& each : sent) {
+    BOOST_TEST(each.calls == 1);
+    BOOST_TEST((each.delivered == delivery::acked));
+  }
+}
+
+// covers R39
+BOOST_AUTO_TEST_CASE(what_may_have_arrived_is_in_doubt_and_what_cannot_have_is_not_sent) {
+  line_scenario s;
+  s.acknowledges = false;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  outcome left, cancelled;
+  net::cancellation_signal cancel;
+  conn.send("left", left.send_handler());
+  conn.send("cancelled", net::bind_cancellation_slot(cancel.slot(), cancelled.send_handler()));
+  s.in.run_for(1s);
+  cancel.emit(net::cancellation_type::terminal);
+  s.in.settle();
+  BOOST_TEST((cancelled.delivered == delivery::in_doubt));
+  conn.disconnect(net::detached);
+  s.in.run_for(5s);
+  BOOST_TEST(left.calls == 1);
+  BOOST_TEST((left.delivered == delivery::in_doubt));
+  BOOST_TEST(left.ec == make_error_code(error::disconnect_requested));
+}
+
+BOOST_AUTO_TEST_CASE(a_message_that_the_protocol_cannot_carry_is_refused_alone) {
+  line_scenario s;
+  auto& conn = s.start();
+  outcome offline, online, good;
+  conn.send("unsayable", {.when_offline = offline_rule::wait}, offline.send_handler());
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  conn.send("unsayable", online.send_handler());
+  conn.send("good", good.send_handler());
+  s.in.run_for(1s);
+  for (const auto* each : {&offline, &online}) {
+    BOOST_TEST((each->delivered == delivery::not_sent));
+    BOOST_TEST(each->ec == make_error_code(error::message_invalid));
+  }
+  BOOST_TEST((good.delivered == delivery::acked));
+  BOOST_TEST((s.got == std::vector<std::string>{"hello 1", "m 1 good"}));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_acknowledged_counts_towards_the_limit) {
+  line_scenario s;
+  s.acknowledges = false;
+  s.given.limits.outbound_messages = 3;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  std::deque<outcome> sent(4);
+  for (auto& each : sent) {
+    conn.send("x", each.send_handler());
+    s.in.run_for(1s);
+  }
+  BOOST_TEST(sent[3].ec == make_error_code(error::outbound_full));
+  s.say("ack 2");
+  outcome next;
+  conn.send("x", next.send_handler());
+  s.say("ack 4");
+  BOOST_TEST((next.delivered == delivery::acked));
+}
+
+// covers G40
+BOOST_AUTO_TEST_CASE(a_session_that_goes_on_says_so_and_what_is_missing) {
+  line_scenario s;
+  auto& conn = s.start();
+  const recorder seen(conn);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  BOOST_TEST(!conn.snapshot().resumed);
+  s.serve(says({"ready resumed"}));
+  s.now->drop();
+  BOOST_REQUIRE(s.in.run_until([&] { return conn.snapshot().session == 2U; }, 10s));
+  BOOST_TEST(conn.snapshot().resumed);
+  BOOST_TEST(!conn.snapshot().gap.has_value());
+  s.serve(says({"gap 7", "event after"}));
+  s.now->drop();
+  BOOST_REQUIRE(s.in.run_until([&] { return conn.snapshot().session == 3U; }, 60s));
+  const auto& last = seen.changes().back();
+  BOOST_TEST(last.resumed);
+  BOOST_REQUIRE(last.gap.has_value());
+  BOOST_TEST(last.gap->from == 3U);
+  BOOST_TEST(last.gap->to == 7U);
+}
+
+BOOST_AUTO_TEST_CASE(events_of_the_protocol_are_received_as_messages) {
+  line_scenario s;
+  s.serve(says({"event early", "ready", "event one", "event two"}));
+  auto& conn = s.start();
+  std::vector<std::string> got;
+  std::function<void(error_code, message)> take = [&](error_code ec, message next) {
+    if (ec) return;
+    got.push_back(std::move(next.payload));
+    conn.receive([&](error_code failed, message more) { take(failed, std::move(more)); });
+  };
+  conn.receive([&](error_code failed, message more) { take(failed, std::move(more)); });
+  s.in.run_for(1s);
+  BOOST_TEST((got == std::vector<std::string>{"early", "one", "two"}));
+}
+
+// covers R22
+BOOST_AUTO_TEST_CASE(a_heartbeat_that_is_not_answered_ends_the_session_within_its_deadline) {
+  line_scenario s;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  const auto ready = conn.snapshot().time;
+  s.in.run_for(5min + 1s);
+  BOOST_TEST(conn.snapshot().session == 1U);
+  BOOST_TEST(std::ranges::count(s.got, "beat") == 10);
+  s.beats = false;  // pongs still come
+  BOOST_REQUIRE(s.in.run_until([&] { return conn.status() == connection_state::disconnected; }, 5min));
+  BOOST_TEST(conn.snapshot().reason.error == make_error_code(error::liveness_lost));
+  const auto lost_after = conn.snapshot().time - ready;
+  BOOST_TEST((lost_after == 5min + 30s + s.given.heartbeat.pong_deadline));
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_asks_us_to_leave_is_left_and_not_come_back_to_before_it_wants) {
+  line_scenario s;
+  auto& conn = s.start();
+  const recorder seen(conn);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(1min);
+  s.say("leave 30");
+  const auto now = conn.snapshot();
+  BOOST_REQUIRE((now.to == connection_state::disconnected));
+  BOOST_TEST(now.reason.error == make_error_code(error::server_going_away));
+  BOOST_TEST(now.reason.close_text == "restart");
+  BOOST_TEST(now.rule == "going-away+retry-after");
+  BOOST_TEST((*now.retry_in >= 30s));
+  BOOST_TEST((*now.retry_in <= 30s + s.given.retry.base));
+  BOOST_REQUIRE(s.reaches(connection_state::connected, 31s));
+}
+
+BOOST_AUTO_TEST_CASE(a_disconnect_during_the_login_is_a_disconnect_and_nothing_is_told_as_connected) {
+  line_scenario s;
+  s.serve(says({}));
+  auto& conn = s.start();
+  const recorder seen(conn);
+  s.in.run_for(2s);
+  outcome stopped;
+  conn.disconnect(stopped.handler());
+  s.in.run_for(5s);
+  BOOST_TEST(stopped.calls == 1);
+  BOOST_TEST(conn.snapshot().final);
+  BOOST_TEST(conn.snapshot().reason.error == make_error_code(error::disconnect_requested));
+  BOOST_TEST(seen.count(connection_state::connected) == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
