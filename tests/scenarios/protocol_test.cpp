@@ -128,6 +128,56 @@ BOOST_AUTO_TEST_CASE(what_was_not_acknowledged_is_sent_again_under_its_number_an
 }
 
 // covers R39
+BOOST_AUTO_TEST_CASE(what_was_under_way_when_the_link_died_is_sent_again_first) {
+  line_scenario s;
+  s.serve([](server_session& session) -> net::awaitable<void> {
+    co_await session.send("ready");
+    co_await session.fall_silent_for(5s);
+    session.drop();
+  });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  std::deque<outcome> sent(4);
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    conn.send(std::to_string(i) + std::string(200'000, '.'), sent[i].send_handler());
+  }
+  s.serve(says({"ready"}));
+  BOOST_REQUIRE(s.in.run_until([&] { return conn.snapshot().session == 2U; }, 1min));
+  s.in.run_for(10s);
+  std::string numbers;
+  for (const auto& each : s.got) {
+    if (each.starts_with("m ")) numbers += each[2];
+  }
+  BOOST_TEST(numbers == "1234");
+  for (const auto& each : sent) BOOST_TEST((each.delivered == delivery::acked));
+}
+
+// covers R40
+BOOST_AUTO_TEST_CASE(a_program_that_does_not_receive_does_not_lose_the_session_to_its_heartbeat) {
+  line_scenario s;
+  s.given.limits.inbound_messages = 10;
+  s.serve([](server_session& session) -> net::awaitable<void> {
+    co_await session.send("ready");
+    for (int i = 0; i < 100; ++i) co_await session.send("event x");
+  });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(10min);
+  BOOST_TEST(conn.snapshot().session == 1U);
+  BOOST_TEST(std::ranges::count(s.got, "beat") > 1);
+  std::size_t count = 0;
+  std::function<void(error_code, message_batch)> take = [&](error_code ec, const message_batch& batch) {
+    count += batch.size();
+    if (!ec)
+      conn.receive_batch([&](error_code failed, message_batch more) { take(failed, std::move(more)); });
+  };
+  take({}, {});
+  s.in.run_for(10min);
+  BOOST_TEST(count == 100U);
+  BOOST_TEST(conn.snapshot().session == 1U);
+}
+
+// covers R39
 BOOST_AUTO_TEST_CASE(what_may_have_arrived_is_in_doubt_and_what_cannot_have_is_not_sent) {
   line_scenario s;
   s.acknowledges = false;

@@ -239,6 +239,7 @@ BOOST_AUTO_TEST_CASE(every_duration_must_be_longer_than_zero) {
       {"deadlines.connect", [](options& o) { o.deadlines.connect = 0ms; }},
       {"deadlines.address_step", [](options& o) { o.deadlines.address_step = 9ms; }},
       {"deadlines.upgrade", [](options& o) { o.deadlines.upgrade = 0ms; }},
+      {"deadlines.login", [](options& o) { o.deadlines.login = 0ms; }},
       {"close_timeout", [](options& o) { o.close_timeout = 0ms; }},
       {"background_grace", [](options& o) { o.background_grace = 0ms; }},
   });
