@@ -1,0 +1,76 @@
+// Frames from a hostile peer: in whatever pieces they come, the engine says the same of them, and the memory
+// that it keeps is bounded by what has come.
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+import holdfast;
+
+namespace {
+
+using namespace holdfast;
+
+constexpr std::size_t limit = 1 << 16;
+
+std::string in_words(engine& of, const frame_result& event) {
+  auto text = std::to_string(static_cast<int>(event.event)) + ' ' +
+              std::to_string(static_cast<int>(event.kind)) + ' ' + std::to_string(event.close_code) + ' ' +
+              event.error.message() + ' ';
+  if (event.event == frame_event::message) return text + of.take_message(event);
+  return text + std::string(event.payload);
+}
+
+class reader {
+ public:
+  reader(peer_role role, bool compressed) : engine_(role, limit) {
+    if (compressed) engine_.agree({});
+  }
+
+  // Whole: all of it at once. Otherwise as a session does, `piece` bytes at a time at most.
+  std::vector<std::string> read(std::string_view bytes, std::size_t piece) {
+    while (!bytes.empty()) {
+      auto place = engine_.prepare_message();
+      const bool direct = !place.empty();
+      if (!direct) place = engine_.prepare(scratch_);
+      if (place.empty()) std::abort();  // undecoded bytes are never more than a control frame
+      const auto count = std::min({bytes.size(), place.size(), piece});
+      std::ranges::copy(bytes.substr(0, count), place.begin());
+      bytes.remove_prefix(count);
+      direct ? engine_.commit_message(count) : engine_.commit(count);
+      take_events();
+      engine_.park();
+    }
+    return said_;
+  }
+
+ private:
+  void take_events() {
+    for (auto event = engine_.next(); event.event != frame_event::none; event = engine_.next()) {
+      if (event.payload.size() > limit) std::abort();
+      said_.push_back(in_words(engine_, event));
+    }
+  }
+
+  engine engine_;
+  std::array<char, 1024> scratch_{};
+  std::vector<std::string> said_;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 2) return 0;
+  const auto role = (data[0] & 1U) != 0 ? peer_role::server : peer_role::client;
+  const bool compressed = (data[0] & 2U) != 0;
+  const std::size_t piece = std::size_t{1} + data[1];
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
+  if (reader(role, compressed).read(bytes, bytes.size()) != reader(role, compressed).read(bytes, piece)) {
+    std::abort();
+  }
+  return 0;
+}

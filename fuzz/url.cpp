@@ -1,0 +1,23 @@
+// URLs and places that redirects lead to: whatever is written there, they are read or refused in one line.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+import holdfast;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const auto reading = holdfast::read_url(text);
+  if (reading.problem.find('\n') != std::string::npos) std::abort();
+  const auto& to = reading.to;
+  // What was read goes into a request: it must not be able to add a line to it.
+  for (const auto& part : {to.host, to.host_header, to.path}) {
+    if (reading.problem.empty() && part.find_first_of("\r\n ") != std::string::npos) std::abort();
+  }
+  static const holdfast::redirect_target here{.url = "wss://server/path",
+                                              .to = holdfast::read_url("wss://server/path").to};
+  const auto decision = holdfast::follow_redirect(here, 302, text);
+  if (decision.to && !decision.to->to.secure) std::abort();
+  return 0;
+}
