@@ -29,11 +29,13 @@ target_sources(holdfast
     ${room}/modules/netlink.cppm
     ${room}/modules/network_watcher.cppm
     ${room}/modules/engine.cppm
+    ${room}/modules/protocol.cppm
     ${room}/modules/upgrade.cppm
     ${room}/modules/state_channel.cppm
     ${room}/modules/connection.cppm
     ${room}/src/masking.cppm
     ${room}/src/proxy_dialogue.cppm
+    ${room}/src/json_text.cppm
     ${room}/src/completion.cppm
     ${room}/src/tls_engine.cppm
     ${room}/src/wakeup.cppm
@@ -82,6 +84,8 @@ target_sources(holdfast
     ${room}/src/engine_output.cpp
     ${room}/src/masking.cpp
     ${room}/src/utf8.cpp
+    ${room}/src/protocol.cpp
+    ${room}/src/json_text.cpp
     ${room}/src/upgrade.cpp
     ${room}/src/channel.cpp
     ${room}/src/listeners.cpp
@@ -99,7 +103,7 @@ target_sources(holdfast
     ${room}/src/connection.cpp)
 target_compile_features(holdfast PUBLIC cxx_std_20)
 target_link_libraries(holdfast PUBLIC Boost::headers Boost::url OpenSSL::SSL OpenSSL::Crypto Threads::Threads
-                      PRIVATE ZLIB::ZLIB $<BUILD_INTERFACE:holdfast_strict>)
+                      PRIVATE Boost::json ZLIB::ZLIB $<BUILD_INTERFACE:holdfast_strict>)
 set_target_properties(holdfast PROPERTIES EXPORT_NAME holdfast)
 
 add_library(holdfast_testing)

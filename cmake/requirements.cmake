@@ -12,9 +12,9 @@ endif()
 if(POLICY CMP0167)
   cmake_policy(SET CMP0167 NEW)  # Boost's own CMake files
 endif()
-find_package(Boost 1.83 CONFIG QUIET COMPONENTS headers url)
+find_package(Boost 1.83 CONFIG QUIET COMPONENTS headers json url)
 if(NOT Boost_FOUND)
-  message(FATAL_ERROR "holdfast needs Boost 1.83 or newer with its headers and Boost.URL "
+  message(FATAL_ERROR "holdfast needs Boost 1.83 or newer with its headers, Boost.JSON and Boost.URL "
                       "(found: ${Boost_VERSION}${Boost_NOT_FOUND_MESSAGE})")
 endif()
 # A module and its importers must agree on the language.
