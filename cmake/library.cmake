@@ -30,12 +30,14 @@ target_sources(holdfast
     ${room}/modules/network_watcher.cppm
     ${room}/modules/engine.cppm
     ${room}/modules/protocol.cppm
+    ${room}/modules/v1.cppm
     ${room}/modules/upgrade.cppm
     ${room}/modules/state_channel.cppm
     ${room}/modules/connection.cppm
     ${room}/src/masking.cppm
     ${room}/src/proxy_dialogue.cppm
     ${room}/src/json_text.cppm
+    ${room}/src/v1_frames.cppm
     ${room}/src/completion.cppm
     ${room}/src/tls_engine.cppm
     ${room}/src/wakeup.cppm
@@ -86,6 +88,8 @@ target_sources(holdfast
     ${room}/src/utf8.cpp
     ${room}/src/protocol.cpp
     ${room}/src/json_text.cpp
+    ${room}/src/v1_frames.cpp
+    ${room}/src/v1.cpp
     ${room}/src/upgrade.cpp
     ${room}/src/channel.cpp
     ${room}/src/listeners.cpp

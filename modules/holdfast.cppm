@@ -23,6 +23,7 @@ export import :network_watcher;
 export import :message;
 export import :engine;
 export import :protocol;
+export import :v1;
 export import :upgrade;
 export import :state_channel;
 export import :connection;
