@@ -29,7 +29,6 @@ target_sources(holdfast
     ${room}/modules/netlink.cppm
     ${room}/modules/network_watcher.cppm
     ${room}/modules/engine.cppm
-    ${room}/modules/protocol.cppm
     ${room}/modules/v1.cppm
     ${room}/modules/upgrade.cppm
     ${room}/modules/state_channel.cppm
@@ -97,7 +96,6 @@ target_sources(holdfast
     ${room}/src/outbox.cpp
     ${room}/src/outbox_waiting.cpp
     ${room}/src/conversation.cpp
-    ${room}/src/protocol.cpp
     ${room}/src/address_race.cpp
     ${room}/src/dial.cpp
     ${room}/src/dial_steps.cpp

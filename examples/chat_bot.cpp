@@ -77,7 +77,7 @@ class bot {
       const auto [ec, next] = co_await conn_.receive(net::as_tuple(net::use_awaitable));
       if (ec) co_return;
       const auto event = json::parse(next.payload).as_object();
-      if (event.at("op") != "said" || event.at("name") != partner_) continue;
+      if (event.at("op") != "said" || event.at("name") != json::string_view(partner_)) continue;
       take(event.at("text").as_string());
     }
   }

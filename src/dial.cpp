@@ -162,7 +162,8 @@ net::awaitable<bool> dial_attempt::upgrade() {
   }
   memory_->last_good = peer_;
   socket_.emplace(std::move(*stream_), to_string(*peer_), origin(), std::move(answer->body),
-                  std::move(opened->subprotocol), opened->compression, credentials_.token);
+                  std::move(opened->subprotocol), opened->compression,
+                  place_.same_origin ? credentials_.token : std::string());
   co_return true;
 }
 

@@ -100,6 +100,34 @@ BOOST_AUTO_TEST_CASE(a_login_that_wants_other_credentials_gets_them_once) {
   BOOST_TEST(conn.snapshot().attempt == 2U);
 }
 
+// covers R41
+BOOST_AUTO_TEST_CASE(a_token_is_said_to_the_origin_that_it_is_for_and_to_no_other) {
+  line_scenario s;
+  const endpoint other_at{net::ip::make_address("10.0.0.2"), 80};
+  server other(s.in, other_at);
+  s.in.network()->add_name("other", {other_at.address});
+  std::vector<std::string> told;
+  other.on_session([&](server_session& session) -> net::awaitable<void> {
+    if (const auto hello = co_await session.receive()) told.push_back(hello->payload);
+    co_await session.send("ready");
+    co_await session.echo();
+  });
+  s.given.provider = [](const credential_request&) -> net::awaitable<credentials> {
+    co_return credentials{.token = "secret"};
+  };
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(1s);
+  BOOST_TEST((s.got == std::vector<std::string>{"hello 1secret"}));
+  s.backend.on_upgrade([](const http_head&) {
+    return std::optional(http_answer{.status = 302, .headers = {{"Location", "ws://other/"}}});
+  });
+  s.now->drop();
+  BOOST_REQUIRE(s.in.run_until([&] { return conn.snapshot().session == 2U; }, 10s));
+  s.in.run_for(1s);
+  BOOST_TEST((told == std::vector<std::string>{"hello 2"}));
+}
+
 // covers R39
 BOOST_AUTO_TEST_CASE(what_was_not_acknowledged_is_sent_again_under_its_number_and_in_order) {
   line_scenario s;
