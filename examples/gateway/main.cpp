@@ -61,7 +61,7 @@ int main() {
   holdfast::options given{.url = port.url()};
   given.protocol = [] { return std::make_unique<gateway_protocol>(); };
   given.provider = [](holdfast::credential_request) -> net::awaitable<holdfast::credentials> {
-    co_return holdfast::credentials{.token = "a bot's token"};
+    co_return holdfast::credentials{.token = "bot-token"};
   };
   given.retry.first_spread = 50ms;
   given.retry.base = 50ms;
