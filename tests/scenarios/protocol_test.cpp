@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "line_protocol.hpp"
+#include "received.hpp"
 
 BOOST_AUTO_TEST_SUITE(protocols)
 
@@ -289,12 +290,7 @@ BOOST_AUTO_TEST_CASE(events_of_the_protocol_are_received_as_messages) {
   s.serve(says({"event early", "ready", "event one", "event two"}));
   auto& conn = s.start();
   std::vector<std::string> got;
-  std::function<void(error_code, message)> take = [&](error_code ec, message next) {
-    if (ec) return;
-    got.push_back(std::move(next.payload));
-    conn.receive([&](error_code failed, message more) { take(failed, std::move(more)); });
-  };
-  conn.receive([&](error_code failed, message more) { take(failed, std::move(more)); });
+  net::co_spawn(s.in.executor(), receive_into(conn, got), net::detached);
   s.in.run_for(1s);
   BOOST_TEST((got == std::vector<std::string>{"early", "one", "two"}));
 }

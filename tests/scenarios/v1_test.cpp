@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "scenario.hpp"
+#include "received.hpp"
 
 BOOST_AUTO_TEST_SUITE(v1_sessions)
 
@@ -99,12 +99,7 @@ BOOST_AUTO_TEST_CASE(events_go_on_where_the_session_broke_off) {
   at.events = {"one", "two"};
   auto& conn = s.start();
   std::vector<std::string> got;
-  std::function<void(error_code, message)> take = [&](error_code ec, message next) {
-    if (ec) return;
-    got.push_back(std::move(next.payload));
-    conn.receive([&](error_code failed, message more) { take(failed, std::move(more)); });
-  };
-  conn.receive([&](error_code failed, message more) { take(failed, std::move(more)); });
+  net::co_spawn(s.in.executor(), receive_into(conn, got), net::detached);
   s.in.run_for(1s);
   BOOST_TEST((got == std::vector<std::string>{R"("one")", R"("two")"}));
   at.events.emplace_back("three");
