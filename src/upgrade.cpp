@@ -112,7 +112,8 @@ std::string upgrade_request(const target& to, const options& given, const header
   if (!given.user_agent.empty()) out += "\r\nUser-Agent: " + given.user_agent;
   if (given.compression.enabled) out += "\r\nSec-WebSocket-Extensions: " + offer(given.compression);
   for (std::size_t i = 0; i < given.subprotocols.size(); ++i) {
-    out += (i == 0 ? "\r\nSec-WebSocket-Protocol: " : ", ") + given.subprotocols[i];
+    out += i == 0 ? "\r\nSec-WebSocket-Protocol: " : ", ";
+    out += given.subprotocols[i];
   }
   for (const auto& [name, value] : headers) out += "\r\n" + name + ": " + value;
   return out + "\r\n\r\n";
