@@ -3,49 +3,48 @@ order. The second restart is not announced.
 
 Usage: chat_bots_test.py CHAT_SERVER CHAT_BOT
 """
-
+import contextlib
 import re
 import signal
-import subprocess
 import sys
 import time
+
+from foreign_server import PATIENCE, Program, skip_without_websockets
+
+skip_without_websockets()
+
+from chat_client import ChatServer
 
 LINES = 40
 
 
-def start_server(program, port):
-    server = subprocess.Popen([program, "--port", str(port)], stdout=subprocess.PIPE, text=True)
-    return server, re.search(r"ws://\S+", server.stdout.readline()).group(0)
+def all_lines(of):
+    lines = []
+    while (line := of.lines.get(timeout=PATIENCE)) is not None:
+        lines.append(line)
+    return lines
 
 
-def main(server_program, bot_program):
-    server, url = start_server(server_program, 0)
-    port = int(url.rstrip("/").rsplit(":", 1)[1])
-    bots = [
-        subprocess.Popen([bot_program, url, name, partner, str(LINES)], stdout=subprocess.PIPE, text=True)
-        for name, partner in (("ann", "bob"), ("bob", "ann"))
-    ]
-    try:
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            time.sleep(0.7)
-            server.send_signal(how)
-            server.wait(timeout=10)
-            server, _ = start_server(server_program, port)
-        failures = 0
+def check(bot):
+    lines = all_lines(bot)
+    heard = [int(found[1]) for line in lines if (found := re.match(r"heard (\d+)$", line))]
+    assert bot.exit_status() == 0, bot.exit_status()
+    assert heard == list(range(1, LINES + 1)), heard
+    assert sum(line.startswith("connected") for line in lines) >= 2, "nobody was disturbed"
+
+
+def main(server_path, bot_path):
+    with contextlib.ExitStack() as running:
+        server = running.enter_context(ChatServer(server_path, "--port", "0"))
+        bots = [running.enter_context(Program(bot_path, server.url, name, partner, str(LINES)))
+                for name, partner in (("ann", "bob"), ("bob", "ann"))]
+        for how in signal.SIGTERM, signal.SIGKILL:
+            time.sleep(0.7)  # in the middle of their talk; wherever that is, nothing may be lost
+            server.process.send_signal(how)
+            server.exit_status()
+            server = running.enter_context(ChatServer(server_path, "--port", str(server.port)))
         for bot in bots:
-            output, _ = bot.communicate(timeout=60)
-            heard = [int(n) for n in re.findall(r"^heard (\d+)$", output, re.MULTILINE)]
-            sessions = output.count("\nconnected")
-            print(f"exit code {bot.returncode}, heard {len(heard)} lines in {sessions} sessions")
-            if bot.returncode != 0 or heard != list(range(1, LINES + 1)) or sessions < 2:
-                failures += 1
-                print(output)
-        return 1 if failures else 0
-    finally:
-        for each in (*bots, server):
-            each.kill()
-            each.wait()
+            check(bot)
 
 
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+main(*sys.argv[1:])

@@ -1,6 +1,7 @@
 """A client of examples/chat_server that we did not write: python3-websockets (10.4 to 15) and JSON."""
 import asyncio
 import json
+import sys
 
 import websockets
 
@@ -92,3 +93,10 @@ class Socket:
     def vanish(self):
         """Without a close frame."""
         self.ws.transport.abort()
+
+
+def run(*tests):
+    """Each with the path of the server, which is the first argument of the program."""
+    for test in tests:
+        print(f"--- {test.__name__}", flush=True)
+        asyncio.run(test(sys.argv[1]))

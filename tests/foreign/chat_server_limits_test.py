@@ -4,14 +4,13 @@ Usage: chat_server_limits_test.py CHAT_SERVER, which is the path of the program.
 """
 import asyncio
 import subprocess
-import sys
 import time
 
 from foreign_server import PATIENCE, skip_without_websockets
 
 skip_without_websockets()
 
-from chat_client import ChatServer, Socket
+from chat_client import ChatServer, Socket, run
 
 
 async def without_the_token_nobody_comes_in(path):
@@ -132,16 +131,12 @@ async def a_wrong_command_line_is_told_in_one_line(path):
             assert ended.stdout == "" and ended.stderr.count("\n") == 1, (arguments, ended)
 
 
-def main():
-    for test in (without_the_token_nobody_comes_in,
-                 a_bad_frame_is_fatal,
-                 a_frame_has_at_most_a_mebibyte,
-                 who_says_nothing_is_sent_away,
-                 who_does_not_read_is_closed_and_finds_a_gap,
-                 a_full_house_forgets_who_has_been_gone_longest,
-                 a_wrong_command_line_is_told_in_one_line):
-        print(f"--- {test.__name__}", flush=True)
-        asyncio.run(test(sys.argv[1]))
-
-
-main()
+run(
+    without_the_token_nobody_comes_in,
+    a_bad_frame_is_fatal,
+    a_frame_has_at_most_a_mebibyte,
+    who_says_nothing_is_sent_away,
+    who_does_not_read_is_closed_and_finds_a_gap,
+    a_full_house_forgets_who_has_been_gone_longest,
+    a_wrong_command_line_is_told_in_one_line,
+)

@@ -5,14 +5,13 @@ Usage: chat_server_test.py CHAT_SERVER, which is the path of the program.
 import asyncio
 import signal
 import socket
-import sys
 import time
 
 from foreign_server import skip_without_websockets
 
 skip_without_websockets()
 
-from chat_client import ChatServer, Socket
+from chat_client import ChatServer, Socket, run
 
 
 async def two_clients_talk(path):
@@ -292,21 +291,17 @@ async def the_sub_protocol_is_chosen_if_it_is_offered(path):
                 await ann.hello("a1")
 
 
-def main():
-    for test in (two_clients_talk,
-                 what_the_chat_cannot_do_is_no_reason_to_close,
-                 joining_again_is_news_only_under_another_name,
-                 what_was_processed_is_acknowledged_and_passed_over,
-                 a_resume_loses_nothing,
-                 what_is_no_longer_kept_is_a_gap,
-                 who_stays_away_leaves,
-                 too_much_typing_is_throttled_for_a_while,
-                 sigterm_gives_go_away_and_1012,
-                 sigint_ends_it_whatever_the_clients_do,
-                 each_socket_is_asked_to_leave_at_its_age,
-                 the_sub_protocol_is_chosen_if_it_is_offered):
-        print(f"--- {test.__name__}", flush=True)
-        asyncio.run(test(sys.argv[1]))
-
-
-main()
+run(
+    two_clients_talk,
+    what_the_chat_cannot_do_is_no_reason_to_close,
+    joining_again_is_news_only_under_another_name,
+    what_was_processed_is_acknowledged_and_passed_over,
+    a_resume_loses_nothing,
+    what_is_no_longer_kept_is_a_gap,
+    who_stays_away_leaves,
+    too_much_typing_is_throttled_for_a_while,
+    sigterm_gives_go_away_and_1012,
+    sigint_ends_it_whatever_the_clients_do,
+    each_socket_is_asked_to_leave_at_its_age,
+    the_sub_protocol_is_chosen_if_it_is_offered,
+)

@@ -252,8 +252,7 @@ BOOST_AUTO_TEST_CASE(all_functions_from_all_threads_at_once_and_every_operation_
       while (!enough) each->act();
     });
   }
-  std::this_thread::sleep_for(2s);
-  BOOST_TEST(comes_true([&] { return all.backend.sessions() > 10; }));
+  BOOST_TEST(comes_true([&] { return ops.started() > 50'000 && all.backend.sessions() > 10; }));
   auto closed = conn.close(net::use_future);  // while they go on
   const auto close_came = closed.wait_for(patience);
   enough = true;

@@ -22,7 +22,6 @@ server::script says(std::vector<std::string> lines) {
 BOOST_AUTO_TEST_CASE(connected_is_told_when_the_login_is_done_and_not_before) {
   line_scenario s;
   s.serve([](server_session& session) -> net::awaitable<void> {
-    co_await session.echo_for(0s);
     const auto hello = co_await session.receive();
     if (!hello || hello->payload != "hello 1") co_return;
     timer wait(co_await net::this_coro::executor);
@@ -77,7 +76,7 @@ BOOST_AUTO_TEST_CASE(a_login_that_fails_is_a_failed_attempt_at_the_stage_login) 
       BOOST_TEST(now.reason.close_text == each.text);
       BOOST_TEST(now.final == each.is_final);
       s.in.run_for(1s);
-      BOOST_TEST(s.backend.open_sessions() == (each.is_final ? 0U : s.backend.open_sessions()));
+      if (each.is_final) BOOST_TEST(s.backend.open_sessions() == 0U);
     }
   }
 }
