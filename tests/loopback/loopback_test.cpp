@@ -247,4 +247,18 @@ BOOST_AUTO_TEST_CASE(a_context_has_nothing_left_to_do_when_the_last_run_has_retu
   }));
 }
 
+BOOST_AUTO_TEST_CASE(a_message_that_could_have_waited_for_an_hour_does_not_keep_the_context) {
+  loopback here;
+  connection conn(here.io, here.given);
+  conn.run(net::detached);
+  here.port.shut();
+  conn.send("waits", {.when_offline = offline_rule::wait, .time_to_live = 1h}, net::detached);
+  here.io.poll();
+  conn.close(net::detached);
+  BOOST_TEST(here.run_until([&] {
+    here.io.restart();
+    return here.io.poll() == 0 && here.io.stopped();
+  }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -98,6 +98,27 @@ BOOST_AUTO_TEST_CASE(what_had_not_left_when_the_link_died_leaves_in_the_next_ses
   BOOST_TEST(std::ranges::is_sorted(order));
 }
 
+// covers R39
+BOOST_AUTO_TEST_CASE(what_a_closing_handshake_cut_off_leaves_first_in_the_next_session) {
+  scenario s;
+  std::string order;
+  int sessions = 0;
+  s.backend.on_session([&](server_session& session) -> net::awaitable<void> {
+    if (++sessions == 1) co_return co_await session.fall_silent_for(1min);
+    while (auto next = co_await session.receive()) order += next->payload.front();
+  });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  for (const char* each : {"0", "1", "2"}) conn.send(each + std::string(200'000, '.'), waits, net::detached);
+  s.in.run_for(1s);
+  conn.enter_background();  // the first of them is half written
+  s.in.run_for(10s);
+  conn.enter_foreground();
+  s.in.run_for(20s);
+  BOOST_TEST(sessions == 2);
+  BOOST_TEST(order == "012");
+}
+
 // covers R38
 BOOST_AUTO_TEST_CASE(an_hour_without_a_server_at_a_thousand_messages_a_second_ends_each_with_a_reason) {
   scenario s;
@@ -228,6 +249,28 @@ BOOST_AUTO_TEST_CASE(where_no_session_will_come_by_itself_nothing_waits) {
   BOOST_TEST(closed.calls == 1);
   BOOST_TEST((closed.delivered == delivery::not_sent));
   BOOST_TEST(closed.ec == make_error_code(error::closed));
+}
+
+// covers R37
+BOOST_AUTO_TEST_CASE(what_waits_in_a_connection_that_never_runs_ends_with_it) {
+  for (const bool destroyed : {false, true}) {
+    scenario s;
+    outcome waiting;
+    s.conn.emplace(s.in.executor(), s.given);
+    s.conn->send("waits", waits, waiting.send_handler());
+    s.in.settle();
+    BOOST_TEST(waiting.calls == 0);
+    if (destroyed) {
+      s.conn.reset();
+    } else {
+      s.conn->close(net::detached);
+    }
+    s.in.settle();
+    BOOST_TEST(waiting.calls == 1);
+    BOOST_TEST((waiting.delivered == delivery::not_sent));
+    BOOST_TEST(waiting.ec ==
+               (destroyed ? make_error_code(net::error::operation_aborted) : make_error_code(error::closed)));
+  }
 }
 
 // covers R33

@@ -156,6 +156,23 @@ BOOST_AUTO_TEST_CASE(what_was_not_acknowledged_is_sent_again_under_its_number_an
 }
 
 // covers R39
+BOOST_AUTO_TEST_CASE(what_is_sent_again_leaves_before_what_has_waited) {
+  line_scenario s;
+  s.acknowledges = false;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  conn.send("first", net::detached);
+  s.in.run_for(1s);
+  s.acknowledges = true;
+  s.got.clear();
+  s.now->drop();
+  BOOST_REQUIRE(s.in.run_until([&] { return conn.status() == connection_state::disconnected; }, 1s));
+  conn.send("second", {.when_offline = offline_rule::wait}, net::detached);
+  s.in.run_for(20s);
+  BOOST_TEST((s.got == std::vector<std::string>{"hello 2", "m 1 first", "m 2 second"}));
+}
+
+// covers R39
 BOOST_AUTO_TEST_CASE(what_was_under_way_when_the_link_died_is_sent_again_first) {
   line_scenario s;
   s.serve([](server_session& session) -> net::awaitable<void> {
