@@ -103,3 +103,10 @@ struct line_scenario : scenario {
   bool acknowledges = true;
   bool beats = true;
 };
+
+// A script that says these lines.
+inline server::script says(std::vector<std::string> lines) {
+  return [lines = std::move(lines)](server_session& session) -> net::awaitable<void> {
+    for (const auto& each : lines) co_await session.send(each);
+  };
+}

@@ -249,6 +249,12 @@ BOOST_AUTO_TEST_CASE(where_no_session_will_come_by_itself_nothing_waits) {
   BOOST_TEST(closed.calls == 1);
   BOOST_TEST((closed.delivered == delivery::not_sent));
   BOOST_TEST(closed.ec == make_error_code(error::closed));
+  outcome in_vain;
+  conn.connect(net::detached);  // too late
+  conn.send("in vain", waits, in_vain.send_handler());
+  s.in.settle();
+  BOOST_TEST(in_vain.calls == 1);
+  BOOST_TEST(in_vain.ec == make_error_code(error::closed));
 }
 
 // covers R37
