@@ -96,7 +96,13 @@ export struct schedule_entry;
 /// The memory between decisions: how far the backoff has grown. A plain value; copy it to look ahead.
 export class retry_schedule {
  public:
+  using rules = std::shared_ptr<const std::vector<retry_rule>>;
+
   explicit retry_schedule(retry_policy policy);
+  /// The same without a copy: the rules are `table`, not those of `policy`.
+  retry_schedule(std::shared_ptr<const retry_policy> policy, rules table);
+  /// For many schedules. The default rules are shared by all.
+  static rules share(std::vector<retry_rule> table);
 
   /// Decides what follows `record`, and advances the step.
   retry_decision decide(const attempt_record& record, random_source& random);
@@ -117,8 +123,8 @@ export class retry_schedule {
   [[nodiscard]] clock::duration ceiling(unsigned step) const;
   friend std::vector<schedule_entry> explain(const retry_policy&, const attempt_record&, unsigned);
 
-  retry_policy policy_;                                   // without its rules
-  std::shared_ptr<const std::vector<retry_rule>> rules_;  // the default ones are shared by all
+  std::shared_ptr<const retry_policy> policy_;
+  rules rules_;
   unsigned step_ = 0;
   bool flapping_ = false;
   bool had_session_ = false;

@@ -5,6 +5,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -73,6 +74,8 @@ export class endpoint_rotation {
  public:
   /// `count` is at least 1: `options::url` and the further ones.
   endpoint_rotation(std::size_t count, endpoint_options given);
+  /// The same without a copy.
+  endpoint_rotation(std::size_t count, std::shared_ptr<const endpoint_options> given);
 
   /// The endpoint for the next attempt. Without news about the current one it is the same again.
   endpoint_choice next(clock::time_point now, random_source& random);
@@ -106,7 +109,7 @@ export class endpoint_rotation {
   [[nodiscard]] std::size_t first_to_be_rested(clock::time_point now) const;
   void shuffle(random_source& random);
 
-  endpoint_options given_;
+  std::shared_ptr<const endpoint_options> given_;
   std::vector<entry> entries_;
   std::vector<std::size_t> sequence_;  // in which they are tried
   std::size_t current_ = 0;

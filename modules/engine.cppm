@@ -154,7 +154,7 @@ export class engine {
     inflater in;
     deflater out;
   };
-  std::optional<compression> compression_;
+  std::unique_ptr<compression> compression_;
 };
 
 /// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.

@@ -104,7 +104,7 @@ void actor::begin_session(opened_socket socket) {
   wake_.release();
   const auto agreed = socket.compression;
   const session_facts facts{generation_, socket.subprotocol, std::move(socket.token)};
-  session_ = std::make_shared<session>(executor, strand, settings, in, out, std::move(socket), random_);
+  session_ = std::make_shared<session>(executor, settings, in, out, std::move(socket), random_);
   session_->open(agreed);
   if (!spoken) return session_is_ready({});
   session_->speak(spoken, facts,

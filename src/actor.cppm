@@ -40,8 +40,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   // They throw option_error.
   static std::shared_ptr<actor> make(net::any_io_executor executor, options given);
   static std::shared_ptr<actor> make(net::any_io_executor executor, std::shared_ptr<const options> shared);
-  // `policy` is that of the options, which need not hold its rules any more.
-  actor(net::any_io_executor executor, std::shared_ptr<const options> checked, retry_policy policy);
+  // `table` are the rules for retries: the options need not hold them any more.
+  actor(net::any_io_executor executor, std::shared_ptr<const options> checked, retry_schedule::rules table);
   ~actor() override;
   actor(const actor&) = delete;
   actor& operator=(const actor&) = delete;

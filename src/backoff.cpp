@@ -18,13 +18,6 @@ module holdfast;
 namespace holdfast {
 namespace {
 
-// Ten thousand connections with the default table need it once.
-std::shared_ptr<const std::vector<retry_rule>> share(std::vector<retry_rule> rules) {
-  static const auto usual = std::make_shared<const std::vector<retry_rule>>(default_retry_rules());
-  if (rules == *usual) return usual;
-  return std::make_shared<const std::vector<retry_rule>>(std::move(rules));
-}
-
 clock::duration uniform(clock::duration low, clock::duration high, random_source& random) {
   return clock::duration(
       std::uniform_int_distribution<clock::rep>(low.count(), std::max(low, high).count())(random));
@@ -107,12 +100,23 @@ std::vector<retry_rule> default_retry_rules() {
   };
 }
 
-retry_schedule::retry_schedule(retry_policy policy)
-    : policy_(std::move(policy)), rules_(share(std::exchange(policy_.rules, {}))) {}
+// Ten thousand connections with the default table need it once.
+retry_schedule::rules retry_schedule::share(std::vector<retry_rule> table) {
+  static const auto usual = std::make_shared<const std::vector<retry_rule>>(default_retry_rules());
+  if (table == *usual) return usual;
+  return std::make_shared<const std::vector<retry_rule>>(std::move(table));
+}
+
+retry_schedule::retry_schedule(retry_policy policy) : rules_(share(std::exchange(policy.rules, {}))) {
+  policy_ = std::make_shared<const retry_policy>(std::move(policy));
+}
+
+retry_schedule::retry_schedule(std::shared_ptr<const retry_policy> policy, rules table)
+    : policy_(std::move(policy)), rules_(std::move(table)) {}
 
 clock::duration retry_schedule::ceiling(unsigned step) const {
-  const double grown = std::chrono::duration<double>(policy_.base).count() * std::pow(policy_.factor, step);
-  const double limit = std::chrono::duration<double>(policy_.cap).count();
+  const double grown = std::chrono::duration<double>(policy_->base).count() * std::pow(policy_->factor, step);
+  const double limit = std::chrono::duration<double>(policy_->cap).count();
   return std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(std::min(grown, limit)));
 }
 
@@ -123,13 +127,13 @@ std::pair<clock::duration, clock::duration> retry_schedule::bounds(retry_delay d
     case retry_delay::refresh:
       break;
     case retry_delay::fresh:
-      return {clock::duration::zero(), policy_.first_spread};
+      return {clock::duration::zero(), policy_->first_spread};
     case retry_delay::step:
-      return {std::min<clock::duration>(policy_.base, policy_.cap) / 2, ceiling(step_)};
+      return {std::min<clock::duration>(policy_->base, policy_->cap) / 2, ceiling(step_)};
     case retry_delay::high_step:
       return {ceiling(step_ + 1) / 2, ceiling(step_ + 1)};
     case retry_delay::cap:
-      return {clock::duration(policy_.cap) / 2, policy_.cap};
+      return {clock::duration(policy_->cap) / 2, policy_->cap};
   }
   return {};
 }
@@ -152,24 +156,24 @@ retry_decision retry_schedule::from_table(const attempt_record& record, bool sta
   if (!record.retry_after) return {.retry_in = wait, .rule = rule->name, .refresh = refresh};
   // The server's wish is a floor, with jitter on top, so that all whom it told the same do not come at once
   // (R7).
-  const auto wish = std::clamp<clock::duration>(*record.retry_after, {}, policy_.retry_after_limit);
-  const auto floor = wish + uniform({}, policy_.base, random);
+  const auto wish = std::clamp<clock::duration>(*record.retry_after, {}, policy_->retry_after_limit);
+  const auto floor = wish + uniform({}, policy_->base, random);
   if (floor <= wait) return {.retry_in = wait, .rule = rule->name, .refresh = refresh};
   return {.retry_in = floor, .rule = rule->name + "+retry-after", .refresh = refresh};
 }
 
 retry_decision retry_schedule::decide(const attempt_record& record, random_source& random) {
-  const bool stable = record.session_length && *record.session_length >= policy_.stable_after;
+  const bool stable = record.session_length && *record.session_length >= policy_->stable_after;
   flapping_ = record.session_length && !stable;
   if (stable || record.after_network_change) step_ = 0;
   had_session_ = had_session_ || record.session_length.has_value();
 
   auto decision = from_table(record, stable, random);
-  if (policy_.decide) decision = policy_.decide(record, decision);
-  if (decision.retry_in && policy_.attempt_limit && record.attempt >= *policy_.attempt_limit && !stable) {
+  if (policy_->decide) decision = policy_->decide(record, decision);
+  if (decision.retry_in && policy_->attempt_limit && record.attempt >= *policy_->attempt_limit && !stable) {
     decision = {.retry_in = std::nullopt, .rule = "attempt-limit"};
   }
-  if (decision.retry_in && !policy_.retry_first_connect && !had_session_) {
+  if (decision.retry_in && !policy_->retry_first_connect && !had_session_) {
     decision = {.retry_in = std::nullopt, .rule = "first-connect-failed"};
   }
   // 16 doublings of any sensible base are beyond any cap; counting on would only invite an overflow.

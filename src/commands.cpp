@@ -53,7 +53,7 @@ std::uint64_t entropy() {
 
 }  // namespace
 
-actor::actor(net::any_io_executor on, std::shared_ptr<const options> checked, retry_policy policy)
+actor::actor(net::any_io_executor on, std::shared_ptr<const options> checked, retry_schedule::rules table)
     : executor(std::move(on)),
       strand(make_strand_of(executor)),
       settings(std::move(checked)),
@@ -63,8 +63,8 @@ actor::actor(net::any_io_executor on, std::shared_ptr<const options> checked, re
       out(std::make_shared<outbox>(settings->limits, strand, spoken)),
       memory_(std::make_shared<dial_memory>(*settings)),
       random_(settings->random_seed ? *settings->random_seed : entropy()),
-      retry_(std::move(policy)),
-      rotation_(1 + settings->endpoints.further_urls.size(), settings->endpoints),
+      retry_({settings, &settings->retry}, std::move(table)),
+      rotation_(1 + settings->endpoints.further_urls.size(), {settings, &settings->endpoints}),
       wake_(strand),
       background_wake_(strand),
       told_final_(settings->mode == connect_mode::manual),
@@ -75,17 +75,16 @@ actor::actor(net::any_io_executor on, std::shared_ptr<const options> checked, re
 // The table of the policy is large: only the schedule keeps one.
 std::shared_ptr<actor> actor::make(net::any_io_executor on, options given) {
   validate(given);
-  auto policy = given.retry;
-  std::vector<retry_rule>().swap(given.retry.rules);
+  auto table = retry_schedule::share(std::exchange(given.retry.rules, {}));
   auto own = std::make_shared<const options>(std::move(given));
-  return enrol(std::make_shared<actor>(std::move(on), std::move(own), std::move(policy)));
+  return enrol(std::make_shared<actor>(std::move(on), std::move(own), std::move(table)));
 }
 
 std::shared_ptr<actor> actor::make(net::any_io_executor on, std::shared_ptr<const options> shared) {
   if (!shared) throw std::invalid_argument("connection: the shared options must not be null");
   validate(*shared);
-  auto policy = shared->retry;
-  return enrol(std::make_shared<actor>(std::move(on), std::move(shared), std::move(policy)));
+  auto table = retry_schedule::share(shared->retry.rules);
+  return enrol(std::make_shared<actor>(std::move(on), std::move(shared), std::move(table)));
 }
 
 std::shared_ptr<actor> actor::enrol(std::shared_ptr<actor> made) {

@@ -7,6 +7,7 @@ module;
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <random>
@@ -21,15 +22,18 @@ module holdfast;
 namespace holdfast {
 
 endpoint_rotation::endpoint_rotation(std::size_t count, endpoint_options given)
+    : endpoint_rotation(count, std::make_shared<const endpoint_options>(std::move(given))) {}
+
+endpoint_rotation::endpoint_rotation(std::size_t count, std::shared_ptr<const endpoint_options> given)
     : given_(std::move(given)), entries_(std::max<std::size_t>(count, 1)), sequence_(entries_.size()) {
   std::iota(sequence_.begin(), sequence_.end(), std::size_t{0});
 }
 
 endpoint_choice endpoint_rotation::next(clock::time_point now, random_source& random) {
   endpoint_choice choice{.index = by_rule(now, random)};
-  if (given_.select) {
+  if (given_->select) {
     try {
-      const auto wanted = given_.select(health(now));
+      const auto wanted = given_->select(health(now));
       if (wanted < entries_.size()) {
         choice.index = wanted;
       } else {
@@ -49,7 +53,7 @@ endpoint_choice endpoint_rotation::next(clock::time_point now, random_source& ra
 
 std::size_t endpoint_rotation::by_rule(clock::time_point now, random_source& random) {
   if (!begun_) shuffle(random);
-  if (given_.prefer_primary && may_be_tried(0, now)) return 0;
+  if (given_->prefer_primary && may_be_tried(0, now)) return 0;
   if (!begun_) return sequence_.front();
   if (entries_[current_].failures == 0 && may_be_tried(current_, now)) return current_;
   const auto usable = [&](std::size_t index) { return may_be_tried(index, now); };
@@ -63,7 +67,7 @@ std::size_t endpoint_rotation::by_rule(clock::time_point now, random_source& ran
 
 // For a round of its own, in which the current one, which ended the last, is not the first.
 void endpoint_rotation::shuffle(random_source& random) {
-  if (given_.order != endpoint_order::shuffled) return;
+  if (given_->order != endpoint_order::shuffled) return;
   std::ranges::shuffle(sequence_, random);
   if (begun_ && sequence_.front() == current_) std::swap(sequence_.front(), sequence_.back());
 }
@@ -101,7 +105,7 @@ retry_decision endpoint_rotation::ended(const attempt_record& record, retry_deci
   failed(current_, now,
          record.retry_after ? decision.retry_in.value_or(clock::duration{}) : clock::duration{});
   if (!decision.retry_in) return decision;
-  if (given_.next_at_once && first_failure && !record.session_length && any_is_untried(now))
+  if (given_->next_at_once && first_failure && !record.session_length && any_is_untried(now))
     return {.retry_in = clock::duration::zero(), .rule = "next-endpoint"};
   // With a single one, the policy has said it all.
   if (entries_.size() == 1) return decision;
@@ -116,7 +120,7 @@ void endpoint_rotation::failed(std::size_t index, clock::time_point now, clock::
   ++it.failures;
   it.failed_in_this_round = true;
   it.not_before = std::max(it.not_before, now + at_least);
-  it.rests_until = std::max(it.not_before, now + given_.cool_down);
+  it.rests_until = std::max(it.not_before, now + given_->cool_down);
 }
 
 void endpoint_rotation::succeeded(std::size_t index) {

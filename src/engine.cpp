@@ -6,6 +6,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -55,7 +56,7 @@ bool may_be_sent(std::uint64_t code) noexcept {
 void engine::agree(const agreed_compression& agreed) {
   const bool is_client = role_ == peer_role::client;
   reserved_bits_ = all_reserved_bits & ~compressed_bit;
-  compression_.emplace(
+  compression_ = std::make_unique<compression>(
       inflater(is_client ? agreed.server : agreed.client, limit_),
       deflater(is_client ? agreed.client : agreed.server, agreed.level, agreed.minimum_bytes));
 }

@@ -132,7 +132,9 @@ void outbox::open(transport& stream, std::weak_ptr<wakeup> writer,
   ready_ = false;
   finishing_ = false;
   written_ = first_frame_begin_ = 0;
-  if (agreed) deflater_.emplace(agreed->client, agreed->level, agreed->minimum_bytes);
+  if (agreed) {
+    deflater_ = std::make_unique<deflater>(agreed->client, agreed->level, agreed->minimum_bytes);
+  }
 }
 
 void outbox::ping(std::string_view payload) { control(opcode::ping, payload); }
@@ -145,7 +147,7 @@ void outbox::protocol_frame(message_kind kind, std::string_view payload) {
 // section 5.5.3).
 void outbox::pong(std::string_view payload) {
   if (const std::lock_guard lock(mutex_); control_.size() >= control_bytes) {
-    late_pong_ = payload;
+    late_pong_ = std::make_unique<std::string>(payload);
     return;
   }
   control(opcode::pong, payload);

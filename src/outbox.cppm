@@ -39,6 +39,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   // `spoken` may be null; it is shared with the actor.
   outbox(const limit_options& limits, net::any_io_executor strand, std::shared_ptr<const protocol> spoken);
 
+  [[nodiscard]] const net::any_io_executor& strand() const noexcept { return strand_; }
   // Any thread. An empty handler wants no answer.
   void send(std::string_view payload, const send_options& how, operation::handler_type handler,
             const net::any_io_executor& fallback);
@@ -143,7 +144,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   bool finishing_ = false;
   bool written_this_turn_ = false;  // what is sent now leaves together with what follows
   byte_queue control_;
-  std::optional<std::string> late_pong_;  // the newest of those for which control_ had no room
+  std::unique_ptr<std::string> late_pong_;  // the newest of those for which control_ had no room
   byte_queue data_;
   std::vector<frame> frames_;  // the messages in data_, from first_frame_ on
   std::size_t first_frame_ = 0;
@@ -159,7 +160,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   std::uint64_t last_id_ = 0;
   // What it has compressed must leave, or nothing after it may: the peer has the same context. So messages
   // are dropped only where no other follows in the session, by finish() and close().
-  std::optional<deflater> deflater_;
+  std::unique_ptr<deflater> deflater_;
   std::weak_ptr<wakeup> writer_;
   bool writer_waits_ = false;
 };

@@ -60,11 +60,11 @@ clock::duration random_phase(const heartbeat_options& given, random_source& rand
 
 }  // namespace
 
-session::session(net::any_io_executor executor, net::any_io_executor strand,
-                 std::shared_ptr<const options> given, std::shared_ptr<inbox> in, std::shared_ptr<outbox> out,
-                 opened_socket socket, random_source& random)
+session::session(net::any_io_executor executor, std::shared_ptr<const options> given,
+                 std::shared_ptr<inbox> in, std::shared_ptr<outbox> out, opened_socket socket,
+                 random_source& random)
     : executor_(std::move(executor)),
-      strand_(std::move(strand)),
+      strand_(out->strand()),
       options_(std::move(given)),
       inbox_(std::move(in)),
       outbox_(std::move(out)),
@@ -116,7 +116,7 @@ session::pause session::read_on() {
     const auto delivered = delivered_;
     if (!decode()) {
       // Nobody receives any more: the answer to our close frame is out of reach.
-      if (close_by_) end(reason_);
+      if (ending_) end(ending_->reason);
       return over_ ? pause::over : pause::no_room;
     }
     if (over_) break;
@@ -220,8 +220,8 @@ bool session::decode() {
 
 void session::handle(const frame_result& event) {
   // While we are closing, however the peer ends it: the reason is our own (R8).
-  if (close_by_ && (event.event == frame_event::close || event.event == frame_event::failed))
-    return end(reason_);
+  if (ending_ && (event.event == frame_event::close || event.event == frame_event::failed))
+    return end(ending_->reason);
   switch (event.event) {
     case frame_event::ping:
       outbox_->pong(event.payload);
@@ -249,7 +249,7 @@ void session::peer_failed(const frame_result& event) {
 }
 
 void session::lost(error_code why) {
-  end(close_by_ ? reason_ : change_reason{.error = why, .at = stage::session});
+  end(ending_ ? ending_->reason : change_reason{.error = why, .at = stage::session});
 }
 
 void session::handle_pong(std::string_view payload) {
@@ -269,7 +269,7 @@ void session::handle_pong(std::string_view payload) {
 
 void session::ping(ping_operation op, std::uint64_t id) {
   if (over_) {  // ended, but the actor has not come round to it yet
-    if (op) op.complete(reason_.error, {});
+    if (op) op.complete(ending_->reason.error, {});
     return;
   }
   const auto now = clock::now();
@@ -304,7 +304,7 @@ void session::tend() {
     follow_protocol();
   } while (!over_ && work_.take_notification());
   if (over_) return;
-  auto next = close_by_.value_or(liveness_.next_look(clock::now()));
+  auto next = ending_ ? ending_->close_by : liveness_.next_look(clock::now());
   if (conversation_) next = std::min(next, conversation_->next_look());
   work_.call_at(next, [self = shared_from_this()] { self->tend(); });
 }
@@ -333,8 +333,8 @@ void session::wait_until_writable() {
 
 void session::watch_liveness(clock::time_point now) {
   if (over_) return;
-  if (close_by_) {
-    if (now >= *close_by_) end(reason_);
+  if (ending_) {
+    if (now >= ending_->close_by) end(ending_->reason);
     return;
   }
   switch (liveness_.judge(now)) {
@@ -354,7 +354,7 @@ void session::watch_liveness(clock::time_point now) {
 
 // What the protocol wants, as soon as it does: it was called a moment ago.
 void session::follow_protocol() {
-  if (!conversation_ || !conversation_->wants_to_end() || over_ || close_by_) return;
+  if (!conversation_ || !conversation_->wants_to_end() || over_ || ending_) return;
   const auto& wanted = *conversation_->wants_to_end();
   if (wanted.reason.error == error::server_going_away) {
     return begin_to_close(wanted.close_code, wanted.reason);
@@ -370,10 +370,9 @@ void session::stop(std::uint16_t close_code, error_code why) {
 }
 
 void session::begin_to_close(std::uint16_t close_code, change_reason why) {
-  if (over_ || close_by_) return;
-  reason_ = std::move(why);
-  close_by_ = clock::now() + options_->close_timeout;
-  outbox_->finish(close_code, {}, reason_.error);
+  if (over_ || ending_) return;
+  ending_ = std::make_unique<ending>(std::move(why), clock::now() + options_->close_timeout);
+  outbox_->finish(close_code, {}, ending_->reason.error);
   inbox_->cancel_wait();
   work_.notify();
 }
@@ -381,15 +380,18 @@ void session::begin_to_close(std::uint16_t close_code, change_reason why) {
 void session::end(change_reason why) {
   if (over_) return;
   over_ = true;
-  reason_ = std::move(why);
-  if (conversation_ && !conversation_->is_ready() && reason_.at == stage::session) reason_.at = stage::login;
+  ending_ = std::make_unique<ending>(std::move(why));
+  const auto& reason = ending_->reason;
+  if (conversation_ && !conversation_->is_ready() && reason.at == stage::session) {
+    ending_->reason.at = stage::login;
+  }
   error_code ignored;
   outbox_->flush(ignored);  // a close frame that waits gets its chance (R26); nobody waits for it (R24)
-  outbox_->close(reason_.error);
+  outbox_->close(reason.error);
   stream_.close();
   inbox_->cancel_wait();
   work_.notify();
-  for (auto& each : std::exchange(pings_, {})) each.op.complete(reason_.error, {});
+  for (auto& each : std::exchange(pings_, {})) each.op.complete(reason.error, {});
 }
 
 }  // namespace holdfast

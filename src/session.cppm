@@ -57,9 +57,8 @@ class session : public std::enable_shared_from_this<session> {
  public:
   using ping_operation = pending_operation<error_code, clock::duration>;
 
-  session(net::any_io_executor executor, net::any_io_executor strand, std::shared_ptr<const options> given,
-          std::shared_ptr<inbox> in, std::shared_ptr<outbox> out, opened_socket socket,
-          random_source& random);
+  session(net::any_io_executor executor, std::shared_ptr<const options> given, std::shared_ptr<inbox> in,
+          std::shared_ptr<outbox> out, opened_socket socket, random_source& random);
 
   // From now on frames can be sent; compressed if that was agreed.
   void open(const std::optional<agreed_compression>& agreed);
@@ -68,7 +67,7 @@ class session : public std::enable_shared_from_this<session> {
   // From opened to ended; the socket is closed and every message settled when it returns.
   net::awaitable<void> serve();
   // Why it has ended.
-  [[nodiscard]] const change_reason& reason() const noexcept { return reason_; }
+  [[nodiscard]] const change_reason& reason() const noexcept { return ending_->reason; }
   // What the server has asked for: not to come back before.
   [[nodiscard]] std::optional<clock::duration> retry_after() const {
     return conversation_ && conversation_->wants_to_end() ? conversation_->wants_to_end()->retry_after
@@ -113,8 +112,14 @@ class session : public std::enable_shared_from_this<session> {
     ping_operation op;
   };
 
+  // Once it is closing, by whomever.
+  struct ending {
+    change_reason reason;
+    clock::time_point close_by{};
+  };
+
   const net::any_io_executor executor_;
-  const net::any_io_executor strand_;
+  const net::any_io_executor& strand_;  // the outbox's
   const std::shared_ptr<const options> options_;
   const std::shared_ptr<inbox> inbox_;
   const std::shared_ptr<outbox> outbox_;
@@ -126,8 +131,7 @@ class session : public std::enable_shared_from_this<session> {
   first_read_memory first_bytes_;
   std::vector<pending_ping> pings_;
   std::uint64_t last_ping_ = 0;
-  std::optional<clock::time_point> close_by_;  // set: we are closing
-  change_reason reason_;
+  std::unique_ptr<ending> ending_;
   std::uint64_t delivered_ = 0;  // batches
   bool socket_is_empty_ = false;
   bool large_messages_ = false;  // the last one was large
