@@ -24,6 +24,7 @@ target_sources(holdfast
     ${room}/modules/proxy.cppm
     ${room}/modules/tls.cppm
     ${room}/modules/message.cppm
+    ${room}/modules/json.cppm
     ${room}/modules/protocol.cppm
     ${room}/modules/options.cppm
     ${room}/modules/netlink.cppm
@@ -42,7 +43,9 @@ target_sources(holdfast
     ${room}/src/wakeup.cppm
     ${room}/src/channel.cppm
     ${room}/src/inbox.cppm
+    ${room}/src/message_handler.cppm
     ${room}/src/backlog.cppm
+    ${room}/src/congestion.cppm
     ${room}/src/outbox.cppm
     ${room}/src/conversation.cppm
     ${room}/src/address_race.cppm
@@ -86,6 +89,7 @@ target_sources(holdfast
     ${room}/src/masking.cpp
     ${room}/src/utf8.cpp
     ${room}/src/protocol.cpp
+    ${room}/src/json.cpp
     ${room}/src/json_text.cpp
     ${room}/src/v1_frames.cpp
     ${room}/src/v1.cpp
@@ -93,6 +97,8 @@ target_sources(holdfast
     ${room}/src/channel.cpp
     ${room}/src/listeners.cpp
     ${room}/src/inbox.cpp
+    ${room}/src/message_handler.cpp
+    ${room}/src/congestion.cpp
     ${room}/src/outbox.cpp
     ${room}/src/outbox_waiting.cpp
     ${room}/src/conversation.cpp
@@ -100,12 +106,14 @@ target_sources(holdfast
     ${room}/src/dial.cpp
     ${room}/src/dial_steps.cpp
     ${room}/src/session.cpp
+    ${room}/src/session_tend.cpp
     ${room}/src/actor.cpp
+    ${room}/src/migration.cpp
     ${room}/src/commands.cpp
     ${room}/src/connection.cpp)
 target_compile_features(holdfast PUBLIC cxx_std_20)
-target_link_libraries(holdfast PUBLIC Boost::headers Boost::url OpenSSL::SSL OpenSSL::Crypto Threads::Threads
-                      PRIVATE Boost::json ZLIB::ZLIB $<BUILD_INTERFACE:holdfast_strict>)
+target_link_libraries(holdfast PUBLIC Boost::headers Boost::json Boost::url OpenSSL::SSL OpenSSL::Crypto Threads::Threads
+                      PRIVATE ZLIB::ZLIB $<BUILD_INTERFACE:holdfast_strict>)
 set_target_properties(holdfast PROPERTIES EXPORT_NAME holdfast)
 
 add_library(holdfast_testing)

@@ -9,8 +9,10 @@ module;
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/json/value.hpp>
 #include <chrono>
 #include <concepts>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +23,7 @@ module;
 export module holdfast:connection;
 
 import :error;
+import :json;
 import :message;
 import :options;
 import :state;
@@ -119,6 +122,20 @@ export class connection {
         actor_);
   }
 
+  /// Moves to another socket without a break, as for a server that is about to stop: opens one beside the
+  /// present one, and closes that when the new one is there. Observers see no state other than connected
+  /// (again, with the number and the facts of the new session); messages keep their order, and those that are
+  /// sent during the move wait for it, whatever their options say. Completes when the new session is usable.
+  /// If no socket can be opened, or the login there fails, it fails with the reason; in the first case the
+  /// present session goes on. Fails with no_connection if no session is open, and joins a move that is under
+  /// way. Cancelled, only the wait ends. void(error_code).
+  template <net::completion_token_for<void(error_code)> Token = net::deferred_t>
+  [[nodiscard]] auto migrate(Token&& token = Token()) {
+    return net::async_initiate<Token, void(error_code)>(
+        [](auto handler, std::shared_ptr<actor> self) { start_migrate(self, std::move(handler)); }, token,
+        actor_);
+  }
+
   /// Lock-free.
   [[nodiscard]] connection_state status() const noexcept;
   /// The last transition; sequence 0 before the first.
@@ -175,6 +192,21 @@ export class connection {
     }
   }
 
+  /// The same with a value as its JSON text; `how.kind` does not matter.
+  template <net::completion_token_for<void(send_result)> Token = net::deferred_t>
+  [[nodiscard]] auto send_json(const json::value& value, Token&& token = Token()) {
+    return send_json(value, send_options{}, std::forward<Token>(token));
+  }
+  template <net::completion_token_for<void(send_result)> Token = net::deferred_t>
+  [[nodiscard]] auto send_json(const json::value& value, send_options how, Token&& token = Token()) {
+    return net::async_initiate<Token, void(send_result)>(
+        [](auto handler, std::shared_ptr<actor> self, const std::string& text, send_options options) {
+          options.kind = message_kind::text;
+          start_send(self, std::move(handler), text, options);
+        },
+        token, actor_, to_text(value), how);
+  }
+
   /// The next message, in any state; after a loss what had already arrived. Fails with closed when all is
   /// read of a closed connection. Messages that nobody receives stop the reading at `limits.inbound_*`.
   /// void(error_code, message).
@@ -191,6 +223,22 @@ export class connection {
         [](auto handler, std::shared_ptr<actor> self) { start_receive_batch(self, std::move(handler)); },
         token, actor_);
   }
+  /// The next message as JSON. One that is none fails with message_not_json, and is there to be looked at;
+  /// the connection and the messages after it are not concerned. Otherwise like receive(). void(error_code,
+  /// json_message).
+  template <net::completion_token_for<void(error_code, json_message)> Token = net::deferred_t>
+  [[nodiscard]] auto receive_json(Token&& token = Token()) {
+    return net::async_initiate<Token, void(error_code, json_message)>(
+        [](auto handler, std::shared_ptr<actor> self) { start_receive_json(self, std::move(handler)); },
+        token, actor_);
+  }
+  /// For programs without coroutines: from now on `handler` is called with each message, in their order, one
+  /// call at a time, on the connection's executor; an empty one ends this. The view is valid during the call.
+  /// While it runs, messages wait as they do for receive(), so a slow one holds the server back. What it
+  /// throws goes to the log. It may replace itself, and do all that a listener may. When this has returned,
+  /// the one before is not running (unless it is the caller) and never runs again; messages that it has not
+  /// seen wait for the next. Besides it, receive() gets only what it asks for before the handler is called.
+  void set_message_handler(std::function<void(const message_view&)> handler);
 
  private:
   template <class... Results>
@@ -220,6 +268,7 @@ export class connection {
   static void start_settled(const std::shared_ptr<actor>& self, any_handler<error_code> handler);
   static void start_ping(const std::shared_ptr<actor>& self,
                          any_handler<error_code, clock::duration> handler);
+  static void start_migrate(const std::shared_ptr<actor>& self, any_handler<error_code> handler);
   static void start_next_state(const std::shared_ptr<actor>& self,
                                any_handler<error_code, observed_change> handler);
   static void start_reach(const std::shared_ptr<actor>& self,
@@ -231,6 +280,8 @@ export class connection {
   static void start_receive(const std::shared_ptr<actor>& self, any_handler<error_code, message> handler);
   static void start_receive_batch(const std::shared_ptr<actor>& self,
                                   any_handler<error_code, message_batch> handler);
+  static void start_receive_json(const std::shared_ptr<actor>& self,
+                                 any_handler<error_code, json_message> handler);
 
   std::shared_ptr<actor> actor_;  // shared with run() and with pending operations
 };

@@ -57,6 +57,8 @@ export enum class error {
   login_refused,               ///< the server refused the login of the protocol
   protocol_failed,             ///< the server broke the rules of the protocol, or the protocol itself threw
   server_going_away,           ///< the server asked us to leave
+  message_not_json,            ///< a message that was to be received as JSON is none
+  moved,                       ///< the session went on over another socket, see connection::migrate()
 };
 
 /// Classes of errors to test a code against: `if (ec == holdfast::condition::fatal)`.

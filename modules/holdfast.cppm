@@ -21,6 +21,7 @@ export import :options;
 export import :netlink;
 export import :network_watcher;
 export import :message;
+export import :json;
 export import :engine;
 export import :protocol;
 export import :v1;

@@ -72,6 +72,18 @@ export struct limit_options {
   std::size_t upgrade_bytes = 16 << 10;  ///< the server's answer to the upgrade, header and beginning of body
 };
 
+/// Features that the connection throttles by itself (featureThrottled) while the link does not carry what is
+/// asked of it: for what can be left out then, such as typing and presence. As soon as one of the bounds is
+/// reached, until all has been below half of its bound for `calm_for`. Meanwhile the round trip is measured
+/// each second.
+export struct congestion_options {
+  std::vector<std::string> features{};    ///< by the names that `send_options::feature` has; empty: never
+  std::size_t backlog_bytes = 256 << 10;  ///< of messages that the operating system has not taken yet
+  milliseconds send_latency{2'000};       ///< for how long one of them has been waiting
+  milliseconds round_trip{2'000};         ///< from a ping to its answer
+  milliseconds calm_for{3'000};           ///< see above
+};
+
 /// What becomes of a server's choice among `options::subprotocols`.
 export enum class subprotocol_rule : std::uint8_t {
   offered_or_none,  ///< one that was not offered ends the attempt (RFC 6455 section 4.1); none is accepted
@@ -100,6 +112,7 @@ export struct options {
   heartbeat_options heartbeat{};
   deadline_options deadlines{};
   limit_options limits{};
+  congestion_options congestion{};
   compression_options compression{};
   /// Bounds close(), disconnect() and a cancelled run(), whatever the peer does.
   milliseconds close_timeout{3'000};

@@ -60,7 +60,9 @@ export class protocol_link {
   virtual void heartbeat_answered() = 0;
   /// Ends the session.
   virtual void fail(protocol_failure why) = 0;
-  /// The server asks us to leave: the session is closed, and the next attempt made after `wait`.
+  /// The server asks us to leave, and not to come back before `wait` is over: the session is closed, and the
+  /// next attempt made then. Without a wait the session goes on until there is another one to take its place,
+  /// as by connection::migrate(); the server may close it when it likes.
   virtual void go_away(std::string reason, clock::duration wait) = 0;
 };
 

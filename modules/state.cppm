@@ -76,8 +76,10 @@ export struct state_change {
   connection_state from = connection_state::disconnected;
   connection_state to = connection_state::disconnected;
   clock::time_point time{};
-  unsigned attempt = 0;       ///< attempts since the last stable session, this one included; 0 before one
-  std::uint64_t session = 0;  ///< generation: how many sessions this connection has opened so far
+  unsigned attempt = 0;  ///< attempts since the last stable session, this one included; 0 before one
+  /// Generation: how many sessions this connection has opened so far. After a move to another socket
+  /// (connection::migrate) it is one more, from connected to connected.
+  std::uint64_t session = 0;
   change_reason reason{};
   std::optional<clock::duration> retry_in{};  ///< to == disconnected: empty means it will not retry by itself
   std::string rule{};     ///< the rule that decided: of the retry policy, "next-endpoint" or "asked"

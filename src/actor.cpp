@@ -30,10 +30,12 @@ namespace holdfast {
 net::awaitable<void> actor::live() {
   while (co_await told_to_connect()) {
     attempt_record record{.attempt = ++attempt_};
-    auto attempt = choose_endpoint();
+    auto attempt = choose_endpoint(rotation_);
+    origin_ = attempt->origin();
     tell_connecting();
     if (co_await open(std::move(attempt), record)) {
-      co_await session_->serve();  // connected as soon as the protocol is ready
+      do co_await session_->serve();  // connected as soon as the protocol is ready
+      while (take_next_session());
       end_session(record);
     }
     co_await wait(conclude(record));
@@ -53,18 +55,16 @@ net::awaitable<bool> actor::told_to_connect() {
   }
 }
 
-std::shared_ptr<dial_attempt> actor::choose_endpoint() {
-  auto choice = rotation_.next(clock::now(), random_);
+std::shared_ptr<dial_attempt> actor::choose_endpoint(endpoint_rotation& among) {
+  auto choice = among.next(clock::now(), random_);
   if (!choice.problem.empty()) note(log_level::warning, choice.problem);
   const auto& further = settings->endpoints.further_urls;
-  auto attempt = std::make_shared<dial_attempt>(
+  return std::make_shared<dial_attempt>(
       settings, memory_,
       credential_request{.attempt = attempt_,
                          .refused = refused_,
                          .serial = memory_->credentials_serial,
                          .url = choice.index == 0 ? settings->url : further[choice.index - 1]});
-  origin_ = attempt->origin();
-  return attempt;
 }
 
 // The attempt runs beside us, so that neither a resolver nor a peer that hangs can keep us from stopping
@@ -98,6 +98,7 @@ net::awaitable<bool> actor::open(std::shared_ptr<dial_attempt> attempt, attempt_
 
 void actor::begin_session(opened_socket socket) {
   ++generation_;
+  origin_ = socket.origin;
   endpoint_ = socket.endpoint;
   subprotocol_ = socket.subprotocol;
   network_changed_ = false;
@@ -106,10 +107,13 @@ void actor::begin_session(opened_socket socket) {
   const session_facts facts{generation_, socket.subprotocol, std::move(socket.token)};
   session_ = std::make_shared<session>(executor, settings, in, out, std::move(socket), random_);
   session_->open(agreed);
+  session_->watch_congestion([this](const auto& features) { throttle(features); });
   if (!spoken) return session_is_ready({});
-  session_->speak(spoken, facts,
-                  {.on_ready = [this](const login_result& result) { session_is_ready(result); },
-                   .on_throttle = [this](const auto& features) { throttle(features); }});
+  session_->speak(
+      spoken, facts,
+      {.on_ready = [this](const login_result& result) { session_is_ready(result); },
+       .on_throttle = [this](const auto& features) { throttle(session_->throttled_by_server(features)); },
+       .on_go_away = [this](const std::string& why) { server_goes_away(why); }});
 }
 
 // The session is ours: it calls from within its own work, while we live.
@@ -120,6 +124,7 @@ void actor::session_is_ready(const login_result& result) {
   out->ready();
   publish(
       {.to = connection_state::connected, .attempt = attempt_, .resumed = result.resumed, .gap = result.gap});
+  end_move({});
 }
 
 void actor::throttle(const std::vector<throttled_feature>& features) {
@@ -135,6 +140,8 @@ void actor::end_session(attempt_record& record) {
   record.retry_after = session_->retry_after();
   if (ready_since_) record.session_length = clock::now() - *std::exchange(ready_since_, {});
   session_.reset();
+  out->give_up_hold(record.reason.error);
+  end_move(record.reason.error);
 }
 
 retry_decision actor::decide(attempt_record& record) {

@@ -33,6 +33,15 @@ import :wakeup;
 
 namespace holdfast {
 
+// A move from the present session to the next, without a break.
+struct migration {
+  wakeup wake;  // wakes move()
+  std::shared_ptr<session> from;
+  clock::time_point begins{};
+  std::optional<opened_socket> next{};  // open, and waits for `from` to end
+  waiting_list<error_code> waiters{};
+};
+
 class actor : public registry::member, public std::enable_shared_from_this<actor> {
  public:
   using run_operation = pending_operation<error_code>;
@@ -68,6 +77,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void when_connected(state_channel::operation op);
   // Completes when no socket is open and none is wanted.
   void when_settled(run_operation op);
+  // Completes when the next session is usable.
+  void migrate(run_operation op);
   // The handle is gone: everything ends now.
   void abandon();
   void context_ends() noexcept override;
@@ -80,12 +91,21 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   // The loop and its steps.
   net::awaitable<void> live();
   net::awaitable<bool> told_to_connect();
-  std::shared_ptr<dial_attempt> choose_endpoint();
+  std::shared_ptr<dial_attempt> choose_endpoint(endpoint_rotation& among);
   net::awaitable<bool> open(std::shared_ptr<dial_attempt> attempt, attempt_record& record);
   void begin_session(opened_socket socket);
   void session_is_ready(const login_result& result);
   void throttle(const std::vector<throttled_feature>& features);
   void end_session(attempt_record& record);
+
+  // From one session to the next.
+  void server_goes_away(const std::string& why);
+  void begin_to_move(clock::duration after);
+  net::awaitable<void> move();
+  bool take_next_session();
+  void end_move(error_code why);
+  void cancel_migration(std::uint64_t id);
+
   net::awaitable<void> wait(std::optional<clock::duration> delay);
   retry_decision decide(attempt_record& record);
   void tell_connecting();
@@ -99,6 +119,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void post(Command command);
   void stop_trying(error_code why, std::uint16_t close_code);
   void interrupt();
+  void wake_up();
   void keep_alive();
   void cancel_settler(std::uint64_t id);
   net::awaitable<void> watch_background();
@@ -135,6 +156,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   std::string endpoint_;
   std::string subprotocol_;
   std::shared_ptr<session> session_;
+  std::shared_ptr<migration> migration_;  // while there is one
   run_operation run_;
   waiting_list<error_code> settlers_;
   std::atomic<std::uint64_t> last_operation_{0};  // any thread

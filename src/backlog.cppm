@@ -29,8 +29,8 @@ struct kept_message {
   std::string payload{};
   std::string feature{};
   std::string key{};
-  bool may_be_dropped = false;  // in favour of a newer one
-  bool written = false;         // the peer may have got it
+  offline_rule rule = offline_rule::wait;
+  bool written = false;  // the peer may have got it
   std::optional<clock::time_point> expires{};
   pending_operation<send_result> op{};
 };

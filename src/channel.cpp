@@ -24,9 +24,7 @@ import :completion;
 namespace holdfast {
 
 state_channel::state_channel(net::any_io_executor executor, log_function log)
-    : executor_(std::move(executor)), log_(std::move(log)) {
-  groups_.push_back(std::make_shared<group>(group{.executor = executor_}));
-}
+    : executor_(std::move(executor)), log_(std::move(log)) {}
 
 state_change state_channel::snapshot() const {
   const std::lock_guard lock(mutex_);

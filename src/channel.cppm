@@ -75,6 +75,7 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   // Listeners that share an executor are served by one job at a time.
   struct group {
     net::any_io_executor executor{};
+    bool own = false;  // the connection's executor
     std::vector<std::shared_ptr<listener>> listeners{};
     bool scheduled = false;
   };
@@ -84,6 +85,7 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   void add_wait(operation op, std::shared_ptr<state_watch::cursor> at, connection_state state);
   bool settle(wait& waiting);
   static bool settle_reach(operation& op, connection_state state, const state_change& now);
+  const std::shared_ptr<group>& group_for(const net::any_io_executor& executor);
   void schedule(const std::shared_ptr<group>& which);
   void serve(const std::shared_ptr<group>& which);
   std::shared_ptr<listener> next_to_serve(const group& which) const;
@@ -103,7 +105,7 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   error_code why_finished_;
   std::vector<wait> waits_;
   std::uint64_t last_wait_id_ = 0;
-  std::vector<std::shared_ptr<group>> groups_;  // the first is that of the connection's executor
+  std::vector<std::shared_ptr<group>> groups_;  // its own first, once there has been a listener for it
   std::condition_variable idle_;
 };
 

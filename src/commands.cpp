@@ -32,6 +32,7 @@ module;
 module holdfast;
 
 import :actor;
+import :message_handler;
 
 namespace holdfast {
 namespace {
@@ -100,7 +101,8 @@ actor::~actor() {
 // Nothing runs any more. Operations go without being completed, as Asio's own do.
 void actor::context_ends() noexcept {
   registry_ = nullptr;
-  const auto operations = std::make_tuple(std::exchange(run_, {}), std::exchange(settlers_, {}));
+  const auto operations =
+      std::make_tuple(std::exchange(run_, {}), std::exchange(settlers_, {}), std::exchange(migration_, {}));
   channel->forget_waits();
   in->forget_receivers();
   out->forget_senders();
@@ -169,6 +171,7 @@ void actor::close(error_code why) {
 
 void actor::abandon() {
   channel->abandon();
+  if (const auto handler = in->handler()) handler->set({});
   in->finish(net::error::operation_aborted);
   out->retire(net::error::operation_aborted);
   post([](actor& self) {
@@ -186,13 +189,18 @@ void actor::stop_trying(error_code why, std::uint16_t close_code) {
   told_to_stop_ = true;
   stop_reason_ = why;
   if (session_) session_->stop(close_code, why);
-  wake_.notify();
+  wake_up();
 }
 
 // Ends the wait between two attempts.
 void actor::interrupt() {
   interrupted_ = true;
   wake_.notify();
+}
+
+void actor::wake_up() {
+  wake_.notify();
+  if (migration_) migration_->wake.notify();
 }
 
 void actor::retry_now(bool reset_backoff) {
@@ -235,7 +243,7 @@ void actor::enter_background() {
     self.away_ = true;
     self.stop_reason_ = error::in_background;
     if (self.session_) self.session_->stop(going_away, error::in_background);
-    self.wake_.notify();
+    self.wake_up();
   });
 }
 

@@ -23,6 +23,36 @@ module;
 module holdfast;
 
 import :actor;
+import :message_handler;
+
+namespace holdfast {
+namespace {
+
+// Reads a message where its receiver wants to have it.
+struct json_receiver {
+  net::any_completion_handler<void(error_code, json_message)> handler;
+
+  void operator()(error_code ec, message given) {
+    json_message read;
+    if (!ec) read = read_json(std::move(given));
+    if (!ec && !read.problem.empty()) ec = error::message_not_json;
+    std::move(handler)(ec, std::move(read));
+  }
+};
+
+}  // namespace
+}  // namespace holdfast
+
+// Its executor, allocator and cancellation slot are those of the handler inside.
+template <template <class, class> class Associator, class Default>
+struct boost::asio::associator<Associator, holdfast::json_receiver, Default> {
+  using inside = Associator<decltype(holdfast::json_receiver::handler), Default>;
+  using type = typename inside::type;
+  static auto get(const holdfast::json_receiver& of) noexcept { return inside::get(of.handler); }
+  static auto get(const holdfast::json_receiver& of, const Default& otherwise) noexcept {
+    return inside::get(of.handler, otherwise);
+  }
+};
 
 namespace holdfast {
 
@@ -83,6 +113,9 @@ void connection::start_ping(const std::shared_ptr<actor>& self,
                             any_handler<error_code, clock::duration> handler) {
   self->ping({std::move(handler), self->executor});
 }
+void connection::start_migrate(const std::shared_ptr<actor>& self, any_handler<error_code> handler) {
+  self->migrate({std::move(handler), self->executor});
+}
 void connection::start_next_state(const std::shared_ptr<actor>& self,
                                   any_handler<error_code, observed_change> handler) {
   self->channel->next({std::move(handler), self->executor});
@@ -105,6 +138,16 @@ void connection::start_receive(const std::shared_ptr<actor>& self, any_handler<e
 void connection::start_receive_batch(const std::shared_ptr<actor>& self,
                                      any_handler<error_code, message_batch> handler) {
   self->in->receive(inbox::batch(std::move(handler), self->executor));
+}
+void connection::start_receive_json(const std::shared_ptr<actor>& self,
+                                    any_handler<error_code, json_message> handler) {
+  self->in->receive(inbox::single(json_receiver{std::move(handler)}, self->executor));
+}
+void connection::set_message_handler(std::function<void(const message_view&)> handler) {
+  const auto& self = *actor_;
+  const auto set = self.in->handler(
+      [&] { return std::make_shared<message_handler>(self.executor, *self.in, self.settings->log); });
+  set->set(std::move(handler));
 }
 
 }  // namespace holdfast

@@ -134,6 +134,7 @@ void conversation::fail(protocol_failure why) {
 }
 
 void conversation::go_away(std::string reason, clock::duration wait) {
+  if (ready_ && !ending_ && wait <= clock::duration::zero()) return events_.on_go_away(reason);
   end(error::server_going_away, std::move(reason), normal_closure);
   const bool first = ending_->reason.error == error::server_going_away;
   if (first && wait > clock::duration::zero()) ending_->retry_after = wait;

@@ -31,6 +31,8 @@ namespace holdfast {
 struct session_events {
   std::function<void(const login_result&)> on_ready{};
   std::function<void(const std::vector<throttled_feature>&)> on_throttle{};
+  // The server asks us to leave, and does not mind if we come back at once.
+  std::function<void(const std::string& reason)> on_go_away{};
 };
 
 class conversation final : public protocol_link {

@@ -85,6 +85,10 @@ const char* text(error value) noexcept {
       return "server refused the login";
     case error::protocol_failed:
       return "server broke the rules of its protocol";
+    case error::message_not_json:
+      return "message is not one JSON text";
+    case error::moved:
+      return "the session went on over another socket";
     case error::server_going_away:
       return "server asked us to leave";
   }

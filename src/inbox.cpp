@@ -20,6 +20,7 @@ module;
 module holdfast;
 
 import :inbox;
+import :message_handler;
 
 namespace holdfast {
 
@@ -88,10 +89,32 @@ inbox::space inbox::room() {
 // Nothing waits where somebody waits for it: receivers get theirs from what has just come, without a detour.
 void inbox::put(message_batch& messages) {
   const std::lock_guard lock(mutex_);
-  std::size_t served = 0;
-  while (served < receivers_.size() && !messages.empty()) satisfy(receivers_[served++].op, messages);
+  serve_receivers(messages);
   messages_.append(messages);
+  if (!messages_.empty() && std::exchange(handler_waits_, false)) handler_->messages_wait();
+}
+
+void inbox::serve_receivers(message_batch& from) {
+  std::size_t served = 0;
+  while (served < receivers_.size() && !from.empty()) satisfy(receivers_[served++].op, from);
   receivers_.erase(receivers_.begin(), receivers_.begin() + static_cast<std::ptrdiff_t>(served));
+}
+
+bool inbox::take(message_batch& into) {
+  const std::lock_guard lock(mutex_);
+  handler_waits_ = messages_.empty();
+  if (handler_waits_) return false;
+  into = std::exchange(messages_, {});
+  wake_reader();
+  return true;
+}
+
+bool inbox::take_back(message_batch& rest) {
+  const std::lock_guard lock(mutex_);
+  rest.append(messages_);
+  messages_ = std::exchange(rest, {});
+  serve_receivers(messages_);
+  return std::exchange(handler_waits_, false);
 }
 
 // Not at the first free place: with a program that takes one message at a time, each would cost a switch to

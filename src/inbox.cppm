@@ -21,6 +21,8 @@ import :wakeup;
 
 namespace holdfast {
 
+class message_handler;
+
 class inbox : public std::enable_shared_from_this<inbox> {
  public:
   using single = pending_operation<error_code, message>;
@@ -37,6 +39,23 @@ class inbox : public std::enable_shared_from_this<inbox> {
   void receive(batch op);
   // Nothing more will come: what waits can still be received, then `why`.
   void finish(error_code why);
+  // Any thread. The one that `make` returns, if there is none yet.
+  template <class Make>
+  std::shared_ptr<message_handler> handler(Make make) {
+    const std::lock_guard lock(mutex_);
+    if (!handler_) handler_ = make();
+    return handler_;
+  }
+  // Null if there is none.
+  [[nodiscard]] std::shared_ptr<message_handler> handler() {
+    const std::lock_guard lock(mutex_);
+    return handler_;
+  }
+  // The handler. Takes all that waits, which is what follows the empty `into`; false: nothing does, and the
+  // handler will be called when something has come.
+  bool take(message_batch& into);
+  // `rest` has not been handled, and nothing is wanted any more. True: the handler was to be called.
+  bool take_back(message_batch& rest);
   // Drops the receivers without completing them: the context has ended.
   void forget_receivers();
 
@@ -63,6 +82,7 @@ class inbox : public std::enable_shared_from_this<inbox> {
   static void satisfy(receiver& op, message_batch& from);
   void cancel(std::uint64_t id);
   void wake_reader();
+  void serve_receivers(message_batch& from);
 
   const std::size_t message_limit_;
   const std::size_t byte_limit_;
@@ -74,6 +94,8 @@ class inbox : public std::enable_shared_from_this<inbox> {
   bool finished_ = false;
   error_code why_finished_;
   bool reader_waits_ = false;
+  bool handler_waits_ = false;
+  std::shared_ptr<message_handler> handler_{};
   wakeup room_;
 };
 

@@ -78,11 +78,7 @@ bool state_channel::add_listener(std::string id, connection_listener callbacks, 
     if (taken) {
       count = 0;
     } else {
-      auto target = groups_.front();
-      if (how.executor) {
-        target = std::make_shared<group>(group{.executor = how.executor});
-        groups_.push_back(target);
-      }
+      const auto& target = group_for(how.executor);
       const auto first = how.replay_current && last_ != 0 ? last_ : last_ + 1;
       target->listeners.push_back(std::make_shared<listener>(listener{id, std::move(callbacks), first}));
       schedule(target);
@@ -98,6 +94,15 @@ bool state_channel::add_listener(std::string id, connection_listener callbacks, 
   return true;
 }
 
+// Empty: the connection's own.
+const std::shared_ptr<state_channel::group>& state_channel::group_for(const net::any_io_executor& executor) {
+  if (executor) return groups_.emplace_back(std::make_shared<group>(group{.executor = executor}));
+  if (groups_.empty() || !groups_.front()->own) {
+    groups_.insert(groups_.begin(), std::make_shared<group>(group{.executor = executor_, .own = true}));
+  }
+  return groups_.front();
+}
+
 bool state_channel::remove_listener(std::string_view id) {
   std::shared_ptr<listener> removed;  // what its callbacks hold ends after the lock
   std::unique_lock lock(mutex_);
@@ -108,7 +113,7 @@ bool state_channel::remove_listener(std::string_view id) {
     removed = *found;
     removed->removed = true;
     listeners.erase(found);
-    if (listeners.empty() && each != groups_.begin()) groups_.erase(each);
+    if (listeners.empty() && !(*each)->own) groups_.erase(each);
     wait_until_idle(lock, *removed);
     return true;
   }
@@ -125,7 +130,7 @@ void state_channel::abandon() {
       all.push_back(std::move(one));
     }
   }
-  groups_.resize(1);
+  std::erase_if(groups_, [](const auto& each) { return !each->own; });
   for (const auto& one : all) wait_until_idle(lock, *one);
 }
 

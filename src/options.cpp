@@ -73,6 +73,18 @@ void check_retry(const retry_policy& retry) {
     throw option_error("retry.rules", "must not be empty without retry.decide");
 }
 
+void check_congestion(const congestion_options& given) {
+  for (const auto& name : given.features) {
+    if (name.empty()) throw option_error("congestion.features", "a name must not be empty");
+    if (std::ranges::count(given.features, name) > 1)
+      throw option_error("congestion.features", name + " is there twice");
+  }
+  at_least_one("congestion.backlog_bytes", given.backlog_bytes);
+  positive("congestion.send_latency", given.send_latency);
+  positive("congestion.round_trip", given.round_trip);
+  not_negative("congestion.calm_for", given.calm_for);
+}
+
 }  // namespace
 
 void validate(const options& given) {
@@ -104,6 +116,7 @@ void validate(const options& given) {
   at_least_one("limits.outbound_bytes", given.limits.outbound_bytes);
   at_least_one("limits.message_bytes", given.limits.message_bytes);
   if (given.limits.upgrade_bytes < 1024) throw option_error("limits.upgrade_bytes", "must be at least 1024");
+  check_congestion(given.congestion);
   validate(given.compression);
 }
 

@@ -81,7 +81,7 @@ error_code outbox::send_now(std::uint64_t id, std::string_view payload, const se
                     .payload = std::string(payload),
                     .feature = std::string(how.feature),
                     .key = std::string(how.key),
-                    .may_be_dropped = how.when_offline == offline_rule::queue});
+                    .rule = how.when_offline});
     if (const auto ec = encode_kept(kept.front(), payload)) return ec;
     if (!may_be_sent_again) kept.clear();
   } else {
@@ -289,6 +289,11 @@ void outbox::release_memory() {
 void outbox::next_turn() {
   const std::lock_guard lock(mutex_);
   written_this_turn_ = false;
+}
+
+write_progress outbox::progress() {
+  const std::lock_guard lock(mutex_);
+  return {.written = written_, .given = written_ + data_.size()};
 }
 
 bool outbox::has_output() {

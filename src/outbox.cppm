@@ -20,6 +20,7 @@ module holdfast:outbox;
 import :backlog;
 import :completion;
 import :compression;
+import :congestion;
 import :engine;
 import :error;
 import :message;
@@ -57,6 +58,10 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void ready();
   // The peer has got all messages up to that with this number.
   void acknowledged(std::uint64_t last);
+  // The session is about to end, and another one to follow: all that is sent from now on waits for that.
+  void hold();
+  // It does not follow: what would not have waited without hold() has waited in vain.
+  void give_up_hold(error_code why);
   // Control frames, and frames of the protocol's own, leave before any message that has not been started.
   void protocol_frame(message_kind kind, std::string_view payload);
   void ping(std::string_view payload);
@@ -69,6 +74,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void next_turn();
   // Nothing has happened for a while: keeps no memory for what may come.
   void release_memory();
+  [[nodiscard]] write_progress progress();
   // False: the writer will be woken when there is something to flush, or after close().
   bool has_output();
   // What could not be written is not sent, for the reason `why`. The stream is not touched any more after
@@ -141,6 +147,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   error_code refusal_ = error::no_connection;
   bool expecting_ = false;  // there will be a session
   bool ready_ = false;      // the protocol has done its login
+  bool held_ = false;
   bool finishing_ = false;
   bool written_this_turn_ = false;  // what is sent now leaves together with what follows
   byte_queue control_;

@@ -31,7 +31,7 @@ namespace holdfast {
 // RFC 6455 section 8.1: a text message that is not UTF-8 would make the peer close the connection; refuse it
 // here.
 outbox::verdict outbox::judge(std::string_view payload, const send_options& how) {
-  const bool may_wait = how.when_offline != offline_rule::fail && expecting_;
+  const bool may_wait = expecting_ && (held_ || how.when_offline != offline_rule::fail);
   if (!is_open() && !may_wait) return {fate::refused, refusal_};
   if (payload.size() > byte_limit_) return {fate::refused, error::message_too_big};
   if (how.kind == message_kind::text && !is_valid_utf8(payload)) return {fate::refused, error::invalid_utf8};
@@ -68,7 +68,8 @@ bool outbox::make_room(std::size_t more_bytes, const send_options& how) {
   const auto* replaced = waiting_.with_key(how.key);
   if (replaced == nullptr && how.when_offline == offline_rule::queue) {
     while (!has_room(more_bytes, nullptr)) {
-      auto oldest = waiting_.take_first([](const kept_message& each) { return each.may_be_dropped; });
+      auto oldest =
+          waiting_.take_first([](const kept_message& each) { return each.rule == offline_rule::queue; });
       if (oldest.empty()) return false;
       drop(std::move(oldest), error::outbound_full);
     }
@@ -88,7 +89,7 @@ void outbox::keep(std::uint64_t id, std::string_view payload, const send_options
                    .payload = std::string(payload),
                    .feature = std::string(how.feature),
                    .key = std::string(how.key),
-                   .may_be_dropped = how.when_offline == offline_rule::queue,
+                   .rule = how.when_offline,
                    .op = std::move(op)};
   payload_bytes_ += payload.size();
   const bool ages = how.time_to_live > std::chrono::milliseconds::zero();
@@ -120,6 +121,7 @@ void outbox::ready() {
   const std::lock_guard lock(mutex_);
   if (stream_ == nullptr) return;
   ready_ = true;
+  held_ = false;
   release(std::exchange(unconfirmed_, {}));
   release_what_may_leave();
 }
@@ -138,8 +140,9 @@ void outbox::release(std::list<kept_message> messages) {
       settle(std::move(alone), ec);
       continue;
     }
-    frames_.push_back({one.operation_id, written_ + data_.size(), one.payload.size(),
-                       std::exchange(one.op, {}), std::move(alone)});
+    frame next{one.operation_id, written_ + data_.size(), one.payload.size(), std::exchange(one.op, {})};
+    if (acknowledged_ || one.rule != offline_rule::fail) next.kept = std::move(alone);
+    frames_.push_back(std::move(next));
   }
   wake_writer();
 }
@@ -211,9 +214,25 @@ void outbox::expect_session() {
 
 void outbox::expect_no_session(error_code why) {
   const std::lock_guard lock(mutex_);
-  expecting_ = false;
+  expecting_ = held_ = false;
   settle(waiting_.take_all(), why);
   if (stream_ == nullptr) settle(std::exchange(unconfirmed_, {}), why);
+}
+
+void outbox::hold() {
+  const std::lock_guard lock(mutex_);
+  if (stream_ == nullptr || !ready_) return;
+  ready_ = false;
+  held_ = expecting_;
+}
+
+void outbox::give_up_hold(error_code why) {
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(held_, false)) return;
+  settle(waiting_.take_if([this](const kept_message& each) {
+    return each.rule == offline_rule::fail && !is_throttled(each.feature);
+  }),
+         why);
 }
 
 void outbox::retire(error_code why) {

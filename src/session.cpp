@@ -1,5 +1,5 @@
-// The two sides of a session: read() reads; tend() writes and keeps an eye on the peer, whenever it is called
-// for. Whoever finds the end calls end(), which ends both.
+// The side of a session that reads, and what it makes of that. The other side is tend(). Whoever finds the
+// end calls end(), which ends both.
 module;
 #include <algorithm>
 #include <array>
@@ -115,8 +115,9 @@ session::pause session::read_on() {
   for (int reads = 1; !over_; ++reads) {
     const auto delivered = delivered_;
     if (!decode()) {
-      // Nobody receives any more: the answer to our close frame is out of reach.
-      if (ending_) end(ending_->reason);
+      // Nobody receives any more: the answer to our close frame is out of reach. Where a session is to follow
+      // this one, the program gets all that was sent before.
+      if (ending_ && !handing_over_) end(ending_->reason);
       return over_ ? pause::over : pause::no_room;
     }
     if (over_) break;
@@ -180,7 +181,11 @@ net::awaitable<void> session::wait_for_room() {
   engine_.park();
   liveness_.pause();
   if (conversation_) conversation_->pause();
+  if (link_) link_->judge.pause();
+  reader_waits_ = true;
   co_await inbox_->wait_for_room();
+  reader_waits_ = false;
+  if (handing_over_ && ending_) ending_->close_by = clock::now() + options_->close_timeout;
   liveness_.resume(clock::now());
   if (conversation_) conversation_->resume(clock::now());
   work_.notify();
@@ -250,148 +255,6 @@ void session::peer_failed(const frame_result& event) {
 
 void session::lost(error_code why) {
   end(ending_ ? ending_->reason : change_reason{.error = why, .at = stage::session});
-}
-
-void session::handle_pong(std::string_view payload) {
-  const auto now = clock::now();
-  std::uint64_t number = 0;
-  if (payload.size() == sizeof number) std::memcpy(&number, payload.data(), sizeof number);
-  // A pong also answers the pings before its own (section 5.5.3). One that we never asked for answers
-  // nothing.
-  if (number == 0 || number > last_ping_) return;
-  liveness_.heard_pong(now);
-  std::erase_if(pings_, [&](pending_ping& each) {
-    if (each.number > number) return false;
-    each.op.complete({}, now - each.sent);
-    return true;
-  });
-}
-
-void session::ping(ping_operation op, std::uint64_t id) {
-  if (over_) {  // ended, but the actor has not come round to it yet
-    if (op) op.complete(ending_->reason.error, {});
-    return;
-  }
-  const auto now = clock::now();
-  ++last_ping_;
-  std::array<char, sizeof last_ping_> payload{};
-  std::memcpy(payload.data(), &last_ping_, sizeof last_ping_);
-  outbox_->ping({payload.data(), payload.size()});
-  liveness_.pinged(now);
-  work_.notify();
-  if (!op) return;
-  pings_.push_back({last_ping_, id, now, std::move(op)});
-}
-
-void session::probe() {
-  ping();
-  liveness_.probe(clock::now());
-}
-
-void session::cancel_ping(std::uint64_t id) {
-  const auto found = std::ranges::find(pings_, id, &pending_ping::id);
-  if (found == pings_.end()) return;
-  found->op.complete(net::error::operation_aborted, {});
-  pings_.erase(found);
-}
-
-// Not a coroutine: it has no story to tell, and its frames would be held by each idle connection.
-void session::tend() {
-  do {
-    write();
-    watch_liveness(clock::now());
-    if (conversation_ && !over_) conversation_->tend(clock::now());
-    follow_protocol();
-  } while (!over_ && work_.take_notification());
-  if (over_) return;
-  auto next = ending_ ? ending_->close_by : liveness_.next_look(clock::now());
-  if (conversation_) next = std::min(next, conversation_->next_look());
-  work_.call_at(next, [self = shared_from_this()] { self->tend(); });
-}
-
-// All that there is, or as much as the socket takes.
-void session::write() {
-  while (!over_ && !socket_is_full_ && outbox_->has_output()) {
-    error_code ec;
-    if (!outbox_->flush(ec)) {
-      lost(ec);
-    } else if (ec) {
-      wait_until_writable();
-    }
-  }
-}
-
-void session::wait_until_writable() {
-  socket_is_full_ = true;
-  stream_.async_wait(readiness::writable,
-                     net::bind_executor(strand_, [self = shared_from_this()](error_code failed) {
-                       self->socket_is_full_ = false;
-                       if (failed && !self->over_) self->lost(failed);
-                       self->work_.notify();
-                     }));
-}
-
-void session::watch_liveness(clock::time_point now) {
-  if (over_) return;
-  if (ending_) {
-    if (now >= ending_->close_by) end(ending_->reason);
-    return;
-  }
-  switch (liveness_.judge(now)) {
-    case liveness::verdict::ping:
-      outbox_->release_memory();
-      engine_.release_memory();
-      was_idle_ = true;
-      ping();
-      break;
-    case liveness::verdict::lost:
-      end({.error = error::liveness_lost, .at = stage::session});
-      break;
-    case liveness::verdict::fine:
-      break;
-  }
-}
-
-// What the protocol wants, as soon as it does: it was called a moment ago.
-void session::follow_protocol() {
-  if (!conversation_ || !conversation_->wants_to_end() || over_ || ending_) return;
-  const auto& wanted = *conversation_->wants_to_end();
-  if (wanted.reason.error == error::server_going_away) {
-    return begin_to_close(wanted.close_code, wanted.reason);
-  }
-  if (wanted.reason.error != error::liveness_lost) {
-    outbox_->finish(wanted.close_code, wanted.reason.error.message(), wanted.reason.error);
-  }
-  end(wanted.reason);
-}
-
-void session::stop(std::uint16_t close_code, error_code why) {
-  begin_to_close(close_code, {.error = why, .at = stage::session});
-}
-
-void session::begin_to_close(std::uint16_t close_code, change_reason why) {
-  if (over_ || ending_) return;
-  ending_ = std::make_unique<ending>(std::move(why), clock::now() + options_->close_timeout);
-  outbox_->finish(close_code, {}, ending_->reason.error);
-  inbox_->cancel_wait();
-  work_.notify();
-}
-
-void session::end(change_reason why) {
-  if (over_) return;
-  over_ = true;
-  ending_ = std::make_unique<ending>(std::move(why));
-  const auto& reason = ending_->reason;
-  if (conversation_ && !conversation_->is_ready() && reason.at == stage::session) {
-    ending_->reason.at = stage::login;
-  }
-  error_code ignored;
-  outbox_->flush(ignored);  // a close frame that waits gets its chance (R26); nobody waits for it (R24)
-  outbox_->close(reason.error);
-  stream_.close();
-  inbox_->cancel_wait();
-  work_.notify();
-  for (auto& each : std::exchange(pings_, {})) each.op.complete(reason.error, {});
 }
 
 }  // namespace holdfast

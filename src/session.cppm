@@ -6,6 +6,7 @@ module;
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +19,7 @@ module holdfast:session;
 import :backoff;
 import :completion;
 import :compression;
+import :congestion;
 import :conversation;
 import :dial;
 import :engine;
@@ -64,6 +66,11 @@ class session : public std::enable_shared_from_this<session> {
   void open(const std::optional<agreed_compression>& agreed);
   // The same in a protocol. `on` hears what comes of it.
   void speak(std::shared_ptr<protocol> spoken, const session_facts& facts, session_events on);
+  // Judges the link, if the options say so: `on_change` hears each time when another set of features is
+  // throttled.
+  void watch_congestion(std::function<void(const std::vector<throttled_feature>&)> on_change);
+  // The server throttles these. Returns what is throttled in all.
+  std::vector<throttled_feature> throttled_by_server(const std::vector<throttled_feature>& features);
   // From opened to ended; the socket is closed and every message settled when it returns.
   net::awaitable<void> serve();
   // Why it has ended.
@@ -73,6 +80,9 @@ class session : public std::enable_shared_from_this<session> {
     return conversation_ && conversation_->wants_to_end() ? conversation_->wants_to_end()->retry_after
                                                           : std::nullopt;
   }
+  // Another session is to follow without a break: sends what has been given, then closes; reason() is
+  // error::moved.
+  void hand_over();
   // Closing handshake (RFC 6455 section 7.1.2), bounded by close_timeout. `why` becomes the reason.
   void stop(std::uint16_t close_code, error_code why);
   // Ends now; the close frame, if any is waiting, gets one chance to leave.
@@ -94,6 +104,7 @@ class session : public std::enable_shared_from_this<session> {
   void write();
   void wait_until_writable();
   void watch_liveness(clock::time_point now);
+  void look_for_congestion(clock::time_point now);
   net::awaitable<void> read_first_bytes();
   void took(std::size_t count, error_code ec);
   net::awaitable<void> wait_for_room();
@@ -102,6 +113,8 @@ class session : public std::enable_shared_from_this<session> {
   void handle_pong(std::string_view payload);
   void peer_failed(const frame_result& event);
   void follow_protocol();
+  [[nodiscard]] clock::time_point next_look() const;
+  void close_when_written();
   void begin_to_close(std::uint16_t close_code, change_reason why);
   void lost(error_code why);
 
@@ -118,6 +131,13 @@ class session : public std::enable_shared_from_this<session> {
     clock::time_point close_by{};
   };
 
+  // Only where the options name features for it.
+  struct link_watch {
+    congestion judge;
+    std::function<void(const std::vector<throttled_feature>&)> on_change;
+    std::vector<throttled_feature> by_server{};
+  };
+
   const net::any_io_executor executor_;
   const net::any_io_executor& strand_;  // the outbox's
   const std::shared_ptr<const options> options_;
@@ -127,16 +147,20 @@ class session : public std::enable_shared_from_this<session> {
   engine engine_;
   liveness liveness_;
   std::unique_ptr<conversation> conversation_;  // none: messages are passed on as they are
-  wakeup work_;                                 // calls tend()
+  std::unique_ptr<link_watch> link_;
+  wakeup work_;  // calls tend()
   first_read_memory first_bytes_;
   std::vector<pending_ping> pings_;
   std::uint64_t last_ping_ = 0;
   std::unique_ptr<ending> ending_;
+  clock::time_point hand_over_by_{};
   std::uint64_t delivered_ = 0;  // batches
   bool socket_is_empty_ = false;
   bool large_messages_ = false;  // the last one was large
   bool socket_is_full_ = false;  // until it is writable again
-  bool was_idle_ = false;        // since the last byte came
+  bool handing_over_ = false;
+  bool reader_waits_ = false;  // for room in the inbox
+  bool was_idle_ = false;      // since the last byte came
   bool over_ = false;
 };
 

@@ -134,7 +134,7 @@ class v1_protocol final : public protocol {
   }
 
   void take(protocol_link& link, v1_frames::go_away& frame) {
-    phase_ = phase::over;
+    if (phase_ != phase::ready || frame.wait > 0ms) phase_ = phase::over;
     link.go_away(std::move(frame.reason), frame.wait);
   }
 

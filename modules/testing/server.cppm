@@ -43,6 +43,8 @@ export class server_session : public std::enable_shared_from_this<server_session
   net::awaitable<bool> echo_for(clock::duration span);
   /// Neither reads nor answers any more; returns after `span`.
   net::awaitable<void> fall_silent_for(clock::duration span);
+  /// Reads nothing for `span`, so that the client's messages get stuck, and then goes on.
+  net::awaitable<void> stop_reading_for(clock::duration span);
   /// Sends a close frame, and waits (at most `patience`) for the answer.
   net::awaitable<void> close(std::uint16_t code, std::string_view reason = {},
                              clock::duration patience = std::chrono::seconds(2));
@@ -79,6 +81,7 @@ export class server_session : public std::enable_shared_from_this<server_session
   std::size_t received_bytes_ = 0;
   std::uint16_t close_code_ = 0;
   bool deaf_ = false;
+  clock::time_point reads_from_{};
   bool flushing_ = false;
   bool ended_ = false;
 };

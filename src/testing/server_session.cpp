@@ -62,11 +62,14 @@ void server_session::start() {
 
 net::awaitable<void> server_session::read() {
   const auto place_for_bytes = std::make_unique<std::array<char, 16 * 1024>>();
+  timer pause(strand_);
   while (!ended_ && !deaf_) {
+    while (clock::now() < reads_from_) co_await pause.async_wait_until(reads_from_, net::use_awaitable);
     for (auto event = engine_.next(); event.event != frame_event::none && !ended_; event = engine_.next())
       handle(event);
     co_await flush();
     if (ended_ || deaf_) break;
+    if (clock::now() < reads_from_) continue;
     error_code ec;
     const auto count = stream_.read_some(engine_.prepare(*place_for_bytes), ec);
     received_bytes_ += count;
@@ -171,6 +174,11 @@ net::awaitable<void> server_session::fall_silent_for(clock::duration span) {
   deaf_ = true;
   const auto until = clock::now() + span;
   while (clock::now() < until) co_await wait_until(until);
+}
+
+net::awaitable<void> server_session::stop_reading_for(clock::duration span) {
+  reads_from_ = clock::now() + span;
+  while (!ended_ && clock::now() < reads_from_) co_await wait_until(reads_from_);
 }
 
 net::awaitable<void> server_session::close(std::uint16_t code, std::string_view reason,

@@ -40,6 +40,7 @@ BOOST_AUTO_TEST_CASE(threads_that_send_at_once_share_one_context) {
   get(conn.wait_for(connection_state::connected, net::use_future));
 
   std::vector<std::thread> senders;
+  senders.reserve(threads);
   for (int thread = 0; thread < threads; ++thread) {
     senders.emplace_back([&conn, thread] {
       for (int i = 0; i < each_sends; ++i) {  // every third is too small to be compressed

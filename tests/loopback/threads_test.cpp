@@ -247,6 +247,7 @@ BOOST_AUTO_TEST_CASE(all_functions_from_all_threads_at_once_and_every_operation_
   std::vector<std::unique_ptr<user>> users;
   std::vector<std::thread> hands;
   for (unsigned i = 1; i <= 4; ++i) users.push_back(std::make_unique<user>(conn, all, ops, i));
+  hands.reserve(users.size());
   for (auto& each : users) {
     hands.emplace_back([&enough, &each] {
       while (!enough) each->act();

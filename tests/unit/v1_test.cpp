@@ -258,7 +258,7 @@ BOOST_AUTO_TEST_CASE(is_over_for_good_when_the_server_withdraws_what_it_allowed)
 
 BOOST_AUTO_TEST_CASE(takes_nothing_after_its_end) {
   for (const auto* const last :
-       {R"({"type":"go_away"})", R"({"type":"error","code":"x","fatal":true})", "?"}) {
+       {R"({"type":"go_away","reconnect_in_ms":1})", R"({"type":"error","code":"x","fatal":true})", "?"}) {
     conversation chat;
     chat.log_in();
     chat.from_server(last);
@@ -267,6 +267,16 @@ BOOST_AUTO_TEST_CASE(takes_nothing_after_its_end) {
     chat.from_server("?");
     BOOST_TEST(chat.calls().empty());
   }
+}
+
+// Until there is another web-socket, this one is used.
+BOOST_AUTO_TEST_CASE(goes_on_after_a_go_away_without_a_wait) {
+  conversation chat;
+  chat.log_in();
+  chat.from_server(R"({"type":"go_away","reason":"restart"})");
+  BOOST_TEST(chat.calls().size() == 1U);
+  chat.event(1);
+  BOOST_TEST(chat.calls() == lines{"deliver 1"}, per_element);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

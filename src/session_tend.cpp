@@ -1,0 +1,232 @@
+// The side of a session that writes, keeps an eye on the peer, and ends: tend() does what is due whenever it
+// is called for, and says when it wants to be called again.
+module;
+#include <algorithm>
+#include <array>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :completion;
+import :session;
+
+namespace holdfast {
+namespace {
+
+constexpr std::uint16_t normal_closure = 1000;  // RFC 6455 section 7.4.1
+
+}  // namespace
+
+void session::handle_pong(std::string_view payload) {
+  const auto now = clock::now();
+  std::uint64_t number = 0;
+  if (payload.size() == sizeof number) std::memcpy(&number, payload.data(), sizeof number);
+  // A pong also answers the pings before its own (section 5.5.3). One that we never asked for answers
+  // nothing.
+  if (number == 0 || number > last_ping_) return;
+  liveness_.heard_pong(now);
+  if (link_) link_->judge.heard_pong(number, now);
+  std::erase_if(pings_, [&](pending_ping& each) {
+    if (each.number > number) return false;
+    each.op.complete({}, now - each.sent);
+    return true;
+  });
+}
+
+void session::ping(ping_operation op, std::uint64_t id) {
+  if (over_) {  // ended, but the actor has not come round to it yet
+    if (op) op.complete(ending_->reason.error, {});
+    return;
+  }
+  const auto now = clock::now();
+  ++last_ping_;
+  std::array<char, sizeof last_ping_> payload{};
+  std::memcpy(payload.data(), &last_ping_, sizeof last_ping_);
+  outbox_->ping({payload.data(), payload.size()});
+  liveness_.pinged(now);
+  if (link_ && !reader_waits_) link_->judge.pinged(last_ping_, now);
+  work_.notify();
+  if (!op) return;
+  pings_.push_back({last_ping_, id, now, std::move(op)});
+}
+
+void session::probe() {
+  ping();
+  liveness_.probe(clock::now());
+}
+
+void session::cancel_ping(std::uint64_t id) {
+  const auto found = std::ranges::find(pings_, id, &pending_ping::id);
+  if (found == pings_.end()) return;
+  found->op.complete(net::error::operation_aborted, {});
+  pings_.erase(found);
+}
+
+// Not a coroutine: it has no story to tell, and its frames would be held by each idle connection.
+void session::tend() {
+  do {
+    write();
+    if (handing_over_) close_when_written();
+    watch_liveness(clock::now());
+    look_for_congestion(clock::now());
+    if (conversation_ && !over_) conversation_->tend(clock::now());
+    follow_protocol();
+  } while (!over_ && work_.take_notification());
+  if (over_) return;
+  work_.call_at(next_look(), [self = shared_from_this()] { self->tend(); });
+}
+
+clock::time_point session::next_look() const {
+  if (ending_) return handing_over_ && reader_waits_ ? clock::time_point::max() : ending_->close_by;
+  auto next = liveness_.next_look(clock::now());
+  if (conversation_) next = std::min(next, conversation_->next_look());
+  if (link_) next = std::min(next, link_->judge.next_look(outbox_->progress(), clock::now()));
+  if (handing_over_) next = std::min(next, hand_over_by_);
+  return next;
+}
+
+// All that there is, or as much as the socket takes.
+void session::write() {
+  while (!over_ && !socket_is_full_ && outbox_->has_output()) {
+    error_code ec;
+    if (!outbox_->flush(ec)) {
+      lost(ec);
+    } else if (ec) {
+      wait_until_writable();
+    }
+  }
+}
+
+void session::wait_until_writable() {
+  socket_is_full_ = true;
+  stream_.async_wait(readiness::writable,
+                     net::bind_executor(strand_, [self = shared_from_this()](error_code failed) {
+                       self->socket_is_full_ = false;
+                       if (failed && !self->over_) self->lost(failed);
+                       self->work_.notify();
+                     }));
+}
+
+void session::watch_liveness(clock::time_point now) {
+  if (over_) return;
+  if (ending_) {
+    if (now >= next_look()) end(ending_->reason);
+    return;
+  }
+  switch (liveness_.judge(now)) {
+    case liveness::verdict::ping:
+      outbox_->release_memory();
+      engine_.release_memory();
+      was_idle_ = true;
+      ping();
+      break;
+    case liveness::verdict::lost:
+      end({.error = error::liveness_lost, .at = stage::session});
+      break;
+    case liveness::verdict::fine:
+      break;
+  }
+}
+
+void session::watch_congestion(std::function<void(const std::vector<throttled_feature>&)> on_change) {
+  const auto& how = options_->congestion;
+  if (!how.features.empty()) link_ = std::make_unique<link_watch>(congestion(how), std::move(on_change));
+}
+
+std::vector<throttled_feature> session::throttled_by_server(const std::vector<throttled_feature>& features) {
+  if (!link_) return features;
+  link_->by_server = features;
+  return link_->judge.added_to(features);
+}
+
+void session::look_for_congestion(clock::time_point now) {
+  if (!link_ || over_ || ending_ || (conversation_ && !conversation_->is_ready())) return;
+  auto& judge = link_->judge;
+  if (judge.look(outbox_->progress(), now)) link_->on_change(judge.added_to(link_->by_server));
+  if (judge.wants_ping(now) && !reader_waits_) ping();
+}
+
+// What the protocol wants, as soon as it does: it was called a moment ago.
+void session::follow_protocol() {
+  if (!conversation_ || !conversation_->wants_to_end() || over_ || ending_) return;
+  const auto& wanted = *conversation_->wants_to_end();
+  if (wanted.reason.error == error::server_going_away) {
+    return begin_to_close(wanted.close_code, wanted.reason);
+  }
+  if (wanted.reason.error != error::liveness_lost) {
+    outbox_->finish(wanted.close_code, wanted.reason.error.message(), wanted.reason.error);
+  }
+  end(wanted.reason);
+}
+
+void session::hand_over() {
+  if (over_ || ending_ || handing_over_) return;
+  handing_over_ = true;
+  hand_over_by_ = clock::now() + options_->close_timeout;
+  outbox_->hold();
+  work_.notify();
+}
+
+// The server is to have read all of this socket's messages before it sees those of the next: it has when it
+// answers the close frame.
+void session::close_when_written() {
+  if (over_ || ending_) return;
+  if (outbox_->has_output() && clock::now() < hand_over_by_) return;
+  begin_to_close(normal_closure, {.error = error::moved, .at = stage::session});
+}
+
+void session::stop(std::uint16_t close_code, error_code why) {
+  begin_to_close(close_code, {.error = why, .at = stage::session});
+  if (over_ || !std::exchange(handing_over_, false)) return;
+  ending_->reason.error = why;  // no other session follows
+  ending_->close_by = std::min(ending_->close_by, clock::now() + options_->close_timeout);
+  inbox_->cancel_wait();
+  work_.notify();
+}
+
+void session::begin_to_close(std::uint16_t close_code, change_reason why) {
+  if (over_ || ending_) return;
+  ending_ = std::make_unique<ending>(std::move(why), clock::now() + options_->close_timeout);
+  outbox_->finish(close_code, {}, ending_->reason.error);
+  if (!handing_over_) inbox_->cancel_wait();
+  work_.notify();
+}
+
+void session::end(change_reason why) {
+  if (over_) return;
+  over_ = true;
+  ending_ = std::make_unique<ending>(std::move(why));
+  const auto& reason = ending_->reason;
+  if (conversation_ && !conversation_->is_ready() && reason.at == stage::session) {
+    ending_->reason.at = stage::login;
+  }
+  error_code ignored;
+  outbox_->flush(ignored);  // a close frame that waits gets its chance (R26); nobody waits for it (R24)
+  outbox_->close(reason.error);
+  stream_.close();
+  inbox_->cancel_wait();
+  work_.notify();
+  for (auto& each : std::exchange(pings_, {})) each.op.complete(reason.error, {});
+}
+
+}  // namespace holdfast

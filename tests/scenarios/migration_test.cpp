@@ -1,0 +1,365 @@
+// From one socket to the next without a break: what observers see, and that no message is lost or overtaken.
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "line_protocol.hpp"
+#include "received.hpp"
+
+BOOST_AUTO_TEST_SUITE(moving)
+
+namespace {
+
+// Answers each message with a number of its own, and keeps what it gets, over all of its sessions.
+struct counting_server {
+  explicit counting_server(scenario& s) {
+    s.backend.on_session([this](server_session& session) { return answer(session); });
+  }
+  net::awaitable<void> answer(server_session& session) {
+    const auto number = ++sessions;
+    while (auto next = co_await session.receive()) {
+      got.push_back(std::move(next->payload));
+      by.push_back(number);
+      co_await session.send(std::to_string(answers++));
+    }
+  }
+  int sessions = 0;
+  int answers = 0;
+  std::vector<std::string> got{};
+  std::vector<int> by{};  // which session got it
+};
+
+std::vector<std::string> numbers(std::size_t count) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back(std::to_string(i));
+  return out;
+}
+
+// A message every few milliseconds.
+net::awaitable<void> chatter(connection& conn, std::size_t count, std::deque<outcome>& sent) {
+  timer pace(co_await net::this_coro::executor);
+  for (std::size_t i = 0; i < count; ++i) {
+    conn.send(std::to_string(i), sent.emplace_back().send_handler());
+    co_await pace.async_wait_until(clock::now() + 3ms, net::deferred);
+  }
+}
+
+}  // namespace
+
+// covers R45
+BOOST_AUTO_TEST_CASE(nothing_but_connected_is_seen_and_no_message_is_lost_or_overtaken) {
+  scenario s;
+  counting_server at(s);
+  auto& conn = s.start();
+  recorder seen(conn);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  std::vector<std::string> received;
+  std::deque<outcome> sent;
+  net::co_spawn(s.in.executor(), receive_into(conn, received), net::detached);
+  net::co_spawn(s.in.executor(), chatter(conn, 100, sent), net::detached);
+  s.in.run_for(100ms);
+  outcome moved;
+  conn.migrate(moved.handler());
+  s.in.run_for(10s);
+  BOOST_TEST(moved.calls == 1);
+  BOOST_TEST(!moved.ec);
+  BOOST_TEST((at.got == numbers(100)));
+  BOOST_TEST((received == numbers(100)));
+  BOOST_TEST(at.by.front() == 1);
+  BOOST_TEST(at.by.back() == 2);
+  for (const auto& each : sent) BOOST_TEST((each.calls == 1 && each.delivered == delivery::written));
+  BOOST_TEST(seen.states() == "connected connected");
+  BOOST_TEST(seen.changes().back().session == 2u);
+  BOOST_TEST(s.in.network()->most_open_links() == 2u);
+  BOOST_TEST(s.in.network()->open_links() == 1u);
+}
+
+// covers R45
+BOOST_AUTO_TEST_CASE(a_program_that_reads_slowly_gets_all_that_was_sent_over_the_old_socket) {
+  scenario s;
+  s.given.limits.inbound_messages = 2;
+  int sessions = 0;
+  s.backend.on_session([&](server_session& session) -> net::awaitable<void> {
+    const bool first = ++sessions == 1;
+    for (int i = 0; i < 50; ++i) co_await session.send(std::to_string(first ? i : 50 + i));
+    while (co_await session.receive()) {
+    }
+  });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(1s);
+  outcome moved;
+  conn.migrate(moved.handler());
+  s.in.run_for(1min);
+  BOOST_TEST(moved.calls == 0);  // the old socket has more for us
+  std::vector<std::string> received;
+  net::co_spawn(s.in.executor(), receive_into(conn, received), net::detached);
+  s.in.run_for(10s);
+  BOOST_TEST(moved.calls == 1);
+  BOOST_TEST(!moved.ec);
+  BOOST_TEST((received == numbers(100)));
+}
+
+BOOST_AUTO_TEST_CASE(where_no_socket_can_be_opened_the_session_goes_on) {
+  scenario s;
+  counting_server at(s);
+  auto& conn = s.start();
+  recorder seen(conn);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.backend.on_upgrade([](const http_head&) { return http_answer{.status = 503}; });
+  outcome moved;
+  conn.migrate(moved.handler());
+  s.in.run_for(1min);
+  BOOST_TEST(moved.calls == 1);
+  BOOST_TEST(moved.ec == make_error_code(error::upgrade_refused));
+  conn.send("still here", net::detached);
+  s.in.run_for(1s);
+  BOOST_TEST((at.got == std::vector<std::string>{"still here"}));
+  BOOST_TEST(at.sessions == 1);
+  BOOST_TEST(seen.states() == "connected");
+  BOOST_TEST(s.in.network()->open_links() == 1u);
+  BOOST_TEST((!s.log_lines.empty() && s.log_lines.back().find("the present one stays") != std::string::npos));
+}
+
+BOOST_AUTO_TEST_CASE(a_stage_that_hangs_ends_the_move_at_its_deadline) {
+  scenario s;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.backend.never_upgrade();
+  outcome moved;
+  const auto begun = clock::now();
+  conn.migrate(moved.handler());
+  s.in.run_for(1min);
+  BOOST_TEST(moved.calls == 1);
+  BOOST_TEST(moved.ec == make_error_code(error::timed_out));
+  BOOST_TEST((moved.at - begun <= 10'100ms));
+  BOOST_TEST((conn.status() == connection_state::connected));
+}
+
+BOOST_AUTO_TEST_CASE(without_a_session_there_is_nothing_to_move_and_two_moves_are_one) {
+  scenario s;
+  counting_server at(s);
+  auto& conn = s.start();
+  outcome early, first, second, late;
+  conn.migrate(early.handler());
+  s.in.settle();
+  BOOST_TEST(early.ec == make_error_code(error::no_connection));
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  conn.migrate(first.handler());
+  conn.migrate(second.handler());
+  s.in.run_for(10s);
+  BOOST_TEST(first.calls == 1);
+  BOOST_TEST(second.calls == 1);
+  BOOST_TEST(!second.ec);
+  BOOST_TEST(at.sessions == 0 + static_cast<int>(conn.snapshot().session));
+  BOOST_TEST(conn.snapshot().session == 2u);
+  conn.close(net::detached);
+  conn.migrate(late.handler());
+  s.in.run_for(10s);
+  BOOST_TEST(late.calls == 1);
+  BOOST_TEST(late.ec == make_error_code(error::closed));
+}
+
+BOOST_AUTO_TEST_CASE(who_gives_up_waiting_does_not_stop_the_move) {
+  scenario s;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  net::cancellation_signal stop;
+  outcome moved;
+  conn.migrate(net::bind_cancellation_slot(stop.slot(), moved.handler()));
+  s.in.settle();
+  stop.emit(net::cancellation_type::terminal);
+  s.in.run_for(10s);
+  BOOST_TEST(moved.calls == 1);
+  BOOST_TEST(moved.ec == make_error_code(net::error::operation_aborted));
+  BOOST_TEST(conn.snapshot().session == 2u);
+}
+
+// covers R28
+BOOST_AUTO_TEST_CASE(a_peer_that_does_not_answer_the_close_frame_delays_the_move_for_the_close_timeout) {
+  scenario s;
+  int sessions = 0;
+  std::vector<std::string> got;
+  s.backend.on_session([&](server_session& session) -> net::awaitable<void> {
+    if (++sessions == 1) co_return co_await session.fall_silent_for(1min);
+    while (auto next = co_await session.receive()) got.push_back(std::move(next->payload));
+  });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  outcome moved, sent;
+  const auto begun = clock::now();
+  conn.migrate(moved.handler());
+  s.in.run_for(1s);
+  conn.send("waits for the move", sent.send_handler());
+  s.in.run_for(1s);
+  BOOST_TEST(sent.calls == 0);
+  s.in.run_for(10s);
+  BOOST_TEST(!moved.ec);
+  BOOST_TEST((moved.at - begun >= s.given.close_timeout && moved.at - begun <= 3'100ms));
+  BOOST_TEST((sent.delivered == delivery::written));
+  BOOST_TEST((got == std::vector<std::string>{"waits for the move"}));
+}
+
+namespace {
+
+// How far a move has come when it is interrupted.
+enum class phase { dialling, leaving, logging_in };
+
+struct moving_scenario : line_scenario {
+  explicit moving_scenario(phase until) {
+    serve([this, until](server_session& session) -> net::awaitable<void> {
+      const bool first = ++sessions == 1;
+      if (first || until != phase::logging_in) co_await session.send("ready");
+      if (first && until == phase::leaving) co_await session.fall_silent_for(1min);
+    });
+    start();
+    BOOST_REQUIRE(reaches(connection_state::connected));
+    backend.never_upgrade(until == phase::dialling);
+    conn->migrate(moved.handler());
+    in.run_for(1s);
+    BOOST_REQUIRE(moved.calls == 0);
+    BOOST_REQUIRE(backend.accepted() == 2u);
+    conn->send("in between", sent.send_handler());
+  }
+  int sessions = 0;
+  outcome moved, sent;
+};
+
+}  // namespace
+
+// covers R34
+BOOST_AUTO_TEST_CASE(disconnect_and_close_end_a_move_in_every_phase) {
+  for (const auto until : {phase::dialling, phase::leaving, phase::logging_in}) {
+    for (const bool for_good : {false, true}) {
+      moving_scenario s(until);
+      recorder seen(*s.conn);
+      outcome stopped;
+      const auto begun = clock::now();
+      if (for_good) {
+        s.conn->close(stopped.handler());
+      } else {
+        s.conn->disconnect(stopped.handler());
+      }
+      s.in.run_for(1min);
+      BOOST_TEST(stopped.calls == 1);
+      BOOST_TEST((stopped.at - begun <= 3'100ms));
+      BOOST_TEST(s.moved.calls == 1);
+      BOOST_TEST(!!s.moved.ec);
+      BOOST_TEST(s.sent.calls == 1);
+      BOOST_TEST(seen.states() == "disconnected");
+      BOOST_TEST(seen.changes().back().reason.error ==
+                 make_error_code(for_good ? error::closed : error::disconnect_requested));
+      BOOST_TEST(s.in.network()->open_links() == 0u);
+    }
+  }
+}
+
+// covers G43
+BOOST_AUTO_TEST_CASE(the_handle_can_be_destroyed_in_every_phase_of_a_move) {
+  for (const auto until : {phase::dialling, phase::leaving, phase::logging_in}) {
+    moving_scenario s(until);
+    s.conn.reset();
+    s.in.run_for(1s);
+    BOOST_TEST(s.moved.calls == 1);
+    BOOST_TEST(s.sent.calls == 1);
+    BOOST_TEST(s.in.network()->open_links() == 0u);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_session_that_ends_while_the_next_socket_is_dialled_is_followed_as_always) {
+  moving_scenario s(phase::dialling);
+  recorder seen(*s.conn);
+  s.backend.never_upgrade(false);
+  s.in.network()->reset_links();
+  BOOST_REQUIRE(s.in.run_until([&] { return seen.count(connection_state::connected) == 1; }, 1min));
+  BOOST_TEST(s.moved.calls == 1);
+  BOOST_TEST(!!s.moved.ec);
+  BOOST_TEST(seen.states() == "disconnected connecting connected");
+  s.in.run_for(1s);
+  BOOST_TEST(s.in.network()->open_links() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(an_old_socket_that_breaks_while_it_is_left_does_not_break_the_move) {
+  scenario s;
+  int sessions = 0;
+  server_session* first = nullptr;
+  s.backend.on_session([&](server_session& session) -> net::awaitable<void> {
+    if (++sessions == 1) first = &session;
+    if (sessions == 1) co_return co_await session.fall_silent_for(1min);
+    co_await session.echo();
+  });
+  auto& conn = s.start();
+  recorder seen(conn);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  outcome moved;
+  conn.migrate(moved.handler());
+  s.in.run_for(1s);
+  first->drop();
+  s.in.run_for(1s);
+  BOOST_TEST(moved.calls == 1);
+  BOOST_TEST(!moved.ec);
+  BOOST_TEST(seen.states() == "connected connected");
+}
+
+BOOST_AUTO_TEST_CASE(a_login_that_fails_after_the_move_is_a_loss_like_any_other) {
+  moving_scenario s(phase::logging_in);
+  recorder seen(*s.conn);
+  s.say("what");
+  BOOST_TEST(s.moved.calls == 1);
+  BOOST_TEST(s.moved.ec == make_error_code(error::protocol_failed));
+  BOOST_TEST(seen.trace().starts_with("disconnected[login: "));
+  // The protocol acknowledges: what was given meanwhile is not lost.
+  s.serve(says({"ready"}));
+  BOOST_REQUIRE(s.in.run_until([&] { return s.sent.calls == 1; }, 1min));
+  BOOST_TEST((s.sent.delivered == delivery::not_sent || s.sent.delivered == delivery::acked));
+}
+
+// covers R45
+BOOST_AUTO_TEST_CASE(a_server_that_asks_us_to_leave_is_left_without_a_break) {
+  line_scenario s;
+  s.start();
+  recorder seen(*s.conn);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.acknowledges = false;
+  std::deque<outcome> sent(2);
+  s.conn->send("before", sent[0].send_handler());
+  s.in.run_for(1s);
+  BOOST_TEST(sent[0].calls == 0);
+  s.acknowledges = true;
+  s.say("leave 0");
+  s.conn->send("after", sent[1].send_handler());
+  s.in.run_for(10s);
+  BOOST_TEST(seen.states() == "connected connected");
+  for (const auto& each : sent) BOOST_TEST((each.calls == 1 && each.delivered == delivery::acked));
+  BOOST_TEST(std::ranges::count(s.got, "m 1 before") == 2);  // again in the new session, under its number
+  BOOST_TEST(s.in.network()->most_open_links() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_asks_for_a_wait_is_left_at_once_and_come_back_to_later) {
+  line_scenario s;
+  s.start();
+  recorder seen(*s.conn);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.say("leave 20");
+  BOOST_TEST(seen.states() == "connected disconnected");
+  BOOST_TEST((*seen.changes().back().retry_in >= 20s));
+}
+
+// A server that stops tells all its clients at once.
+BOOST_AUTO_TEST_CASE(a_fleet_does_not_move_at_the_same_moment) {
+  std::vector<clock::duration> after;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    line_scenario s(seed);
+    s.start();
+    recorder seen(*s.conn);
+    BOOST_REQUIRE(s.reaches(connection_state::connected));
+    const auto begun = clock::now();
+    s.say("leave 0");
+    BOOST_REQUIRE(s.in.run_until([&] { return s.conn->snapshot().session == 2; }, 10s));
+    after.push_back(seen.changes().back().time - begun);
+  }
+  BOOST_TEST((std::ranges::max(after) <= 1'100ms));
+  BOOST_TEST((std::ranges::max(after) - std::ranges::min(after) >= 500ms));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
