@@ -197,7 +197,7 @@ server_frame read_go_away(fields& in) {
 }
 
 server_frame read_refusal(fields& in) {
-  return refusal{.code = in.name("code", most_name_bytes),
+  return refusal{.code = one_line_of(in.name("code", most_name_bytes)),
                  .text = in.optional_line("text"),
                  .fatal = in.optional_flag("fatal")};
 }
