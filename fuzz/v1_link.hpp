@@ -96,7 +96,7 @@ class watched_link final : public holdfast::protocol_link {
 
  private:
   void called() {
-    require(!now_.over, "nothing is asked for after fail() and go_away()");
+    require(!now_.over, "nothing is asked for after the end");
     ++calls_;
   }
   void check_hello(const frame_tree& sent);
@@ -140,7 +140,7 @@ inline void watched_link::after_frame() {
   const bool needs_login = type == "event" || type == "ack" || type == "pong" || type == "throttle";
   if (needs_login && !was_ready_) return require(now_.over, "nothing of that comes before ready");
   if (type == "ready" && was_ready_) return require(now_.over, "ready comes once");
-  if (type == "go_away") return require(now_.over, "go_away ends the session");
+  if (type == "go_away") return require(calls_ == 1, "go_away is told, or refused");
   if (now_.over || type != "event") return;
   const auto seq = frame_.number("seq");
   require(seq.has_value(), "an event without a number ends the session");
@@ -256,7 +256,7 @@ inline void watched_link::fail(holdfast::protocol_failure why) {
 
 inline void watched_link::go_away(std::string reason, holdfast::clock::duration wait) {
   called();
-  now_.over = true;
+  if (!now_.ready || wait > 0s) now_.over = true;
   require(frame_.text("type") == "go_away", "go_away() is for the frame of that name");
   check_text(reason, 200);
   require(wait >= 0s && wait <= 24h * 365, "nothing is longer than a year");

@@ -103,7 +103,7 @@ class watched_program {
 
 inline void watched_program::act(unsigned what) {
   using enum holdfast::connection_state;
-  switch (what % 16) {
+  switch (what % 17) {
     case 0:
       return receive();
     case 1:
@@ -137,8 +137,10 @@ inline void watched_program::act(unsigned what) {
       return in_.network()->silence_links();
     case 14:
       return conn_->wait_for(connected, token());
-    default:
+    case 15:
       return static_cast<void>(conn_->close(token()));
+    default:
+      return conn_->migrate(token());
   }
 }
 
@@ -151,7 +153,8 @@ inline void watched_program::saw(const holdfast::observed_change& change) {
   const bool legal =
       change.to == disconnected || (change.to == connecting && change.from == disconnected) ||
       (change.to == connected && (change.from == connecting || change.from == feature_throttled)) ||
-      (change.to == feature_throttled && open);
+      (change.to == feature_throttled && open) ||
+      (change.to == connected && open && change.session > last_.session);  // moved to another socket
   require(legal, "a legal transition");
   require((change.to == disconnected) == bool(change.reason.error),
           "disconnected has a reason, and no other");

@@ -57,7 +57,7 @@ void actor::cancel_migration(std::uint64_t id) {
 // A server that is about to stop tells all its clients at once: they must not all come to the next one at
 // once.
 void actor::server_goes_away(const std::string& why) {
-  note(log_level::info, why.empty() ? "server asks us to leave" : "server asks us to leave: " + why);
+  note(log_level::info, describe(change_reason{.error = error::server_going_away, .close_text = why}));
   rotation_.failed(rotation_.current(), clock::now());
   const auto spread = clock::duration(settings->retry.first_spread).count();
   begin_to_move(clock::duration(std::uniform_int_distribution<clock::rep>(0, spread)(random_)));

@@ -222,6 +222,7 @@ BOOST_AUTO_TEST_CASE(what_an_address_answered_to_the_upgrade_is_told_with_the_ad
 
 BOOST_AUTO_TEST_CASE(a_thousand_addresses_that_fail_without_a_wait_are_one_failure) {
   std::vector<std::string> many;
+  many.reserve(1000);
   for (int i = 0; i < 1000; ++i)
     many.push_back("10.1." + std::to_string(i / 250) + '.' + std::to_string(i % 250));
   crossroads s(many);

@@ -46,7 +46,8 @@ BOOST_AUTO_TEST_CASE(ws_and_wss_go_through_both_kinds_of_proxy_which_looks_up_th
       if (each.kind == proxy_kind::http) {
         BOOST_REQUIRE(s.proxy.heard().size() == 1U);
         const auto& request = s.proxy.heard()[0];
-        BOOST_TEST(request.starts_with("CONNECT server:" + port + " HTTP/1.1\r\nHost: server:" + port));
+        const auto host = "server:" + port;
+        BOOST_TEST(request.starts_with("CONNECT " + host + " HTTP/1.1\r\nHost: " + host));
         BOOST_TEST(request.find("Proxy-Authorization") == std::string::npos);
         BOOST_TEST(request.find("Upgrade") == std::string::npos);
       } else {
@@ -79,7 +80,7 @@ BOOST_AUTO_TEST_CASE(credentials_go_to_the_proxy_and_to_nobody_else) {
         BOOST_TEST(s.proxy.heard()[0] == bytes_of({5, 2, 0, 2}));
         BOOST_TEST(s.proxy.heard()[1] == bytes_of({1, 4}) + "user" + bytes_of({6}) + "s3cr3t");
       }
-      for (const auto& [name, value] : request.headers) BOOST_TEST(!has_secret(name + ": " + value));
+      for (const auto& [name, value] : request.headers) BOOST_TEST((!has_secret(name) && !has_secret(value)));
       BOOST_TEST(!has_secret(all_texts(s, seen)));
     }
   }

@@ -34,7 +34,7 @@ struct v1_server {
         co_await welcome(session, frame);
       } else if (type == "message") {
         take(frame);
-        if (drops_before_acknowledging != 0 && --drops_before_acknowledging == 0) co_return session.drop();
+        if (drops_before_acknowledging-- == 1) co_return session.drop();
         co_await session.send(json::serialize(json::object{{"type", "ack"}, {"id", last_id}}));
       } else if (type == "ping") {
         co_await session.send(json::serialize(json::object{{"type", "pong"}, {"id", frame.at("id")}}));

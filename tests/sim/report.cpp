@@ -44,7 +44,7 @@ std::vector<kept_seed> read_kept(const std::string& path) {
     if (text.empty() || text.front() == '#') continue;
     kept_seed one{};
     const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), one.seed);
-    if (ec != std::errc{}) throw std::runtime_error(path + ": not a seed: " + text);
+    if (ec != std::errc{}) throw std::runtime_error(std::string(path).append(": not a seed: ").append(text));
     one.why = text.substr(static_cast<std::size_t>(end - text.data()));
     out.push_back(std::move(one));
   }
