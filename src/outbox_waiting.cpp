@@ -166,8 +166,10 @@ void outbox::take_back(std::size_t from_frame, error_code why) {
       each.kept.front().op = std::move(each.op);
       taken.splice(taken.end(), each.kept);
     } else {
+      // Sent again, it has left in an earlier session.
+      const bool was_written = !each.kept.empty() && each.kept.front().written;
       payload_bytes_ -= each.payload_bytes;
-      if (each.op) each.op.complete({delivery::not_sent, why});
+      if (each.op) each.op.complete({was_written ? delivery::in_doubt : delivery::not_sent, why});
     }
   }
   if (acknowledged_) {
