@@ -24,6 +24,7 @@ export struct session_facts {
   std::uint64_t number = 0;   ///< generation: 1 for the first session of the connection
   std::string subprotocol{};  ///< that the server chose
   std::string token{};        ///< that the credential provider gave; empty if there is none
+  error_code last_end{};      ///< for which the session before has ended; empty if this is the first
 };
 
 /// The login is done.

@@ -104,7 +104,7 @@ void actor::begin_session(opened_socket socket) {
   network_changed_ = false;
   wake_.release();
   const auto agreed = socket.compression;
-  const session_facts facts{generation_, socket.subprotocol, std::move(socket.token)};
+  const session_facts facts{generation_, socket.subprotocol, std::move(socket.token), last_end_};
   session_ = std::make_shared<session>(executor, settings, in, out, std::move(socket), random_);
   session_->open(agreed);
   session_->watch_congestion([this](const auto& features) { throttle(features); });
@@ -137,6 +137,7 @@ void actor::throttle(const std::vector<throttled_feature>& features) {
 
 void actor::end_session(attempt_record& record) {
   record.reason = session_->reason();
+  last_end_ = record.reason.error;
   record.retry_after = session_->retry_after();
   if (ready_since_) record.session_length = clock::now() - *std::exchange(ready_since_, {});
   session_.reset();

@@ -155,6 +155,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   std::string origin_;
   std::string endpoint_;
   std::string subprotocol_;
+  error_code last_end_;  // of the last session
   std::shared_ptr<session> session_;
   std::shared_ptr<migration> migration_;  // while there is one
   run_operation run_;

@@ -59,6 +59,9 @@ class v1_protocol final : public protocol {
 
   void opened(protocol_link& link, const session_facts& session) override {
     phase_ = phase::login;
+    // What the web-socket itself did not accept would come again, too.
+    if (session.last_end == error::message_too_big || session.last_end == error::invalid_utf8)
+      earlier_.reset();
     link.send(message_kind::text, v1_frames::hello(client_, session.token, earlier_));
   }
 

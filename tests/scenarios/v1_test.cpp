@@ -114,6 +114,18 @@ BOOST_AUTO_TEST_CASE(events_go_on_where_the_session_broke_off) {
   BOOST_TEST(at.hellos[0].at("client") == at.hellos[1].at("client"));
 }
 
+// Else it would come again for ever.
+BOOST_AUTO_TEST_CASE(a_session_whose_event_is_too_big_for_the_web_socket_is_not_resumed) {
+  scenario s;
+  s.given.limits.message_bytes = 1'000;
+  v1_server at(s);
+  at.events = {std::string(2'000, 'x')};
+  s.start();
+  s.in.run_for(1min);
+  BOOST_REQUIRE(at.hellos.size() > 1U);
+  for (const auto& each : at.hellos) BOOST_TEST(!each.contains("resume"));
+}
+
 BOOST_AUTO_TEST_CASE(a_message_that_is_not_json_is_refused_and_the_connection_goes_on) {
   scenario s;
   v1_server at(s);
