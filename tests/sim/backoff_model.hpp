@@ -53,6 +53,8 @@ class backoff_model {
     } else if (name == "flapping") {
       low = ceiling(least_ + 1) / 2;
       high = ceiling(most_ + 1);
+    } else if (name == "refresh-login") {
+      high = {};
     } else if (name == "overloaded" || name == "redirect-refused") {
       low = policy_.cap / 2;
       high = policy_.cap;
@@ -75,10 +77,15 @@ class backoff_model {
     const auto code = change.reason.close_code;
     const auto status = change.reason.http_status;
     const auto any_of = [](auto value, auto... of) { return ((value == of) || ...); };
-    const bool fatal = any_of(code, 1002, 1003, 1007, 1009, 1010) ||
+    const auto& error = change.reason.error;
+    const bool refused_login = error == holdfast::error::unauthorized;  // final, unless it may try another
+    const bool going_away = error == holdfast::error::server_going_away;
+    const bool fatal = error == holdfast::error::login_refused ||
+                       any_of(code, 1002, 1003, 1007, 1009, 1010) ||
                        any_of(status, 400U, 401U, 403U, 404U, 405U, 410U, 426U);
     if (fatal && !change.final) log_.violated("a fatal answer is retried");
-    if (!fatal && change.final && change.rule != "attempt-limit" && change.rule != "first-connect-failed") {
+    if (!fatal && !refused_login && change.final && change.rule != "attempt-limit" &&
+        change.rule != "first-connect-failed") {
       log_.violated("final by rule ", change.rule, ", though nothing fatal has happened");
     }
     const bool first_counts = !policy_.retry_first_connect && !had_session_;
@@ -92,7 +99,8 @@ class backoff_model {
     if (!change.final && policy_.attempt_limit && change.attempt >= *policy_.attempt_limit && !stable) {
       log_.violated("attempt limit passed over at attempt ", change.attempt);
     }
-    if (!change.final && session_length && !stable && code != 1013 && !change.rule.starts_with("flapping")) {
+    if (!change.final && session_length && !stable && code != 1013 && !going_away &&
+        !change.rule.starts_with("flapping")) {
       log_.violated("a short session is retried by rule ", change.rule);
     }
   }

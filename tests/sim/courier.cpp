@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <boost/system/errc.hpp>
-#include <charconv>
 #include <utility>
+
+#include "tokens.hpp"
 
 namespace sim {
 
@@ -16,41 +17,7 @@ namespace {
 
 constexpr std::uint64_t own = std::uint64_t{1} << 63U;
 
-std::optional<std::size_t> number(std::string_view& text, char end) {
-  std::size_t value = 0;
-  const auto [stop, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc{} || stop == text.data() + text.size() || *stop != end) return std::nullopt;
-  text.remove_prefix(static_cast<std::size_t>(stop - text.data()) + 1);
-  return value;
-}
-
 }  // namespace
-
-std::string courier::fill(std::string head, std::size_t size) {
-  std::size_t shift = 0;  // so that no two messages look alike
-  for (const char c : head) shift = shift * 3 + static_cast<unsigned char>(c);
-  while (head.size() < size) head += static_cast<char>('a' + (head.size() + shift) % 26);
-  return head;
-}
-
-std::optional<courier::token> courier::parse(std::string_view payload) {
-  auto rest = payload;
-  token out{};
-  if (!rest.empty() && rest.front() == 's') {
-    rest.remove_prefix(1);
-    const auto session = number(rest, '.');
-    const auto which = session ? number(rest, ':') : std::nullopt;
-    if (!which) return std::nullopt;
-    out = {true, *session, *which};
-  } else {
-    const auto which = number(rest, ':');
-    if (!which) return std::nullopt;
-    out = {false, 0, *which};
-  }
-  const auto head = payload.substr(0, payload.size() - rest.size());
-  if (fill(std::string(head), payload.size()) != payload) return std::nullopt;
-  return out;
-}
 
 std::size_t courier::prepare(std::size_t size, message_kind kind, bool valid) {
   sent_.push_back({.size = size, .kind = kind, .valid = valid});
@@ -58,7 +25,7 @@ std::size_t courier::prepare(std::size_t size, message_kind kind, bool valid) {
 }
 
 std::string courier::payload(std::size_t id) const {
-  auto out = fill(std::to_string(id) + ':', sent_[id].size);
+  auto out = fill_token(std::to_string(id) + ':', sent_[id].size);
   if (!sent_[id].valid) out.back() = '\xff';
   return out;
 }
@@ -98,7 +65,7 @@ std::size_t courier::open_session() {
 }
 
 void courier::arrived(std::size_t session, message_kind kind, std::string_view payload) {
-  const auto what = parse(payload);
+  const auto what = parse_token(payload);
   if (!what || what->from_server || what->number >= sent_.size()) {
     return log_.violated("the server received what nobody sent: ", payload.substr(0, 40));
   }
@@ -117,17 +84,17 @@ void courier::arrived(std::size_t session, message_kind kind, std::string_view p
 }
 
 void courier::echoed(std::size_t session, std::string_view payload) {
-  if (const auto what = parse(payload)) sessions_[session].sent.push_back(what->number);
+  if (const auto what = parse_token(payload)) sessions_[session].sent.push_back(what->number);
 }
 
 std::string courier::make(std::size_t session, std::size_t size) {
   auto& from = sessions_[session];
   from.sent.push_back(own | from.own);
-  return fill('s' + std::to_string(session) + '.' + std::to_string(from.own++) + ':', size);
+  return fill_token('s' + std::to_string(session) + '.' + std::to_string(from.own++) + ':', size);
 }
 
 void courier::received(message_kind kind, std::string_view payload) {
-  const auto what = parse(payload);
+  const auto what = parse_token(payload);
   if (!what) return log_.violated("received what the server never sent: ", payload.substr(0, 40));
   auto session = what->session;
   if (!what->from_server) {

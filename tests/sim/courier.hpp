@@ -1,5 +1,5 @@
 // Follows every message: what was sent, what the server received whole, what it sent back, what came out at
-// the end. Messages of the client carry their number, those of the server their session and number.
+// the end. For worlds without a protocol.
 #pragma once
 
 #include <cstddef>
@@ -58,14 +58,6 @@ class courier {
     std::vector<std::uint64_t> sent{};  // tokens
     std::size_t own = 0;                // messages of the server's own
   };
-  // "12:…" of the client, "s3.12:…" of the server; empty: not one of ours.
-  struct token {
-    bool from_server;
-    std::size_t session;
-    std::size_t number;
-  };
-  static std::optional<token> parse(std::string_view payload);
-  static std::string fill(std::string head, std::size_t size);
   void check_gap(std::size_t before, std::size_t after);
 
   journal& log_;

@@ -33,8 +33,8 @@ class expedition {
         log_(what.keeps_timeline),
         mail_(log_, plan_.options.limits),
         states_(log_, plan_),
-        peers_{std::make_unique<peer>(*world_, places[0], log_, mail_, states_),
-               std::make_unique<peer>(*world_, places[1], log_, mail_, states_)} {}
+        v1_(plan_.options.protocol ? std::make_unique<v1_world>(log_, states_, plan_) : nullptr),
+        peers_{make_peer(places[0]), make_peer(places[1])} {}
 
   finding go() {
     try {
@@ -47,12 +47,17 @@ class expedition {
   }
 
  private:
+  std::unique_ptr<peer> make_peer(const holdfast::endpoint& at) {
+    return std::make_unique<peer>(*world_, at, log_, mail_, states_, v1_ ? &v1_->service : nullptr);
+  }
   void live();
   void apply(const event& what);
   void apply_name(const event& what);
   void pass_time(clock::duration until);
   void lift_faults();
+  [[nodiscard]] clock::duration longest_outage() const;
   void must_come_back();
+  void must_deliver();
   void must_close();
   void after_destruction();
   void end_world();
@@ -65,6 +70,7 @@ class expedition {
   journal log_;
   courier mail_;
   transitions states_;
+  std::unique_ptr<v1_world> v1_;  // null: this one speaks no protocol
   std::array<std::unique_ptr<peer>, 2> peers_;
   std::optional<user> user_;
 };
@@ -76,7 +82,7 @@ void expedition::live() {
   given.random_seed = plan_.seed;
   world_->network()->add_name("server", {places[0].address});
   log_.note("* ", describe(plan_));
-  user_.emplace(surroundings{*world_, log_, mail_, states_, plan_}, std::move(given));
+  user_.emplace(surroundings{*world_, log_, mail_, states_, plan_, v1_.get()}, std::move(given));
   user_->run();
   user_->start_reading(plan_.reader);
   for (const auto& each : plan_.events) {
@@ -88,7 +94,7 @@ void expedition::live() {
   pass_time(plan_.length);
   lift_faults();
   if (!user_->holds()) return after_destruction();
-  if (states_.must_come_back()) must_come_back();
+  if (states_.must_come_back()) v1_ ? must_deliver() : must_come_back();
   if (plan_.end == ending::closed) must_close();
   if (plan_.end == ending::outlived || log_.failed()) return;
   if (user_->holds()) user_->destroy();
@@ -142,6 +148,7 @@ void expedition::apply(const event& what) {
                 what.script.code, ", ", what.script.size);
       return peers_[what.which]->follow(what.script);
     default:
+      if (is_of_protocol(what.what)) return v1_->service.obey(what);
       return user_->obey(what);
   }
 }
@@ -171,7 +178,8 @@ void expedition::lift_faults() {
   network.add_name("server", {places[0].address});
   for (const auto& each : places) network.behave(each, port_behaviour::accepts);
   for (const auto& each : peers_) each->follow({});
-  if (plan_.clean_cut) network.reset_links();
+  if (v1_) v1_->service.behave();
+  if (plan_.clean_cut || v1_) network.reset_links();  // a slow link would take for ever with what waits
   if (!user_->holds()) return;
   user_->forget_traps();
   user_->perform({.what = act::foreground});
@@ -180,13 +188,32 @@ void expedition::lift_faults() {
 }
 
 // What is still open may be dead, and what waits may wait long; then one attempt must do.
-void expedition::must_come_back() {
+clock::duration expedition::longest_outage() const {
   const auto& given = plan_.options;
   const auto longest_wait = std::max(given.retry.cap, given.retry.retry_after_limit + given.retry.base);
-  const auto bound = given.heartbeat.ping_interval + given.heartbeat.pong_deadline + 2 * longest_wait +
-                     2 * given.deadlines.attempt + given.close_timeout + 2s;
+  return given.heartbeat.ping_interval + given.heartbeat.pong_deadline + 2 * longest_wait +
+         2 * given.deadlines.attempt + given.close_timeout + 2s;
+}
+
+void expedition::must_come_back() {
+  const auto bound = longest_outage();
   const bool back = wait(bound, [this] { return user_->status() == connection_state::connected; });
   if (!back && user_->holds() && states_.must_come_back()) log_.violated("not connected again after ", bound);
+}
+
+// All that waits leaves, and so does what is sent now; and the server's events come.
+void expedition::must_deliver() {
+  user_->perform({.what = act::send, .number = 40, .how = {.when_offline = holdfast::offline_rule::wait}});
+  v1_->service.tell(1, 40);
+  const auto bound = longest_outage() + 2 * plan_.options.deadlines.login;
+  const bool done = wait(bound, [this] {
+    return user_->status() == connection_state::connected && v1_->mail.nothing_waits() &&
+           v1_->news.complete();
+  });
+  if (done || !user_->holds() || !states_.must_come_back()) return;
+  log_.violated("after ", bound, " ", to_string(user_->status()),
+                ", first message that waits: ", v1_->mail.first_waiting(),
+                v1_->news.complete() ? "" : ", events are missing");
 }
 
 void expedition::must_close() {

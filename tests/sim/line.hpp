@@ -39,6 +39,8 @@ class line : public std::enable_shared_from_this<line> {
   // Writes what there is for as long as the client takes it, until `when`.
   net::awaitable<void> flush(clock::time_point when);
   void hang_up();
+  // Somebody else has said something on it.
+  void wake() { wake_.cancel(); }
 
   [[nodiscard]] bool over() const noexcept { return over_; }
   [[nodiscard]] std::size_t unwritten() const noexcept { return queue_.size() + codec.output_bytes(); }

@@ -24,7 +24,7 @@ int run(const options::variables_map& given) {
     for (std::uint64_t n = 0; n < given["twice"].as<std::uint64_t>(); ++n) out.run_twice(first + n);
   } else {
     if (given.contains("kept")) {
-      for (const auto& each : sim::read_kept(given["kept"].as<std::string>())) out.run(each.seed);
+      for (const auto& each : sim::read_kept(given["kept"].as<std::string>())) out.run_kept(each.seed);
     }
     for (std::uint64_t n = 0; n < given["seeds"].as<std::uint64_t>(); ++n) out.run(first + n);
   }

@@ -11,14 +11,43 @@ std::string_view to_string(conduct how) {
 }
 
 std::string_view to_string(act what) {
-  constexpr std::array<std::string_view, 27> names{
-      "conditions",      "reset",         "silence",      "name works",
-      "name fails",      "name hangs",    "port",         "server",
-      "connect",         "disconnect",    "close",        "retry_now",
-      "network_changed", "background",    "foreground",   "send",
-      "receive",         "receive_batch", "ping",         "next_state",
-      "wait_for",        "watch",         "add_listener", "remove_listener",
-      "cancel",          "cancel run",    "destroy"};
+  constexpr std::array<std::string_view, 37> names{"conditions",
+                                                   "reset",
+                                                   "silence",
+                                                   "name works",
+                                                   "name fails",
+                                                   "name hangs",
+                                                   "port",
+                                                   "server",
+                                                   "connect",
+                                                   "disconnect",
+                                                   "close",
+                                                   "retry_now",
+                                                   "network_changed",
+                                                   "background",
+                                                   "foreground",
+                                                   "send",
+                                                   "receive",
+                                                   "receive_batch",
+                                                   "ping",
+                                                   "next_state",
+                                                   "wait_for",
+                                                   "watch",
+                                                   "add_listener",
+                                                   "remove_listener",
+                                                   "cancel",
+                                                   "cancel run",
+                                                   "destroy",
+                                                   "logins",
+                                                   "forget",
+                                                   "retain",
+                                                   "acks",
+                                                   "throttle",
+                                                   "go away",
+                                                   "error",
+                                                   "bad field",
+                                                   "heartbeat",
+                                                   "tell"};
   return names[static_cast<std::size_t>(what)];
 }
 
@@ -39,6 +68,7 @@ std::string describe(const plan& what) {
          ", stable " + ms(retry.stable_after);
   if (retry.attempt_limit) out += ", attempts " + std::to_string(*retry.attempt_limit);
   if (!retry.retry_first_connect) out += ", first failure final";
+  if (given.protocol) out += ", holdfast.v1, login " + ms(given.deadlines.login);
   return out + (what.reader == reading::eager  ? ", reads at once"
                 : what.reader == reading::lazy ? ", does not read"
                 : what.reader == reading::slow ? ", reads slowly"

@@ -1,12 +1,15 @@
 // What servers do to a client, from the first byte on.
 #include "peer.hpp"
 
+#include <algorithm>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <memory>
 #include <utility>
 
 #include "line.hpp"
 #include "rubbish.hpp"
+#include "v1_link.hpp"
 
 namespace sim {
 
@@ -26,12 +29,36 @@ struct session {
   courier& mail;
   journal& log;
   const std::size_t number;
-  bool mute = false;     // we have sent a close frame
-  bool closing = false;  // the client has
+  v1_server* const service;  // null: what comes is echoed
+  bool mute = false;         // we have sent a close frame
+  bool closing = false;      // the client has
+  std::unique_ptr<v1_link> spoken{};
 
+  void speak_v1() {
+    const auto obstructs = {conduct::silent, conduct::reads_slowly, conduct::floods_pings};
+    const auto say = [this](message_kind kind, std::string_view text) {
+      if (mute || on.over()) return;
+      write(kind, text);
+      on.wake();
+    };
+    const auto hang_up = [this] {
+      on.hang_up();
+      on.wake();
+    };
+    const bool is_slow = std::ranges::find(obstructs, script.how) != obstructs.end();
+    spoken = std::make_unique<v1_link>(*service, v1_link::wire{say, hang_up, is_slow});
+  }
+  [[nodiscard]] clock::time_point due() const { return spoken ? spoken->due() : clock::time_point::max(); }
+  void tend() {
+    if (spoken && !closing) spoken->tend();
+  }
   void handle(const frame_result& event) {
     switch (event.event) {
       case frame_event::message:
+        if (spoken) {
+          spoken->received(event.kind, event.payload);
+          break;
+        }
         mail.arrived(number, event.kind, event.payload);
         if (!mute) send_back(event.kind, event.payload);
         break;
@@ -52,6 +79,9 @@ struct session {
   }
   void send_back(message_kind kind, std::string_view payload) {
     mail.echoed(number, payload);
+    write(kind, payload);
+  }
+  void write(message_kind kind, std::string_view payload) {
     if (script.how != conduct::fragments) return on.codec.write_message(kind, payload);
     bool first = true;
     for (auto rest = payload; first || !rest.empty(); first = false) {
@@ -61,17 +91,21 @@ struct session {
       on.say(fragment(9, true, "in between"));
     }
   }
-  void send_own(std::size_t size) { on.codec.write_message(message_kind::text, mail.make(number, size)); }
+  void send_own(std::size_t size) {
+    if (spoken) return service->tell(1, size);
+    on.codec.write_message(message_kind::text, mail.make(number, size));
+  }
 };
 
 // Follows the session until `when`, or its end.
 net::awaitable<void> follow(session& self, clock::time_point when, std::size_t most = full) {
   const auto handle = [&self](const frame_result& event) { self.handle(event); };
   while (!self.on.over() && clock::now() < when) {
+    self.tend();
     const bool reads = self.on.unwritten() < full && !self.closing;
     const bool did = self.on.exchange(reads ? most : 0, handle);
     if (self.closing && self.on.unwritten() == 0) self.on.hang_up();
-    if (!did && !self.on.over()) co_await self.on.wait(when, reads);
+    if (!did && !self.on.over()) co_await self.on.wait(std::min(when, self.due()), reads);
   }
 }
 
@@ -79,6 +113,7 @@ net::awaitable<void> read_slowly(session& self) {
   const auto handle = [&self](const frame_result& event) { self.handle(event); };
   const auto until = clock::now() + patience;
   while (!self.on.over() && clock::now() < until && !self.closing) {
+    self.tend();
     self.on.exchange(self.on.unwritten() < full ? self.script.size : 0, handle);
     co_await self.on.idle(clock::now() + self.script.span);
   }
@@ -86,6 +121,9 @@ net::awaitable<void> read_slowly(session& self) {
 }
 
 net::awaitable<void> flood(session& self) {
+  const auto log_in_by = clock::now() + 5s;
+  while (self.spoken && !self.spoken->is_ready() && !self.on.over() && clock::now() < log_in_by)
+    co_await follow(self, clock::now() + 20ms);
   for (unsigned n = 0; n < self.script.code && !self.on.over(); ++n) {
     if (self.script.how == conduct::floods) self.send_own(self.script.size);
     if (self.script.how == conduct::floods_pings) self.on.codec.write_ping(std::to_string(n));
@@ -116,6 +154,7 @@ net::awaitable<void> perform(session& self) {
       break;
     case conduct::bad_frame:
       co_await follow(self, clock::now() + self.script.span);
+      if (self.spoken) self.service->breaks_rules(*self.spoken);
       if (!self.mute) self.on.say(bad_frame(self.script.code));
       self.mute = true;
       co_await self.on.flush(clock::now() + 1s);
@@ -146,8 +185,8 @@ net::awaitable<void> hold(line& on) {
 }  // namespace
 
 peer::peer(holdfast::testing::world& in, holdfast::endpoint at, journal& log, courier& mail,
-           transitions& states)
-    : world_(in), log_(log), mail_(mail), states_(states) {
+           transitions& states, v1_server* service)
+    : world_(in), log_(log), mail_(mail), states_(states), service_(service) {
   in.network()->listen(at, [this](holdfast::transport stream) { world_.spawn(speak(std::move(stream))); });
 }
 
@@ -170,11 +209,13 @@ net::awaitable<void> peer::speak(holdfast::transport stream) {
     on->say(refusal(script.code, script.size));
     co_await on->flush(clock::now() + 5s);
   } else {
+    const auto* const chosen = service_ != nullptr ? "\r\nSec-WebSocket-Protocol: holdfast.v1" : "";
     on->say(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
         "Upgrade\r\nSec-WebSocket-Accept: " +
-        holdfast::websocket_accept(request->header("Sec-WebSocket-Key")) + "\r\n\r\n");
-    session self{*on, script, mail_, log_, mail_.open_session()};
+        holdfast::websocket_accept(request->header("Sec-WebSocket-Key")) + chosen + "\r\n\r\n");
+    session self{*on, script, mail_, log_, mail_.open_session(), service_};
+    if (service_ != nullptr) self.speak_v1();
     log_.note("  server: session ", self.number, " opened");
     co_await perform(self);
     log_.note("  server: session ", self.number, " ends");

@@ -12,6 +12,7 @@
 #include "journal.hpp"
 #include "plan.hpp"
 #include "transitions.hpp"
+#include "v1_server.hpp"
 
 import holdfast;
 import holdfast.testing;
@@ -22,7 +23,9 @@ namespace net = boost::asio;
 
 class peer {
  public:
-  peer(holdfast::testing::world& in, holdfast::endpoint at, journal& log, courier& mail, transitions& states);
+  // `service`: the server of holdfast.v1 behind it; null: messages are echoed as they are.
+  peer(holdfast::testing::world& in, holdfast::endpoint at, journal& log, courier& mail, transitions& states,
+       v1_server* service);
 
   void follow(const server_script& next) { script_ = next; }
 
@@ -33,6 +36,7 @@ class peer {
   journal& log_;
   courier& mail_;
   transitions& states_;
+  v1_server* const service_;
   server_script script_{};
 };
 

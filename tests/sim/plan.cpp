@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "drawing.hpp"
+#include "drawing_v1.hpp"
 
 namespace sim {
 
@@ -151,8 +152,17 @@ std::size_t drawing::message_size() {
 
 plan make_plan(std::uint64_t seed, std::chrono::minutes length, unsigned without) {
   auto out = drawing(seed, length).draw();
+  drawing_v1 further(seed, length);
+  const bool speaks = further.speaks() && !out.flapping && (without & bit(fault::protocol)) == 0;
+  if (speaks) further.add_to(out);
   std::erase_if(out.events, [&](const event& one) { return (without & bit(one.group)) != 0; });
-  if ((without & bit(fault::options)) != 0) out.options = {.mode = out.options.mode};
+  if ((without & bit(fault::options)) != 0) {
+    out.options = {
+        .mode = out.options.mode, .subprotocols = out.options.subprotocols, .protocol = out.options.protocol};
+  }
+  if ((without & bit(fault::manners)) != 0) {
+    for (auto& each : out.events) each.how = {};
+  }
   if ((without & bit(fault::sessions)) != 0) out.flapping = false;
   return out;
 }

@@ -34,10 +34,25 @@ enum class fault : unsigned {
   observers,
   cancelling,
   ending,  // close(), cancelled run(), or destroyed before the end
+  // From here on in worlds that speak holdfast.v1:
+  protocol,  // without it they do not
+  manners,   // messages that are sent with other options than the defaults, and more of them
+  events,    // of the server's own
+  logins,    // refused, late, never answered
+  lost_sessions,
+  gaps,
+  acks,  // late, for many messages, twice, never
+  throttling,
+  leaving,     // the server asks the client to leave
+  errors,      // the frame of that name
+  bad_fields,  // frames that break the rules of the protocol
+  heartbeats,  // other intervals, and no answers
 };
-inline constexpr std::array<std::string_view, 16> fault_names{
-    "slow_link", "resets",  "silence", "names",      "ports",    "sessions",  "refusals",   "bad_bytes",
-    "floods",    "options", "telling", "background", "messages", "observers", "cancelling", "ending"};
+inline constexpr std::array<std::string_view, 28> fault_names{
+    "slow_link",  "resets", "silence",    "names",   "ports",      "sessions",   "refusals",
+    "bad_bytes",  "floods", "options",    "telling", "background", "messages",   "observers",
+    "cancelling", "ending", "protocol",   "manners", "events",     "logins",     "lost",
+    "gaps",       "acks",   "throttling", "leaving", "errors",     "bad_fields", "heartbeats"};
 constexpr unsigned bit(fault one) { return 1U << static_cast<unsigned>(one); }
 
 enum class conduct : std::uint8_t {  // of a server
@@ -63,6 +78,25 @@ struct server_script {
   unsigned code = 0;
   std::size_t size = 0;
 };
+
+// How a message is sent in a world that speaks holdfast.v1.
+enum class writing : std::uint8_t { json, binary, not_json, not_utf8 };
+inline constexpr std::array<std::string_view, 4> feature_names{"", "typing", "images", "files"};
+inline constexpr std::array<std::string_view, 3> key_names{"", "presence", "place"};
+struct letter {
+  writing form = writing::json;
+  holdfast::offline_rule when_offline = holdfast::offline_rule::fail;
+  holdfast::throttled_rule when_throttled = holdfast::throttled_rule::fail;
+  std::size_t feature = 0;
+  std::size_t key = 0;
+  std::chrono::milliseconds time_to_live{0};
+  bool detached = false;
+};
+
+// How the server of holdfast.v1 answers a login.
+enum class login_answer : std::uint8_t { at_once, late, never, unauthorized, refused, fatal, event_first };
+// How it acknowledges.
+enum class ack_habit : std::uint8_t { at_once, late, in_batches, twice, never };
 
 enum class act : std::uint8_t {
   conditions,
@@ -92,6 +126,17 @@ enum class act : std::uint8_t {
   cancel,           // `number`: which of the pending operations
   cancel_run,
   destroy,
+  // Of the server of holdfast.v1:
+  logins,     // `number`: a login_answer, after `span` if late
+  forget,     // all sessions
+  retain,     // `number` events of each session, from now on
+  acks,       // `number`: an ack_habit; `span` or `which` messages
+  throttle,   // `number`: a mask of features; `span` if not zero
+  go_away,    // `span`: not to come back before
+  error,      // `which`: 1 fatal
+  bad_field,  // `number`: which
+  heartbeat,  // `span`: for logins from now on, zero: not said; `which`: 1 unanswered from now on
+  tell,       // `number` events of `which` bytes
 };
 std::string_view to_string(act what);
 
@@ -108,7 +153,10 @@ struct event {
   clock::duration span{};
   server_script script{};
   holdfast::testing::link_conditions link{};
+  letter how{};
 };
+// It is the server of the protocol that does it.
+constexpr bool is_of_protocol(act what) { return what >= act::logins; }
 
 enum class reading : std::uint8_t { eager, eager_single, slow, lazy };
 enum class ending : std::uint8_t { closed, destroyed, outlived };
@@ -116,7 +164,8 @@ enum class ending : std::uint8_t { closed, destroyed, outlived };
 struct plan {
   std::uint64_t seed = 0;
   clock::duration length{};
-  holdfast::options options{};  // without URL, network and seed
+  holdfast::options options{};        // without URL, network and seed
+  std::size_t frame_bytes = 1 << 20;  // v1_options::frame_bytes
   reading reader = reading::eager;
   ending end = ending::closed;
   bool clean_cut = false;  // at the end of the faults all links are reset

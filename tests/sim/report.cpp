@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <stdexcept>
+#include <utility>
 
 #include "plan.hpp"
 
@@ -75,6 +76,14 @@ bool report::run(std::uint64_t seed) {
   ++failed_;
   describe(seed, live(seed, 0, true));
   return false;
+}
+
+bool report::run_kept(std::uint64_t seed) {
+  const bool as_it_is = run(seed);
+  const auto given = std::exchange(base_.without, base_.without | bit(fault::protocol));
+  const bool plain = run(seed);
+  base_.without = given;
+  return as_it_is && plain;
 }
 
 bool report::run_twice(std::uint64_t seed) {

@@ -26,6 +26,8 @@ class report {
 
   // True if nothing was found.
   bool run(std::uint64_t seed);
+  // The same, and once more without the protocol, if it has one: as it was when it found something.
+  bool run_kept(std::uint64_t seed);
   // Lives it twice and compares the timelines.
   bool run_twice(std::uint64_t seed);
   // Prints the whole timeline.
@@ -40,7 +42,7 @@ class report {
   void show_progress();
   [[nodiscard]] double rate() const;
 
-  const exploration base_;
+  exploration base_;
   const std::chrono::steady_clock::time_point began_;
   std::chrono::steady_clock::time_point shown_{};
   std::uint64_t count_ = 0;

@@ -16,21 +16,43 @@ void transitions::saw(const holdfast::observed_change& change) {
   check_link(change);
   check_values(change);
   if (change.to == connection_state::connecting) check_connecting(change);
-  if (change.to == connection_state::connected) backoff_.connected();
+  const bool opened = change.to == connection_state::connected && !is_open(change.from);
+  if (opened) backoff_.connected();
+  if (opened) opened_ = change.time;
   if (change.final) check_final(change);
   if (change.to == connection_state::disconnected) {
-    const bool had_session = last_.to == connection_state::connected;
-    const auto length = had_session ? std::optional(change.time - last_.time) : std::nullopt;
+    const auto length = is_open(last_.to) ? std::optional(change.time - opened_) : std::nullopt;
     const bool refused = refusal_.status != 0 && change.reason.http_status == refusal_.status;
-    backoff_.check(change, length, refused ? refusal_.retry_after : std::nullopt);
+    const bool leaves = change.reason.error == error::server_going_away;
+    backoff_.check(change, length, refused ? refusal_.retry_after : leaves ? leave_after_ : std::nullopt);
   }
   // One that was told since is still to be heeded.
   if (change.to == connection_state::connecting || change.time > connect_) connect_waits_ = hope_ = false;
-  if (change.to != connection_state::connected) stop_by_.reset();
+  if (!is_open(change.to)) stop_by_.reset();
+  login_stop_by_.reset();
   if (change.to == connection_state::connecting) refusal_ = {};
+  if (change.to == connection_state::connecting) leave_after_.reset();
   last_ = change;
   all_.push_back(change);
   if (plan_.flapping) check_flapping();
+}
+
+bool transitions::is_legal(const holdfast::state_change& change) const {
+  using enum connection_state;
+  const bool takes_back = last_.retry_in && !change.retry_in;
+  switch (change.from) {
+    case disconnected:
+      return change.to == connecting ||
+             (change.to == disconnected && (takes_back || change.final != last_.final || connect_waits_ ||
+                                            hope_ || connect_ == change.time || all_.empty()));
+    case connecting:
+      return change.to == connected || change.to == disconnected;
+    case connected:
+      return change.to == disconnected || (change.to == feature_throttled && speaks());
+    case feature_throttled:
+      return change.to != connecting;
+  }
+  return false;
 }
 
 void transitions::check_link(const holdfast::state_change& change) {
@@ -39,14 +61,8 @@ void transitions::check_link(const holdfast::state_change& change) {
     log_.violated("number ", change.sequence, " follows ", last_.sequence);
   if (change.from != last_.to) log_.violated("from ", to_string(change.from), " after ", to_string(last_.to));
   if (change.time < last_.time) log_.violated("time went backwards");
-  const bool takes_back = last_.retry_in && !change.retry_in;
-  const bool legal = (change.from == disconnected && change.to == connecting) ||
-                     (change.from == connecting && (change.to == connected || change.to == disconnected)) ||
-                     (change.from == connected && change.to == disconnected) ||
-                     (change.from == disconnected && change.to == disconnected &&
-                      (takes_back || change.final != last_.final || connect_waits_ || hope_ ||
-                       connect_ == change.time || all_.empty()));
-  if (!legal) log_.violated("illegal transition ", to_string(change.from), " to ", to_string(change.to));
+  if (!is_legal(change))
+    log_.violated("illegal transition ", to_string(change.from), " to ", to_string(change.to));
   if (closed_ && last_.final && !all_.empty() && change.to != disconnected)
     log_.violated("a transition after close()");
 }
@@ -59,13 +75,24 @@ void transitions::check_values(const holdfast::state_change& change) {
   if (change.final && change.retry_in) log_.violated("final, and retries");
   if (change.retry_in && *change.retry_in < clock::duration{}) log_.violated("negative retry_in");
   if (change.to == disconnected && !change.reason.error) log_.violated("disconnected without a reason");
-  const auto opened = change.to == connected ? 1U : 0U;
-  if (change.session != last_.session + opened)
-    log_.violated("session ", change.session, " after ", last_.session);
+  check_session(change);
   if (change.to == connecting && change.attempt != last_.attempt + 1 && change.attempt != 1) {
     log_.violated("attempt ", change.attempt, " after ", last_.attempt);
   }
   if (change.to == connected && change.endpoint.empty()) log_.violated("connected without an endpoint");
+}
+
+// A login that has failed counts as a session that was opened, too.
+void transitions::check_session(const holdfast::state_change& change) {
+  using enum connection_state;
+  const bool opened = change.to == connected && change.from == connecting;
+  const bool login_failed = speaks() && change.from == connecting && change.session == last_.session + 1;
+  if (change.session != last_.session + (opened ? 1U : 0U) && !login_failed)
+    log_.violated("session ", change.session, " after ", last_.session);
+  if (change.features.empty() == (change.to == feature_throttled))
+    log_.violated(to_string(change.to), " with ", change.features.size(), " features");
+  if ((change.resumed || change.gap) && !(opened && speaks()))
+    log_.violated(to_string(change.to), " says that a session is resumed");
 }
 
 // A promise is kept, unless a command cut the wait; without a promise somebody must have asked.
@@ -131,9 +158,12 @@ void transitions::told(act what) {
         if (!automatic_) ever_told_to_stop_ = true;  // it will be, if it stays there
         if (!automatic_) break;
       }
-      if (!stop_by_ && last_.to == connection_state::connected) {
+      if (!stop_by_ && is_open(last_.to)) {
         stop_by_ = now + plan_.options.close_timeout;
         stopped_session_ = last_.session;
+      } else if (!login_stop_by_ && may_log_in()) {
+        login_stop_by_ = now + plan_.options.close_timeout;
+        stopped_session_ = last_.session + 1;
       }
       break;
     case act::foreground:
@@ -154,7 +184,7 @@ void transitions::told(act what) {
 }
 
 void transitions::went_silent() {
-  if (last_.to != connection_state::connected || lost_by_ || plan_.reader != reading::eager) return;
+  if (!is_open(last_.to) || lost_by_ || plan_.reader != reading::eager) return;
   const auto& beat = plan_.options.heartbeat;
   silent_session_ = last_.session;
   lost_by_ =
@@ -171,9 +201,7 @@ void transitions::check(connection_state status, std::size_t open_links) {
       check_disconnected();
       break;
     case connection_state::connecting:
-      if (now > last_.time + plan_.options.deadlines.attempt)
-        log_.violated("an attempt outlives its deadline");
-      if (stopped_ || (background_ && automatic_)) log_.violated("connecting, though told to stop");
+      check_connecting(now);
       break;
     default:
       check_open(now);
@@ -190,6 +218,15 @@ void transitions::check_disconnected() {
   const bool never_began = all_.empty() && (!automatic_ || stopped_);
   const bool excused = last_.final || last_.retry_in || (background_ && automatic_) || never_began;
   if (!excused) log_.violated("no attempt, no timer, not final");
+}
+
+void transitions::check_connecting(clock::time_point now) {
+  const auto& given = plan_.options;
+  const auto login = speaks() ? given.deadlines.login + given.close_timeout : 0ms;
+  if (now > last_.time + given.deadlines.attempt + login) log_.violated("an attempt outlives its deadline");
+  const bool is_closing = login_stop_by_ && now <= *login_stop_by_;
+  if ((stopped_ || (background_ && automatic_)) && !is_closing)
+    log_.violated("connecting, though told to stop");
 }
 
 void transitions::check_open(clock::time_point now) {

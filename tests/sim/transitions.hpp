@@ -33,6 +33,11 @@ class transitions {
   void refused(unsigned status, std::optional<clock::duration> retry_after) {
     refusal_ = {status, retry_after};
   }
+  // The server of the protocol asks the client to leave, and not to come back before.
+  void asked_to_leave(clock::duration wait) {
+    leave_after_ = wait;
+    leaving_session_ = last_.session + (is_open(last_.to) ? 0 : 1);  // which is about to be told
+  }
   // Nothing arrives any more from now on, for the session that is open.
   void went_silent();
   // When everything that could happen now has happened.
@@ -42,13 +47,17 @@ class transitions {
   [[nodiscard]] const holdfast::state_change& last() const noexcept { return last_; }
   // Connected for certain, and nothing is known that would end it.
   [[nodiscard]] bool surely_open() const {
-    return last_.to == holdfast::connection_state::connected && last_.session != stopped_session_ && !gone_ &&
-           !grace_is_over();
+    return is_open(last_.to) && last_.session != stopped_session_ && last_.session != leaving_session_ &&
+           !gone_ && !grace_is_over();
   }
   [[nodiscard]] bool must_come_back() const {
     return automatic_ && running_ && !last_.final && !stopped_ && !gone_;
   }
   void handle_destroyed() noexcept { gone_ = true; }
+  [[nodiscard]] static bool is_open(holdfast::connection_state state) {
+    return state == holdfast::connection_state::connected ||
+           state == holdfast::connection_state::feature_throttled;
+  }
 
  private:
   static bool is_automatic(const plan& from) {
@@ -59,12 +68,20 @@ class transitions {
     return !automatic_ && background_ && last_sign_ &&
            holdfast::clock::now() >= *last_sign_ + plan_.options.background_grace;
   }
+  [[nodiscard]] bool speaks() const { return static_cast<bool>(plan_.options.protocol); }
+  // A protocol does so while the state is still connecting: there may be a session to close.
+  [[nodiscard]] bool may_log_in() const {
+    return speaks() && last_.to == holdfast::connection_state::connecting;
+  }
   void check_link(const holdfast::state_change& change);
+  [[nodiscard]] bool is_legal(const holdfast::state_change& change) const;
+  void check_session(const holdfast::state_change& change);
   void check_values(const holdfast::state_change& change);
   void check_connecting(const holdfast::state_change& change);
   void check_final(const holdfast::state_change& change);
   void check_flapping();
   void check_disconnected();
+  void check_connecting(clock::time_point now);
   void check_open(clock::time_point now);
 
   struct refusal {
@@ -79,6 +96,9 @@ class transitions {
   std::vector<holdfast::state_change> all_;
   holdfast::state_change last_{};
   refusal refusal_;
+  std::optional<clock::duration> leave_after_;
+  std::uint64_t leaving_session_ = 0;
+  clock::time_point opened_{};  // the session, if one is open
 
   bool running_ = false;
   bool gone_ = false;
@@ -88,10 +108,11 @@ class transitions {
   bool connect_waits_ = false;  // connect() was told, and nothing has happened since
   bool hope_ = false;           // that was so, and is no more
   bool ever_told_to_stop_ = false;
-  clock::time_point cut_{};                   // when a wait was last cut short
-  clock::time_point connect_{};               // when connect() was last told
-  clock::time_point foreground_{};            // likewise
-  std::optional<clock::time_point> stop_by_;  // the session that was open must be gone by then
+  clock::time_point cut_{};                         // when a wait was last cut short
+  clock::time_point connect_{};                     // when connect() was last told
+  clock::time_point foreground_{};                  // likewise
+  std::optional<clock::time_point> stop_by_;        // the session that was open must be gone by then
+  std::optional<clock::time_point> login_stop_by_;  // the same for one that may be logging in
   std::uint64_t stopped_session_ = 0;
   std::optional<clock::time_point> last_sign_;  // of a manual connection in the background
   std::optional<clock::time_point> lost_by_;    // a silent session must be declared lost by then

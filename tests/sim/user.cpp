@@ -18,10 +18,20 @@ using holdfast::observed_change;
 user::user(surroundings around, holdfast::options given)
     : around_(around), operations_(around.log), observers_(around.in, around.log, operations_) {
   conn_.emplace(around_.in.executor(), std::move(given));
-  conn_->add_connection_listener(
-      "first", {.on_state_change = [this](const observed_change& change) { around_.states.saw(change); }});
+  if (around_.v1 != nullptr) around_.v1->throttles.look_at([this] { return conn_->snapshot(); });
+  conn_->add_connection_listener("first",
+                                 {.on_state_change = [this](const observed_change& change) { saw(change); }});
   conn_->add_connection_listener("trap",
                                  {.on_state_change = [this](const observed_change&) { spring_traps(); }});
+}
+
+void user::saw(const observed_change& change) {
+  around_.states.saw(change);
+  if (around_.v1 == nullptr) return;
+  around_.v1->throttles.saw(change);
+  if (change.from == connection_state::connecting && change.to == connection_state::connected)
+    around_.v1->news.connected(change);
+  around_.v1->service.saw(change);
 }
 
 void user::run() {
@@ -99,7 +109,7 @@ void user::tell(const event& order) {
 void user::connect(bool waits) {
   if (!waits) return static_cast<void>(conn_->connect());
   conn_->connect(operations_.start("connect", [this](error_code ec, const observed_change& change) {
-    if (!ec && change.to != connection_state::connected) {
+    if (!ec && !transitions::is_open(change.to)) {
       around_.log.violated("connect() succeeds with ", to_string(change.to));
     }
   }));
@@ -139,6 +149,7 @@ void user::transfer(const event& order) {
 }
 
 void user::send(const event& order) {
+  if (around_.v1 != nullptr) return send_v1(order);
   auto& mail = around_.mail;
   const auto kind = order.which == 0 || order.which == 2 ? message_kind::text : message_kind::binary;
   const auto id = mail.prepare(order.number, kind, order.which != 2);
@@ -148,6 +159,29 @@ void user::send(const event& order) {
   conn_->send(mail.payload(id), {kind},
               operations_.start(
                   "send", [&mail, id](const holdfast::send_result& result) { mail.settled(id, result); }));
+}
+
+void user::send_v1(const event& order) {
+  auto& mail = around_.v1->mail;
+  const auto id = mail.prepare(order.how, order.number);
+  around_.log.note("  message ", id, ", ", order.number, " bytes");
+  mail.started(id, conn_->snapshot(), between_turns_ && around_.states.surely_open());
+  if (order.how.detached) return conn_->send(mail.payload(id), mail.manner(id), net::detached);
+  conn_->send(mail.payload(id), mail.manner(id),
+              operations_.start(
+                  "send", [&mail, id](const holdfast::send_result& result) { mail.settled(id, result); }));
+}
+
+void user::took(error_code ec, const holdfast::message& one) {
+  if (ec) return;
+  if (around_.v1 != nullptr) return around_.v1->news.received(one.kind, one.payload);
+  around_.mail.received(one.kind, one.payload);
+}
+
+void user::took(error_code ec, const holdfast::message_batch& all) {
+  if (ec) return;
+  if (around_.v1 != nullptr) return around_.v1->news.received_batch(all);
+  around_.mail.received_batch(all);
 }
 
 void user::start_reading(reading how) {
@@ -164,7 +198,7 @@ void user::read_again(bool batch) {
 
 void user::receive(bool again) {
   conn_->receive(operations_.start("receive", [this, again](error_code ec, const holdfast::message& one) {
-    if (!ec) around_.mail.received(one.kind, one.payload);
+    took(ec, one);
     if (again) read_again(false);
   }));
 }
@@ -172,7 +206,7 @@ void user::receive(bool again) {
 void user::receive_batch(bool again) {
   conn_->receive_batch(
       operations_.start("receive_batch", [this, again](error_code ec, const holdfast::message_batch& all) {
-        if (!ec) around_.mail.received_batch(all);
+        took(ec, all);
         if (again) read_again(true);
       }));
 }
@@ -203,10 +237,17 @@ void user::look(const event& order) {
 void user::check() {
   operations_.check();
   around_.mail.check_bounds();
+  if (around_.v1 != nullptr) {
+    around_.v1->throttles.check();
+    around_.v1->news.check();
+    around_.v1->mail.check();
+    around_.v1->service.check();
+  }
   if (conn_) around_.states.check(conn_->status(), around_.in.network()->open_links());
 }
 
 void user::destroy() {
+  if (around_.v1 != nullptr) around_.v1->throttles.look_at({});
   std::exchange(conn_, std::nullopt).reset();
   around_.states.handle_destroyed();
   observers_.handle_destroyed();
@@ -222,6 +263,7 @@ net::awaitable<void> hold(holdfast::connection conn) {
 }  // namespace
 
 void user::leave() {
+  if (around_.v1 != nullptr) around_.v1->throttles.look_at({});
   if (conn_) around_.in.spawn(hold(std::move(*conn_)));
   conn_.reset();
 }

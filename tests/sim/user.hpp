@@ -8,17 +8,35 @@
 #include <string>
 #include <vector>
 
+#include "continuity.hpp"
 #include "courier.hpp"
+#include "deliveries.hpp"
 #include "journal.hpp"
 #include "ledger.hpp"
 #include "observers.hpp"
 #include "plan.hpp"
+#include "throttling.hpp"
 #include "transitions.hpp"
+#include "v1_server.hpp"
 
 import holdfast;
 import holdfast.testing;
 
 namespace sim {
+
+// What a world has besides if it speaks holdfast.v1.
+struct v1_world {
+  v1_world(journal& log, transitions& states, const plan& what)
+      : throttles(log, states),
+        mail(log, what.options.limits, states, throttles),
+        news(log, what.options.limits),
+        service({log, mail, news, throttles, states, what}) {}
+
+  throttling throttles;
+  deliveries mail;
+  continuity news;
+  v1_server service;
+};
 
 // What one world consists of, beside the user.
 struct surroundings {
@@ -27,6 +45,7 @@ struct surroundings {
   courier& mail;
   transitions& states;
   const plan& what;
+  v1_world* v1;  // null: messages are passed on as they are
 };
 
 class user {
@@ -59,6 +78,10 @@ class user {
   void connect(bool waits);
   void stop(act how);
   void send(const event& order);
+  void send_v1(const event& order);
+  void saw(const holdfast::observed_change& change);
+  void took(holdfast::error_code ec, const holdfast::message& one);
+  void took(holdfast::error_code ec, const holdfast::message_batch& all);
   void receive(bool again);
   void receive_batch(bool again);
   void read_again(bool batch);
