@@ -126,6 +126,22 @@ BOOST_AUTO_TEST_CASE(a_session_whose_event_is_too_big_for_the_web_socket_is_not_
   for (const auto& each : at.hellos) BOOST_TEST(!each.contains("resume"));
 }
 
+// Else the program would never hear of the session's beginning, or of a gap in it.
+BOOST_AUTO_TEST_CASE(a_session_that_was_given_up_during_its_login_is_not_resumed) {
+  scenario s;
+  v1_server at(s);
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.in.run_until([&] { return at.hellos.size() == 1; }, 1min));
+  conn.disconnect();
+  s.in.run_for(1min);
+  BOOST_TEST((conn.status() == connection_state::disconnected));
+  conn.connect();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  BOOST_REQUIRE(at.hellos.size() == 2U);
+  BOOST_TEST(!at.hellos[1].contains("resume"));
+  BOOST_TEST(!conn.snapshot().resumed);
+}
+
 BOOST_AUTO_TEST_CASE(a_message_that_is_not_json_is_refused_and_the_connection_goes_on) {
   scenario s;
   v1_server at(s);
