@@ -25,6 +25,7 @@ void drawing_v1::add_to(plan& out) {
   draw_sessions(out);
   draw_flow(out);
   draw_frames(out);
+  draw_commands(out);
   for (std::size_t i = 0; i < out.events.size(); ++i) out.events[i].order = i;
   std::ranges::sort(out.events, {}, [](const event& one) { return std::pair(one.at, one.order); });
 }
@@ -84,6 +85,19 @@ void drawing_v1::draw_logins(plan& out) {
     auto& one = add(out, act::heartbeat, fault::heartbeats);
     one.span = milliseconds(dice_.pick({0, 0, 1, 1'500, 10'000, 30'000}));
     one.which = dice_.chance(30) ? 1 : 0;
+  }
+}
+
+// What the user does while the client logs in, and takes back a while later.
+void drawing_v1::draw_commands(plan& out) {
+  using enum act;
+  for (auto n = dice_.chance(50) ? dice_.below(5) : 0; n > 0; --n) {
+    const auto what = dice_.pick({disconnect, disconnect, background, connect, network_changed, send});
+    auto& one = add(out, what, what == background ? fault::background : fault::telling);
+    one.when = moment::at_a_login;
+    one.span = dice_.milliseconds(0, 20'000);
+    one.number = 40;
+    one.how.when_offline = holdfast::offline_rule::wait;
   }
 }
 

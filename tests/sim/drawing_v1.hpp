@@ -28,6 +28,7 @@ class drawing_v1 {
   void draw_options(plan& out);
   void draw_letters(plan& out);
   void draw_logins(plan& out);
+  void draw_commands(plan& out);
   void draw_sessions(plan& out);
   void draw_flow(plan& out);
   void draw_frames(plan& out);

@@ -140,7 +140,12 @@ enum class act : std::uint8_t {
 };
 std::string_view to_string(act what);
 
-enum class moment : std::uint8_t { between_turns, inside_a_turn, at_a_transition };
+enum class moment : std::uint8_t {
+  between_turns,
+  inside_a_turn,
+  at_a_transition,
+  at_a_login,  // when the server of holdfast.v1 has heard of one, and has not answered it
+};
 
 struct event {
   clock::duration at{};

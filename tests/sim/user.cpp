@@ -18,7 +18,10 @@ using holdfast::observed_change;
 user::user(surroundings around, holdfast::options given)
     : around_(around), operations_(around.log), observers_(around.in, around.log, operations_) {
   conn_.emplace(around_.in.executor(), std::move(given));
-  if (around_.v1 != nullptr) around_.v1->throttles.look_at([this] { return conn_->snapshot(); });
+  if (around_.v1 != nullptr) {
+    around_.v1->throttles.look_at([this] { return conn_->snapshot(); });
+    around_.v1->service.on_login([this] { spring_login_traps(); });
+  }
   conn_->add_connection_listener("first",
                                  {.on_state_change = [this](const observed_change& change) { saw(change); }});
   conn_->add_connection_listener("trap",
@@ -45,11 +48,30 @@ void user::run() {
 void user::obey(const event& order) {
   if (order.when == moment::between_turns) return perform(order);
   if (order.when == moment::at_a_transition) return traps_.push_back(order);
+  if (order.when == moment::at_a_login) return login_traps_.push_back(order);
+  perform_inside_a_turn(order);
+}
+
+void user::perform_inside_a_turn(const event& order) {
   net::post(around_.in.executor(), [this, order] {
     between_turns_ = false;
     perform(order);
     between_turns_ = true;
   });
+}
+
+void user::spring_login_traps() {
+  for (const auto& order : std::exchange(login_traps_, {})) {
+    perform_inside_a_turn(order);
+    const bool stops = order.what == act::disconnect || order.what == act::background;
+    if (stops) around_.in.spawn(want_it_again(order));
+  }
+}
+
+net::awaitable<void> user::want_it_again(event order) {
+  holdfast::timer pause(around_.in.executor());
+  co_await pause.async_wait_until(clock::now() + order.span, net::as_tuple(net::use_awaitable));
+  perform({.what = order.what == act::background ? act::foreground : act::connect});
 }
 
 void user::spring_traps() {
@@ -61,6 +83,7 @@ void user::spring_traps() {
 void user::perform(const event& order) {
   if (!conn_) return;
   around_.log.note(to_string(order.what), order.when == moment::at_a_transition ? " (in a listener)"
+                                          : order.when == moment::at_a_login    ? " (at a login)"
                                           : order.when == moment::inside_a_turn ? " (in a turn)"
                                                                                 : "");
   around_.states.told(order.what);

@@ -53,11 +53,15 @@ class user {
   user(surroundings around, holdfast::options given);
 
   void run();
-  void forget_traps() { traps_.clear(); }
+  void forget_traps() {
+    traps_.clear();
+    login_traps_.clear();
+  }
   void start_reading(reading how);
   // At once, or at the moment that the event names.
   void obey(const event& order);
   void perform(const event& order);
+  void perform_inside_a_turn(const event& order);
 
   [[nodiscard]] bool holds() const noexcept { return conn_.has_value(); }
   [[nodiscard]] bool has_run() const { return operations_.completed_already(run_id_); }
@@ -87,13 +91,16 @@ class user {
   void read_again(bool batch);
   [[nodiscard]] net::awaitable<void> read_slowly();
   void spring_traps();
+  void spring_login_traps();
+  [[nodiscard]] net::awaitable<void> want_it_again(event order);
 
   surroundings around_;
   ledger operations_;
   observers observers_;
   std::optional<holdfast::connection> conn_;
   std::size_t run_id_ = 0;
-  std::vector<event> traps_;  // what to do at the next transition, in a listener
+  std::vector<event> traps_;        // what to do at the next transition, in a listener
+  std::vector<event> login_traps_;  // the same when the server hears of a login
   bool between_turns_ = true;
   bool closed_ = false;
 };

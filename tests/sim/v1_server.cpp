@@ -33,6 +33,7 @@ void v1_server::remove(v1_link& link) {
 void v1_server::check_hello(const v1_link& link, std::string_view client,
                             const std::optional<std::string>& session) {
   auto& log = around_.log;
+  if (heard_login_) heard_login_();
   const bool is_hexadecimal = client.find_first_not_of("0123456789abcdef") == std::string_view::npos;
   if (client.size() != 32 || !is_hexadecimal) log.violated("the client is called ", client);
   if (client_.empty()) client_ = client;

@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "continuity.hpp"
@@ -71,6 +73,9 @@ class v1_server {
   // After each step.
   void check();
 
+  // Called when a client says hello, before it is answered.
+  void on_login(std::function<void()> heard) { heard_login_ = std::move(heard); }
+
   // Of the links. They are in the order in which they were opened.
   std::size_t add(v1_link& link);
   void remove(v1_link& link);
@@ -102,6 +107,7 @@ class v1_server {
   void follow(const event& what);
 
   surroundings around_;
+  std::function<void()> heard_login_;
   dice dice_;  // what the server is free to do
   v1_habits habits_;
   std::vector<v1_link*> links_;
