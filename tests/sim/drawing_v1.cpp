@@ -26,7 +26,12 @@ void drawing_v1::add_to(plan& out) {
   draw_flow(out);
   draw_frames(out);
   draw_commands(out);
-  for (std::size_t i = 0; i < out.events.size(); ++i) out.events[i].order = i;
+  draw_interrupted_bursts(out);
+  draw_changing_throttles(out);
+  for (std::size_t i = 0; i < out.events.size(); ++i) {
+    out.events[i].order = i;
+    out.events[i].at = std::min(out.events[i].at, out.length);
+  }
   std::ranges::sort(out.events, {}, [](const event& one) { return std::pair(one.at, one.order); });
 }
 
@@ -98,6 +103,56 @@ void drawing_v1::draw_commands(plan& out) {
     one.span = dice_.milliseconds(0, 20'000);
     one.number = 40;
     one.how.when_offline = holdfast::offline_rule::wait;
+  }
+}
+
+// More than a link can carry at once, and an end while it is on its way.
+void drawing_v1::draw_interrupted_bursts(plan& out) {
+  const bool is_slow = std::ranges::any_of(out.events, [](const event& each) {
+    return each.what == act::conditions && each.link.largest_piece_bytes < 10'000;
+  });
+  for (auto n = dice_.chance(40) ? dice_.below(4) : 0; n > 0; --n) {
+    const auto at = some_time();
+    for (auto count = dice_.between(2, 6); count > 0; --count) {
+      auto& one = add(out, act::send, fault::manners);
+      one.at = at;
+      one.number = is_slow ? dice_.between(200, 800) : dice_.between(10'000, 60'000);
+      one.how.when_offline = dice_.pick({holdfast::offline_rule::fail, holdfast::offline_rule::wait});
+    }
+    const auto what = dice_.pick({act::go_away, act::go_away, act::disconnect, act::reset});
+    const auto group = what == act::go_away ? fault::leaving
+                       : what == act::reset ? fault::resets
+                                            : fault::telling;
+    auto& end = add(out, what, group);
+    end.at = at + dice_.milliseconds(0, 60);
+    end.span = {};
+    if (what != act::disconnect) continue;
+    const auto again = end.at + dice_.milliseconds(0, 4'000);
+    auto& wanted = add(out, act::connect, group);
+    wanted.at = again;
+    wanted.which = 1;
+  }
+}
+
+// Messages wait for their feature while others are throttled and lifted.
+void drawing_v1::draw_changing_throttles(plan& out) {
+  for (auto n = dice_.chance(40) ? dice_.below(4) : 0; n > 0; --n) {
+    auto at = some_time();
+    for (auto count = dice_.between(2, 5); count > 0; --count) {
+      auto& list = add(out, act::throttle, fault::throttling);
+      list.at = at;
+      list.number = dice_.between(1, 7);
+      if (dice_.chance(20)) list.span = dice_.milliseconds(1, 3'000);
+      for (auto messages = dice_.below(4); messages > 0; --messages) {
+        auto& one = add(out, act::send, fault::manners);
+        one.at = at + dice_.milliseconds(0, 3'000);
+        one.number = 40;
+        one.how = some_letter();
+        one.how.feature = dice_.between(1, feature_names.size() - 1);
+        one.how.when_throttled = holdfast::throttled_rule::wait;
+      }
+      at += dice_.milliseconds(100, 4'000);
+    }
   }
 }
 

@@ -29,6 +29,8 @@ class drawing_v1 {
   void draw_letters(plan& out);
   void draw_logins(plan& out);
   void draw_commands(plan& out);
+  void draw_interrupted_bursts(plan& out);
+  void draw_changing_throttles(plan& out);
   void draw_sessions(plan& out);
   void draw_flow(plan& out);
   void draw_frames(plan& out);
