@@ -249,11 +249,10 @@ void outbox::drop_messages(std::size_t kept_count, error_code why) {
 void outbox::cancel(std::uint64_t id) {
   const std::lock_guard lock(mutex_);
   const auto found = std::ranges::find(frames_, id, &frame::id);
-  if (found != frames_.end()) {
-    if (found->op) std::exchange(found->op, {}).complete({delivery::in_doubt, net::error::operation_aborted});
-    return;
+  if (found != frames_.end() && found->op) {
+    return std::exchange(found->op, {}).complete({delivery::in_doubt, net::error::operation_aborted});
   }
-  cancel_kept(id);
+  cancel_kept(id);  // also if its frame has left: it may wait to be acknowledged
 }
 
 void outbox::close(error_code why) {
