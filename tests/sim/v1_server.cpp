@@ -177,6 +177,7 @@ void v1_server::breaks_rules(const v1_link& link) {
 }
 
 void v1_server::break_rules(v1_link& link, std::size_t kind) {
+  if (!link.is_ready()) kind %= 16;  // before it, what follows would be a login like any other
   const auto frame = odd_frame_of(kind, link.session ? around_.news.last_of(link.session->index) : 0);
   if (frame.breaks_rules || !link.is_ready()) breaks_rules(link);
   link.say(frame.text, frame.kind);
