@@ -114,6 +114,7 @@ bool actor::take_next_session() {
   const bool may_follow =
       why == error::moved || why == error::closed_by_peer || why == error::connection_lost;
   if (!may_follow || !may_connect() || told_to_stop_) return false;
+  last_end_ = why;
   begin_session(std::move(*next));
   return true;
 }

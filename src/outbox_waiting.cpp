@@ -230,7 +230,7 @@ void outbox::hold() {
 
 void outbox::give_up_hold(error_code why) {
   const std::lock_guard lock(mutex_);
-  if (!std::exchange(held_, false)) return;
+  if (!std::exchange(held_, false) || acknowledged_) return;
   settle(waiting_.take_if([this](const kept_message& each) {
     return each.rule == offline_rule::fail && !is_throttled(each.feature);
   }),

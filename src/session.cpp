@@ -205,7 +205,7 @@ bool session::decode() {
       large_messages_ = event.payload.size() >= large_bytes;
       if (conversation_) {
         // A login that is given up must not succeed any more: nobody would hear what it has brought.
-        if (close_by_ && !conversation_->is_ready()) continue;
+        if (ending_ && !conversation_->is_ready()) continue;
         conversation_->received({event.kind, event.payload}, decoded);
         follow_protocol();
       } else if (engine_.owns(event)) {

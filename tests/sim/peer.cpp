@@ -48,7 +48,9 @@ struct session {
     const bool is_slow = std::ranges::find(obstructs, script.how) != obstructs.end();
     spoken = std::make_unique<v1_link>(*service, v1_link::wire{say, hang_up, is_slow});
   }
-  [[nodiscard]] clock::time_point due() const { return spoken ? spoken->due() : clock::time_point::max(); }
+  [[nodiscard]] clock::time_point due() const {
+    return spoken && !closing ? spoken->due() : clock::time_point::max();
+  }
   void tend() {
     if (spoken && !closing) spoken->tend();
   }

@@ -150,11 +150,30 @@ std::size_t drawing::message_size() {
   return std::min<std::size_t>(drawn, most);
 }
 
+namespace {
+
+// From a generator of their own, so that the rest of a world is what it was without them.
+void draw_moves(plan& out) {
+  dice drawn(out.seed ^ 0xF00DU);
+  if (out.flapping || !drawn.chance(40)) return;
+  const auto length = static_cast<std::uint64_t>(out.length / milliseconds(1));
+  for (auto n = drawn.between(1, 5); n > 0; --n) {
+    event one{.at = drawn.milliseconds(0, length), .order = out.events.size(), .what = act::migrate};
+    one.when = drawn.pick({moment::between_turns, moment::inside_a_turn, moment::at_a_transition});
+    one.group = fault::moving;
+    out.events.push_back(one);
+  }
+  std::ranges::sort(out.events, {}, [](const event& each) { return std::pair(each.at, each.order); });
+}
+
+}  // namespace
+
 plan make_plan(std::uint64_t seed, std::chrono::minutes length, unsigned without) {
   auto out = drawing(seed, length).draw();
   drawing_v1 further(seed, length);
   const bool speaks = further.speaks() && !out.flapping && (without & bit(fault::protocol)) == 0;
   if (speaks) further.add_to(out);
+  draw_moves(out);
   std::erase_if(out.events, [&](const event& one) { return (without & bit(one.group)) != 0; });
   if ((without & bit(fault::options)) != 0) {
     out.options = {

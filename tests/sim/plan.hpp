@@ -47,12 +47,14 @@ enum class fault : unsigned {
   errors,      // the frame of that name
   bad_fields,  // frames that break the rules of the protocol
   heartbeats,  // other intervals, and no answers
+  // In all worlds again:
+  moving,  // to another socket
 };
-inline constexpr std::array<std::string_view, 28> fault_names{
-    "slow_link",  "resets", "silence",    "names",   "ports",      "sessions",   "refusals",
-    "bad_bytes",  "floods", "options",    "telling", "background", "messages",   "observers",
-    "cancelling", "ending", "protocol",   "manners", "events",     "logins",     "lost",
-    "gaps",       "acks",   "throttling", "leaving", "errors",     "bad_fields", "heartbeats"};
+inline constexpr std::array<std::string_view, 29> fault_names{
+    "slow_link", "resets",  "silence",    "names",      "ports",    "sessions",  "refusals",   "bad_bytes",
+    "floods",    "options", "telling",    "background", "messages", "observers", "cancelling", "ending",
+    "protocol",  "manners", "events",     "logins",     "lost",     "gaps",      "acks",       "throttling",
+    "leaving",   "errors",  "bad_fields", "heartbeats", "moving"};
 constexpr unsigned bit(fault one) { return 1U << static_cast<unsigned>(one); }
 
 enum class conduct : std::uint8_t {  // of a server
@@ -126,6 +128,7 @@ enum class act : std::uint8_t {
   cancel,           // `number`: which of the pending operations
   cancel_run,
   destroy,
+  migrate,
   // Of the server of holdfast.v1:
   logins,     // `number`: a login_answer, after `span` if late
   forget,     // all sessions

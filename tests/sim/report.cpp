@@ -80,7 +80,7 @@ bool report::run(std::uint64_t seed) {
 
 bool report::run_kept(std::uint64_t seed) {
   const bool as_it_is = run(seed);
-  const auto given = std::exchange(base_.without, base_.without | bit(fault::protocol));
+  const auto given = std::exchange(base_.without, base_.without | bit(fault::protocol) | bit(fault::moving));
   const bool plain = run(seed);
   base_.without = given;
   return as_it_is && plain;

@@ -48,7 +48,7 @@ class throttling {
   void saw(const holdfast::state_change& change) {
     using enum holdfast::connection_state;
     if (change.to != feature_throttled && change.from != feature_throttled) return;
-    if (change.to == disconnected) return;
+    if (change.to == disconnected || states_.last_opened()) return;  // a new session begins without
     while (position_ < told_.size() && !agrees(told_[position_], change)) ++position_;
     if (position_ == told_.size())
       log_.violated(change.features.size(), " features are throttled, as the server has never said");

@@ -16,7 +16,8 @@ void transitions::saw(const holdfast::observed_change& change) {
   check_link(change);
   check_values(change);
   if (change.to == connection_state::connecting) check_connecting(change);
-  const bool opened = change.to == connection_state::connected && !is_open(change.from);
+  const bool opened = change.to == connection_state::connected && (!is_open(change.from) || is_move(change));
+  last_opened_ = opened;
   if (opened) backoff_.connected();
   if (opened) opened_ = change.time;
   if (change.final) check_final(change);
@@ -48,7 +49,8 @@ bool transitions::is_legal(const holdfast::state_change& change) const {
     case connecting:
       return change.to == connected || change.to == disconnected;
     case connected:
-      return change.to == disconnected || (change.to == feature_throttled && speaks());
+      return change.to == disconnected || (change.to == feature_throttled && speaks()) ||
+             (change.to == connected && is_move(change));
     case feature_throttled:
       return change.to != connecting;
   }
@@ -85,8 +87,9 @@ void transitions::check_values(const holdfast::state_change& change) {
 // A login that has failed counts as a session that was opened, too.
 void transitions::check_session(const holdfast::state_change& change) {
   using enum connection_state;
-  const bool opened = change.to == connected && change.from == connecting;
-  const bool login_failed = speaks() && change.from == connecting && change.session == last_.session + 1;
+  const bool opened = change.to == connected && (change.from == connecting || is_move(change));
+  const bool login_failed = speaks() && change.session == last_.session + 1 &&
+                            (change.from == connecting || (change.to == disconnected && is_move(change)));
   if (change.session != last_.session + (opened ? 1U : 0U) && !login_failed)
     log_.violated("session ", change.session, " after ", last_.session);
   if (change.features.empty() == (change.to == feature_throttled))
@@ -178,6 +181,10 @@ void transitions::told(act what) {
     case act::ping:
       last_sign_ = now;
       break;
+    case act::migrate:
+      may_have_moved_ = true;
+      leaves();
+      break;
     default:
       break;
   }
@@ -185,6 +192,7 @@ void transitions::told(act what) {
 
 void transitions::went_silent() {
   if (!is_open(last_.to) || lost_by_ || plan_.reader != reading::eager) return;
+  if (last_.session == leaving_session_) return;  // it may be closing, or logging in elsewhere
   const auto& beat = plan_.options.heartbeat;
   silent_session_ = last_.session;
   lost_by_ =
@@ -233,7 +241,7 @@ void transitions::check_open(clock::time_point now) {
   const auto& given = plan_.options;
   if (stop_by_ && last_.session == stopped_session_ && now > *stop_by_)
     log_.violated("told to stop, still connected");
-  if (lost_by_ && last_.session != silent_session_) lost_by_.reset();
+  if (last_.session != silent_session_ || last_.session == leaving_session_) lost_by_.reset();
   if (lost_by_ && now > *lost_by_) log_.violated("a silent peer is not declared lost");
   if (!automatic_ && background_ && last_sign_ &&
       now > *last_sign_ + given.background_grace + given.close_timeout) {

@@ -36,7 +36,8 @@ class transitions {
   // The server of the protocol asks the client to leave, and not to come back before.
   void asked_to_leave(clock::duration wait) {
     leave_after_ = wait;
-    leaving_session_ = last_.session + (is_open(last_.to) ? 0 : 1);  // which is about to be told
+    if (wait == clock::duration{}) may_have_moved_ = true;
+    leaves();
   }
   // Nothing arrives any more from now on, for the session that is open.
   void went_silent();
@@ -45,6 +46,10 @@ class transitions {
 
   [[nodiscard]] const std::vector<holdfast::state_change>& all() const noexcept { return all_; }
   [[nodiscard]] const holdfast::state_change& last() const noexcept { return last_; }
+  // A second link may have been open, beside the one of the session.
+  [[nodiscard]] bool may_have_moved() const noexcept { return may_have_moved_; }
+  // The last transition tells of a session that has begun.
+  [[nodiscard]] bool last_opened() const noexcept { return last_opened_; }
   // Connected for certain, and nothing is known that would end it.
   [[nodiscard]] bool surely_open() const {
     return is_open(last_.to) && last_.session != stopped_session_ && last_.session != leaving_session_ &&
@@ -67,6 +72,12 @@ class transitions {
   [[nodiscard]] bool grace_is_over() const {
     return !automatic_ && background_ && last_sign_ &&
            holdfast::clock::now() >= *last_sign_ + plan_.options.background_grace;
+  }
+  // The session that is open, or about to be told.
+  void leaves() { leaving_session_ = last_.session + (is_open(last_.to) ? 0 : 1); }
+  // From an open session to the next.
+  [[nodiscard]] bool is_move(const holdfast::state_change& change) const {
+    return may_have_moved_ && is_open(change.from) && change.session == last_.session + 1;
   }
   [[nodiscard]] bool speaks() const { return static_cast<bool>(plan_.options.protocol); }
   // A protocol does so while the state is still connecting: there may be a session to close.
@@ -100,6 +111,8 @@ class transitions {
   std::uint64_t leaving_session_ = 0;
   clock::time_point opened_{};  // the session, if one is open
 
+  bool may_have_moved_ = false;
+  bool last_opened_ = false;
   bool running_ = false;
   bool gone_ = false;
   bool background_ = false;

@@ -32,7 +32,7 @@ void user::saw(const observed_change& change) {
   around_.states.saw(change);
   if (around_.v1 == nullptr) return;
   around_.v1->throttles.saw(change);
-  if (change.from == connection_state::connecting && change.to == connection_state::connected)
+  if (change.to == connection_state::connected && around_.states.last_opened())
     around_.v1->news.connected(change);
   around_.v1->service.saw(change);
 }
@@ -124,6 +124,9 @@ void user::tell(const event& order) {
       return conn_->enter_foreground();
     case act::destroy:
       return destroy();
+    case act::migrate:
+      return conn_->migrate(operations_.start(
+          "migrate", [this](error_code ec) { around_.log.note("  moved: ", ec ? ec.message() : "done"); }));
     default:
       return;
   }

@@ -244,8 +244,7 @@ void v1_server::behave() {
 
 void v1_server::saw(const holdfast::state_change& change) {
   using enum holdfast::connection_state;
-  if (change.from == connecting && change.to == connected && broken_on_ < around_.news.link())
-    broken_on_.reset();
+  if (change.to == connected && broken_on_ < around_.news.link()) broken_on_.reset();
   if (change.to != disconnected) return;
   const auto& why = change.reason.error;
   const bool refused =

@@ -89,6 +89,7 @@ BOOST_AUTO_TEST_CASE(the_same_address_at_another_port_is_another_one) {
 
 BOOST_AUTO_TEST_CASE(thousands_of_addresses_are_no_burden) {
   std::vector<endpoint> given;
+  given.reserve(20'000);
   for (std::uint32_t i = 0; i < 20'000; ++i) {
     given.push_back({boost::asio::ip::address_v4(0x0A000000U + i % 10'000), 443});
   }

@@ -303,6 +303,7 @@ BOOST_AUTO_TEST_CASE(a_copy_of_a_schedule_looks_ahead_without_moving_it) {
   auto ahead = schedule;
   auto random_ahead = random;
   std::vector<retry_decision> expected;
+  expected.reserve(5);
   for (int i = 0; i < 5; ++i) expected.push_back(ahead.decide(failed_attempt(), random_ahead));
   for (const auto& decision : expected) {
     BOOST_CHECK(schedule.decide(failed_attempt(), random).retry_in == decision.retry_in);

@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(a_message_is_taken_whole_and_in_pieces) {
   const auto in_pieces = frames::bytes({.payload = long_text, .final = false, .masked = false}) +
                          frames::bytes({.opcode = frames::continuation, .payload = "end", .masked = false});
   for (int round = 0; round < 3; ++round) {
-    client.feed(frames::bytes({.payload = long_text, .masked = false}) + in_pieces + in_pieces);
+    client.feed(frames::bytes({.payload = long_text, .masked = false}).append(in_pieces).append(in_pieces));
     auto event = client.next();
     BOOST_CHECK(client.take_message(event) == long_text);
     event = client.next();

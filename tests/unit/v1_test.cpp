@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(comes_before_everything_else) {
     conversation chat;
     chat.open();
     chat.calls();
-    chat.from_server(R"({"type":")" + type + "\"," + fields + "}");
+    chat.from_server(std::string(R"({"type":")").append(type).append("\",").append(fields).append("}"));
     BOOST_TEST(chat.calls() == lines{"fail 1002 " + type + ": must not come before ready"}, per_element);
   }
 }
