@@ -92,7 +92,7 @@ class watched_link final : public holdfast::protocol_link {
   void heartbeat_every(holdfast::clock::duration interval, holdfast::clock::duration first) override;
   void heartbeat_answered() override;
   void fail(holdfast::protocol_failure why) override;
-  void go_away(std::string reason, holdfast::clock::duration wait) override;
+  void go_away(std::string reason, holdfast::clock::duration wait, std::string endpoint) override;
 
  private:
   void called() {
@@ -254,9 +254,10 @@ inline void watched_link::fail(holdfast::protocol_failure why) {
   known_.reset();  // or the same frame would come again
 }
 
-inline void watched_link::go_away(std::string reason, holdfast::clock::duration wait) {
+inline void watched_link::go_away(std::string reason, holdfast::clock::duration wait, std::string endpoint) {
   called();
   if (!now_.ready || wait > 0s) now_.over = true;
+  require(endpoint == frame_.text("endpoint") && endpoint.size() <= 2048, "the endpoint is the frame's");
   require(frame_.text("type") == "go_away", "go_away() is for the frame of that name");
   check_text(reason, 200);
   require(wait >= 0s && wait <= 24h * 365, "nothing is longer than a year");

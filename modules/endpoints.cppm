@@ -6,6 +6,7 @@ module;
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -80,6 +81,9 @@ export class endpoint_rotation {
   /// The endpoint for the next attempt. Without news about the current one it is the same again.
   endpoint_choice next(clock::time_point now, random_source& random);
 
+  /// The next attempt is to go to endpoint `index`, whatever has happened there; `select` may overrule it.
+  void next_is(std::size_t index) { asked_for_ = index; }
+
   /// The attempt, or the session, that `record` tells of has ended, and the policy has made its `decision`.
   /// Remembers what this says about the endpoint chosen last, and returns what is to be done.
   retry_decision ended(const attempt_record& record, retry_decision decision, clock::duration stable_after,
@@ -113,6 +117,7 @@ export class endpoint_rotation {
   std::vector<entry> entries_;
   std::vector<std::size_t> sequence_;  // in which they are tried
   std::size_t current_ = 0;
+  std::optional<std::size_t> asked_for_{};
   bool begun_ = false;  // there is a current one
 };
 

@@ -63,8 +63,11 @@ export class protocol_link {
   virtual void fail(protocol_failure why) = 0;
   /// The server asks us to leave, and not to come back before `wait` is over: the session is closed, and the
   /// next attempt made then. Without a wait the session goes on until there is another one to take its place,
-  /// as by connection::migrate(); the server may close it when it likes.
-  virtual void go_away(std::string reason, clock::duration wait) = 0;
+  /// as by connection::migrate(); the server may close it when it likes. `endpoint`, if it is not empty, is
+  /// the URL to go to: the next attempt goes to that of the options' URLs (`url` and
+  /// `endpoints.further_urls`) which has the same origin. Another one is passed over, with a line in the log:
+  /// a server must not send us, and our credentials, where the program has not said.
+  virtual void go_away(std::string reason, clock::duration wait, std::string endpoint) = 0;
 };
 
 /// A message on its way out.

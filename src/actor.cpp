@@ -113,6 +113,7 @@ void actor::begin_session(opened_socket socket) {
       spoken, facts,
       {.on_ready = [this](const login_result& result) { session_is_ready(result); },
        .on_throttle = [this](const auto& features) { throttle(session_->throttled_by_server(features)); },
+       .on_endpoint = [this](const std::string& url) { server_names(url); },
        .on_go_away = [this](const std::string& why) { server_goes_away(why); }});
 }
 

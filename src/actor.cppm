@@ -99,6 +99,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void end_session(attempt_record& record);
 
   // From one session to the next.
+  void server_names(const std::string& url);
   void server_goes_away(const std::string& why);
   void begin_to_move(clock::duration after);
   net::awaitable<void> move();

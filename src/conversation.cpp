@@ -133,7 +133,8 @@ void conversation::fail(protocol_failure why) {
   end(why.error ? why.error : make_error_code(error::protocol_failed), std::move(why.text), why.close_code);
 }
 
-void conversation::go_away(std::string reason, clock::duration wait) {
+void conversation::go_away(std::string reason, clock::duration wait, std::string endpoint) {
+  if (!ending_ && !endpoint.empty()) events_.on_endpoint(endpoint);
   if (ready_ && !ending_ && wait <= clock::duration::zero()) return events_.on_go_away(reason);
   end(error::server_going_away, std::move(reason), normal_closure);
   const bool first = ending_->reason.error == error::server_going_away;

@@ -31,6 +31,8 @@ namespace holdfast {
 struct session_events {
   std::function<void(const login_result&)> on_ready{};
   std::function<void(const std::vector<throttled_feature>&)> on_throttle{};
+  // The server names the URL that we should go to next.
+  std::function<void(const std::string& url)> on_endpoint{};
   // The server asks us to leave, and does not mind if we come back at once.
   std::function<void(const std::string& reason)> on_go_away{};
 };
@@ -69,7 +71,7 @@ class conversation final : public protocol_link {
   void heartbeat_every(clock::duration interval, clock::duration first) override;
   void heartbeat_answered() override;
   void fail(protocol_failure why) override;
-  void go_away(std::string reason, clock::duration wait) override;
+  void go_away(std::string reason, clock::duration wait, std::string endpoint) override;
 
  private:
   // Whatever the protocol throws must not reach the session.

@@ -31,6 +31,7 @@ endpoint_rotation::endpoint_rotation(std::size_t count, std::shared_ptr<const en
 
 endpoint_choice endpoint_rotation::next(clock::time_point now, random_source& random) {
   endpoint_choice choice{.index = by_rule(now, random)};
+  if (asked_for_) choice.index = *std::exchange(asked_for_, std::nullopt);
   if (given_->select) {
     try {
       const auto wanted = given_->select(health(now));

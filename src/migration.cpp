@@ -19,6 +19,7 @@ module;
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,6 +53,16 @@ void actor::cancel_migration(std::uint64_t id) {
     if (!alive->migration_) return;
     if (auto op = alive->migration_->waiters.take(id)) op.complete(net::error::operation_aborted);
   });
+}
+
+void actor::server_names(const std::string& url) {
+  const auto origin_of = [](const std::string& of) { return to_origin(read_url(of).to); };
+  std::vector<std::string> ours{settings->url};
+  std::ranges::copy(settings->endpoints.further_urls, std::back_inserter(ours));
+  const auto found = std::ranges::find(ours, origin_of(url), origin_of);
+  if (!read_url(url).problem.empty() || found == ours.end())
+    return note(log_level::warning, "server sends us to an endpoint that the options do not name; ignored");
+  rotation_.next_is(static_cast<std::size_t>(found - ours.begin()));
 }
 
 // A server that is about to stop tells all its clients at once: they must not all come to the next one at

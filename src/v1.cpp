@@ -138,7 +138,7 @@ class v1_protocol final : public protocol {
 
   void take(protocol_link& link, v1_frames::go_away& frame) {
     if (phase_ != phase::ready || frame.wait > 0ms) phase_ = phase::over;
-    link.go_away(std::move(frame.reason), frame.wait);
+    link.go_away(std::move(frame.reason), frame.wait, std::move(frame.endpoint));
   }
 
   // The session is not forgotten: it is not the one that is refused.

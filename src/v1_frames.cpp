@@ -26,13 +26,14 @@ using std::chrono::milliseconds;
 constexpr std::size_t most_session_bytes = 256;
 constexpr std::size_t most_features = 64;
 constexpr std::size_t most_name_bytes = 64;
+constexpr std::size_t most_url_bytes = 2048;
 constexpr std::size_t most_text_bytes = 200;  // of what is for people; the rest is cut off
 constexpr milliseconds longest = std::chrono::hours(24 * 365);
 
-constexpr std::array<std::string_view, 19> names{
+constexpr std::array<std::string_view, 20> names{
     "type", "session", "resumed", "seq",      "heartbeat_ms", "last_id", "gap",    "from",
     "to",   "data",    "id",      "features", "name",         "reason",  "for_ms", "reconnect_in_ms",
-    "code", "text",    "fatal"};
+    "code", "text",    "fatal",   "endpoint"};
 
 std::size_t number_of(std::string_view name) {
   return static_cast<std::size_t>(std::ranges::find(names, name) - names.begin());
@@ -121,6 +122,9 @@ class fields {
       wrong(field, "have 1 to " + std::to_string(most_bytes) + " bytes");
     return read;
   }
+  std::string optional_name(std::string_view field, std::size_t most_bytes) {
+    return optional_value(field).empty() ? std::string() : name(field, most_bytes);
+  }
   std::string optional_line(std::string_view field) {
     return optional_value(field).empty() ? std::string() : one_line_of(text(field));
   }
@@ -193,7 +197,8 @@ server_frame read_throttle(fields& in) {
 
 server_frame read_go_away(fields& in) {
   return go_away{.reason = in.optional_line("reason"),
-                 .wait = in.optional_duration("reconnect_in_ms").value_or(milliseconds())};
+                 .wait = in.optional_duration("reconnect_in_ms").value_or(milliseconds()),
+                 .endpoint = in.optional_name("endpoint", most_url_bytes)};
 }
 
 server_frame read_refusal(fields& in) {

@@ -56,6 +56,7 @@ struct throttle {
 struct go_away {
   std::string reason;
   std::chrono::milliseconds wait{};
+  std::string endpoint{};
 };
 
 struct refusal {  // the frame "error"

@@ -19,7 +19,6 @@ constexpr std::size_t frame_overhead_bytes = 64;
 constexpr auto time_for_hello = 10s;
 constexpr auto time_to_leave = 5s;
 constexpr auto time_to_close = 5s;
-constexpr auto reconnect_in = 500ms;
 constexpr auto subprotocol = "holdfast.v1";
 
 }  // namespace
@@ -121,7 +120,7 @@ void peer::set_welcome(std::optional<std::chrono::milliseconds> leave_after) {
   deadline_ = leave_after ? clock::now() + *leave_after : clock::time_point::max();
 }
 
-void peer::ask_to_leave(std::string_view reason) {
+void peer::ask_to_leave(std::string_view reason, std::chrono::milliseconds reconnect_in) {
   send(go_away_frame(reason, reconnect_in));
   is_asked_to_leave_ = true;
   deadline_ = clock::now() + time_to_leave;
@@ -132,5 +131,5 @@ void peer::check_deadlines(clock::time_point now) {
   if (closing_) return drop();
   if (!is_welcome_) return fail("bad_request", "no hello in time");
   if (is_asked_to_leave_) return close(1012, "was asked to leave");
-  ask_to_leave("please come again");
+  ask_to_leave("please come again", 0ms);  // on another socket, before it leaves this one
 }

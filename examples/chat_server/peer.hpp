@@ -38,7 +38,8 @@ class peer {
 
   // It has said hello. Who has not said it in time is sent away, and so is who is asked to leave and stays.
   void set_welcome(std::optional<std::chrono::milliseconds> leave_after);
-  void ask_to_leave(std::string_view reason);
+  // Not to come back before; zero: it may come back before it leaves.
+  void ask_to_leave(std::string_view reason, std::chrono::milliseconds reconnect_in);
   void check_deadlines(clock::time_point now);
 
   [[nodiscard]] bool is_closing() const { return closing_.has_value(); }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t most_sockets = 1200;  // more than sessions, for those that have not said hello
 constexpr auto tick_interval = 50ms;
+constexpr auto restart_takes = 500ms;
 
 }  // namespace
 
@@ -27,7 +28,7 @@ void server::stop() {
   is_stopping_ = true;
   acceptor_.close();
   for (const auto& [socket, speaks_for] : sockets_) {
-    socket->ask_to_leave("the server is being shut down");
+    socket->ask_to_leave("the server is being shut down", restart_takes);
     socket->close(1012, "shutdown");
   }
 }

@@ -30,6 +30,7 @@ story::story(net::io_context& io, const timeline& out)
       out_(out),
       server_(io.get_executor()),
       port_(io.get_executor(), server_),
+      chat_(io, out),
       given_(quick_options(port_.url())),
       conn_(io, given_) {
   server_.on_session([this](auto& session) { return serve(session); });
@@ -80,7 +81,12 @@ net::awaitable<void> story::play() {
   co_await until(connection_state::connected);
   co_await exchange_messages();
 
-  out_.chapter("5. The program closes the connection");
+  out_.chapter(
+      "5. Another server, a chat on holdfast.v1, asks its clients to leave; they move to new sockets");
+  co_await chat_.play();
+  seen_.chat = chat_.seen();
+
+  out_.chapter("6. The program closes the connection");
   const auto before = hf::clock::now();
   co_await conn_.close();
   seen_.close_took = hf::clock::now() - before;

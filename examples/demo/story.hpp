@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "chat_story.hpp"
 #include "timeline.hpp"
 
 import holdfast;
@@ -27,6 +28,7 @@ struct report {
   std::optional<holdfast::send_result> sent_offline{};
   std::optional<holdfast::clock::duration> close_took{};
   std::uint16_t code_at_close = 0;  // of the close frame that the server received
+  chat_report chat{};
 };
 
 class story {
@@ -55,6 +57,7 @@ class story {
   holdfast::testing::server server_;
   holdfast::testing::loopback_port port_;
   bool starting_up_ = false;
+  chat_story chat_;
   holdfast::options given_;
   holdfast::connection conn_;
   holdfast::state_watch events_ = conn_.watch();  // what play() has not looked at yet

@@ -99,6 +99,13 @@ void check_states(const std::vector<observed_change>& watched, std::vector<std::
   }
 }
 
+// Nothing but sessions that follow each other without a break.
+bool was_moved(const std::vector<observed_change>& states) {
+  return states.size() >= 3 && states.front().to == connection_state::connecting &&
+         std::all_of(states.begin() + 1, states.end(),
+                     [](const auto& each) { return each.to == connection_state::connected; });
+}
+
 }  // namespace
 
 bool observers_agree(const report& seen) { return std::ranges::equal(seen.heard, seen.watched, same); }
@@ -119,6 +126,10 @@ std::vector<std::string> find_problems(const report& seen, const holdfast::optio
           "a message sent without a connection was not reported as not sent");
   require(seen.close_took && *seen.close_took <= given.close_timeout,
           "close() did not end within close_timeout");
+  require(!seen.chat.said.empty() && seen.chat.heard == seen.chat.said,
+          "Bob did not hear each line of Ann once and in order, or one was not acknowledged");
+  require(was_moved(seen.chat.states),
+          "Ann's connection was not moved to another socket, or not without a break");
   require(seen.code_at_close == 1000, "the server did not receive a close frame with code 1000");
   return problems;
 }

@@ -46,11 +46,11 @@ class gateway_protocol final : public holdfast::protocol {
       case heartbeat_ack:
         return to.heartbeat_answered();
       case reconnect:
-        return to.go_away("the gateway asks to reconnect", {});
+        return to.go_away("the gateway asks to reconnect", {}, {});
       case invalid_session:
         if (data == nullptr || data->kind() != boost::json::kind::bool_ || !data->get_bool())
           forget_session();
-        return to.go_away("the session is no longer valid", std::chrono::seconds(1));
+        return to.go_away("the session is no longer valid", std::chrono::seconds(1), {});
       default:
         return;  // of a newer gateway
     }

@@ -11,7 +11,7 @@
 #include "scenario.hpp"
 
 // Client: "hello [token]", "m <id> <text>", "beat". Server: "ready [resumed]", "event <text>", "ack <id>",
-// "hold <feature> <seconds>", "free", "leave <seconds>", "refuse", "beaten", "fault", "throw".
+// "hold <feature> <seconds>", "free", "leave <seconds> [URL]", "refuse", "beaten", "fault", "throw".
 class line_protocol final : public protocol {
  public:
   void opened(protocol_link& link, const session_facts& session) override {
@@ -36,7 +36,8 @@ class line_protocol final : public protocol {
     } else if (word == "free") {
       link.throttle({});
     } else if (word == "leave") {
-      link.go_away("restart", std::chrono::seconds(number(rest)));
+      const auto [seconds, endpoint] = split(rest);
+      link.go_away("restart", std::chrono::seconds(number(seconds)), std::string(endpoint));
     } else if (word == "refuse") {
       link.fail({.error = error::login_refused, .text = "we do not know you"});
     } else if (word == "unauthorized") {

@@ -345,6 +345,56 @@ BOOST_AUTO_TEST_CASE(a_server_that_asks_for_a_wait_is_left_at_once_and_come_back
   BOOST_TEST((*seen.changes().back().retry_in >= 20s));
 }
 
+namespace {
+
+// Two more servers for the same service.
+struct several_places : line_scenario {
+  several_places() {
+    given.endpoints.further_urls = {"ws://second/", "ws://third/chat"};
+    for (auto* const each : {&second, &third}) {
+      each->on_session([](server_session& session) -> net::awaitable<void> {
+        co_await session.send("ready");
+        while (co_await session.receive()) {
+        }
+      });
+    }
+    in.network()->add_name("second", {net::ip::make_address("10.0.0.2")});
+    in.network()->add_name("third", {net::ip::make_address("10.0.0.3")});
+    start();
+    BOOST_REQUIRE(reaches(connection_state::connected));
+  }
+  // Where the next session is.
+  std::string goes_to(const std::string& asked) {
+    say(asked);
+    BOOST_REQUIRE(in.run_until([&] { return conn->snapshot().session == 2; }, 1min));
+    return conn->snapshot().origin;
+  }
+  [[nodiscard]] bool says_it_ignores_it() const {
+    return std::ranges::any_of(log_lines, [](const std::string& line) {
+      return line.find("options do not name") != std::string::npos;
+    });
+  }
+  server second{in, {net::ip::make_address("10.0.0.2"), 80}};
+  server third{in, {net::ip::make_address("10.0.0.3"), 80}};
+};
+
+}  // namespace
+
+// With and without a break.
+BOOST_AUTO_TEST_CASE(a_server_may_name_an_endpoint_of_ours_and_no_other) {
+  for (const auto* const wait : {"0", "1"}) {
+    const auto after = [wait](const std::string& url) {
+      several_places s;
+      const auto origin = s.goes_to(std::string("leave ").append(wait).append(url));
+      return origin + (s.says_it_ignores_it() ? ", ignored" : "");
+    };
+    BOOST_TEST(after("") == "ws://second");
+    BOOST_TEST(after(" ws://third/elsewhere") == "ws://third");
+    BOOST_TEST(after(" ws://stranger/") == "ws://second, ignored");
+    BOOST_TEST(after(" nonsense") == "ws://second, ignored");
+  }
+}
+
 // A server that stops tells all its clients at once.
 BOOST_AUTO_TEST_CASE(a_fleet_does_not_move_at_the_same_moment) {
   std::vector<clock::duration> after;

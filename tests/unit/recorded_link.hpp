@@ -52,8 +52,9 @@ class recorded_link final : public holdfast::protocol_link {
     failure = why;
     note("fail", std::to_string(why.close_code) + " " + why.text);
   }
-  void go_away(std::string reason, holdfast::clock::duration wait) override {
-    note("go_away", std::to_string(wait / 1ms) + "ms" + (reason.empty() ? "" : " " + reason));
+  void go_away(std::string reason, holdfast::clock::duration wait, std::string endpoint) override {
+    note("go_away", std::to_string(wait / 1ms) + "ms" + (reason.empty() ? "" : " " + reason) +
+                        (endpoint.empty() ? "" : " to " + endpoint));
   }
 
   std::vector<std::string> calls{};
