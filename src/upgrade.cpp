@@ -115,7 +115,7 @@ std::string upgrade_request(const target& to, const options& given, const header
     out += i == 0 ? "\r\nSec-WebSocket-Protocol: " : ", ";
     out += given.subprotocols[i];
   }
-  for (const auto& [name, value] : headers) out += "\r\n" + name + ": " + value;
+  for (const auto& [name, value] : headers) out.append("\r\n").append(name).append(": ").append(value);
   return out + "\r\n\r\n";
 }
 

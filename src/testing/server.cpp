@@ -187,7 +187,8 @@ net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
   const auto answer = ask ? ask(*request) : std::nullopt;
   if (answer && answer->status != 101) {
     std::string text = "HTTP/1.1 " + std::to_string(answer->status) + " Refused";
-    for (const auto& [name, value] : answer->headers) text += "\r\n" + name + ": " + value;
+    for (const auto& [name, value] : answer->headers)
+      text.append("\r\n").append(name).append(": ").append(value);
     text += "\r\nContent-Length: " + std::to_string(answer->body.size()) + "\r\nConnection: close\r\n\r\n" +
             answer->body;
     co_await write_all(*stream, text);
@@ -200,7 +201,9 @@ net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
   const auto accepted_one = accept_offer(within, request->joined("Sec-WebSocket-Extensions"));
   if (accepted_one) welcome += "\r\nSec-WebSocket-Extensions: " + accepted_one->answer;
   if (answer) {
-    for (const auto& [name, value] : answer->headers) welcome += "\r\n" + name + ": " + value;
+    for (const auto& [name, value] : answer->headers) {
+      welcome.append("\r\n").append(name).append(": ").append(value);
+    }
   }
   welcome += "\r\n\r\n" + (answer ? answer->body : std::string());
   if (co_await write_all(*stream, welcome)) co_return;

@@ -117,6 +117,7 @@ net::awaitable<result<std::vector<endpoint>>> simulated_network::resolve(std::st
   co_await wait_until(entry.never_ends ? clock::time_point::max() : clock::now() + entry.delay);
   if (entry.failure) co_return entry.failure;
   std::vector<endpoint> out;
+  out.reserve(entry.addresses.size());
   for (const auto& address : entry.addresses) out.push_back({address, port});
   co_return out;
 }
