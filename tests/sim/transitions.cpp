@@ -241,7 +241,8 @@ void transitions::check_open(clock::time_point now) {
   const auto& given = plan_.options;
   if (stop_by_ && last_.session == stopped_session_ && now > *stop_by_)
     log_.violated("told to stop, still connected");
-  if (last_.session != silent_session_ || last_.session == leaving_session_) lost_by_.reset();
+  const bool is_closing = stop_by_ || grace_is_over();  // for which it has another bound
+  if (last_.session != silent_session_ || last_.session == leaving_session_ || is_closing) lost_by_.reset();
   if (lost_by_ && now > *lost_by_) log_.violated("a silent peer is not declared lost");
   if (!automatic_ && background_ && last_sign_ &&
       now > *last_sign_ + given.background_grace + given.close_timeout) {
