@@ -38,7 +38,8 @@ struct migration {
   wakeup wake;  // wakes move()
   std::shared_ptr<session> from;
   clock::time_point begins{};
-  std::optional<opened_socket> next{};  // open, and waits for `from` to end
+  std::shared_ptr<dial_attempt> attempt{};  // under way
+  std::optional<opened_socket> next{};      // open, and waits for `from` to end
   waiting_list<error_code> waiters{};
 };
 

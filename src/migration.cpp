@@ -94,13 +94,14 @@ net::awaitable<void> actor::move() {
   while (goes_on() && clock::now() < mine->begins) co_await mine->wake.wait_until(mine->begins);
   if (!goes_on()) co_return;  // the end of the session is told by end_session()
   auto rotation = rotation_;
-  const auto attempt = choose_endpoint(rotation);
+  const auto attempt = mine->attempt = choose_endpoint(rotation);
   attempt->start(strand, [weak = std::weak_ptr(mine)] {
     if (const auto alive = weak.lock()) alive->wake.notify();
   });
   while (!attempt->over() && goes_on() && clock::now() < attempt->deadline()) {
     co_await mine->wake.wait_until(attempt->deadline());
   }
+  mine->attempt.reset();
   if (!attempt->over()) attempt->abandon(goes_on() ? error::timed_out : error::moved);
   mine->next = attempt->take_socket();
   if (!goes_on()) {
@@ -134,6 +135,7 @@ bool actor::take_next_session() {
 void actor::end_move(error_code why) {
   if (!migration_) return;
   const auto over = std::exchange(migration_, nullptr);
+  if (over->attempt) over->attempt->abandon(why);  // at once: another one may follow
   over->waiters.complete_all(why);
   over->wake.notify();
 }
