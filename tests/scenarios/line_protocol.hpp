@@ -12,7 +12,7 @@
 
 // Client: "hello [token]", "m <id> <text>", "beat". Server: "ready [resumed]", "event <text>", "ack <id>",
 // "hold <feature> <seconds>", "free", "leave <seconds> [URL]", "refuse", "beaten", "fault", "throw".
-class line_protocol final : public protocol {
+class line_protocol_base : public protocol {
  public:
   void opened(protocol_link& link, const session_facts& session) override {
     link.send(message_kind::text, "hello " + std::to_string(session.number) + session.token);
@@ -69,6 +69,8 @@ class line_protocol final : public protocol {
     return value;
   }
 };
+
+class line_protocol final : public line_protocol_base {};
 
 // A scenario in which both sides speak it.
 struct line_scenario : scenario {

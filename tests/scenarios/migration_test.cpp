@@ -75,6 +75,34 @@ BOOST_AUTO_TEST_CASE(nothing_but_connected_is_seen_and_no_message_is_lost_or_ove
 }
 
 // covers R45
+BOOST_AUTO_TEST_CASE(what_the_old_socket_has_been_given_leaves_by_it_before_it_is_closed) {
+  scenario s;
+  int sessions = 0;
+  std::string got;
+  s.backend.on_session([&](server_session& session) -> net::awaitable<void> {
+    const auto number = ++sessions;
+    if (number == 1) co_await session.stop_reading_for(2s);
+    while (auto next = co_await session.receive()) got += std::to_string(number) + next->payload.front();
+  });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  std::deque<outcome> sent(6);
+  const auto send = [&](std::size_t i) {
+    conn.send(std::string(60'000, static_cast<char>('a' + i)), sent[i].send_handler());
+  };
+  for (std::size_t i = 0; i < 4; ++i) send(i);  // more than the link holds
+  s.in.run_for(100ms);
+  outcome moved;
+  conn.migrate(moved.handler());
+  s.in.run_for(100ms);
+  for (std::size_t i = 4; i < 6; ++i) send(i);
+  s.in.run_for(10s);
+  BOOST_TEST(!moved.ec);
+  BOOST_TEST(got == "1a1b1c1d2e2f");
+  for (const auto& each : sent) BOOST_TEST((each.calls == 1 && each.delivered == delivery::written));
+}
+
+// covers R45
 BOOST_AUTO_TEST_CASE(a_program_that_reads_slowly_gets_all_that_was_sent_over_the_old_socket) {
   scenario s;
   s.given.limits.inbound_messages = 2;
@@ -205,8 +233,13 @@ namespace {
 // How far a move has come when it is interrupted.
 enum class phase { dialling, leaving, logging_in };
 
+struct unconfirmed_protocol final : line_protocol_base {
+  [[nodiscard]] bool acknowledges() const noexcept override { return false; }
+};
+
 struct moving_scenario : line_scenario {
-  explicit moving_scenario(phase until) {
+  explicit moving_scenario(phase until, bool acknowledged = true) {
+    if (!acknowledged) given.protocol = [] { return std::make_unique<unconfirmed_protocol>(); };
     serve([this, until](server_session& session) -> net::awaitable<void> {
       const bool first = ++sessions == 1;
       if (first || until != phase::logging_in) co_await session.send("ready");
@@ -312,6 +345,20 @@ BOOST_AUTO_TEST_CASE(a_login_that_fails_after_the_move_is_a_loss_like_any_other)
   s.serve(says({"ready"}));
   BOOST_REQUIRE(s.in.run_until([&] { return s.sent.calls == 1; }, 1min));
   BOOST_TEST((s.sent.delivered == delivery::not_sent || s.sent.delivered == delivery::acked));
+}
+
+// It would have been refused in the state that follows.
+BOOST_AUTO_TEST_CASE(without_acknowledgements_what_waited_for_the_move_alone_is_not_sent) {
+  moving_scenario s(phase::logging_in, false);
+  outcome patient;
+  s.conn->send("patient", {.when_offline = offline_rule::wait}, patient.send_handler());
+  s.say("what");
+  BOOST_TEST(s.sent.calls == 1);
+  BOOST_TEST((s.sent.delivered == delivery::not_sent));
+  BOOST_TEST(patient.calls == 0);
+  s.serve(says({"ready"}));
+  BOOST_REQUIRE(s.in.run_until([&] { return patient.calls == 1; }, 1min));
+  BOOST_TEST((patient.delivered == delivery::written));
 }
 
 // covers R45
