@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(a_reader_that_stops_reading_is_no_congestion) {
   recorder seen(conn);
   BOOST_REQUIRE(s.reaches(connection_state::connected));
   conn.send("go", net::detached);
-  s.in.run_for(1500us);  // the server has sent it
+  s.in.run_for(1500us);      // the server has sent it
   conn.ping(net::detached);  // its answer is behind what nobody takes
   s.in.run_for(5min);
   BOOST_TEST(seen.states() == "connected");

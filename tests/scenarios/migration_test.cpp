@@ -31,6 +31,7 @@ struct counting_server {
 
 std::vector<std::string> numbers(std::size_t count) {
   std::vector<std::string> out;
+  out.reserve(count);
   for (std::size_t i = 0; i < count; ++i) out.push_back(std::to_string(i));
   return out;
 }
