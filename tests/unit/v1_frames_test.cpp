@@ -188,15 +188,6 @@ BOOST_AUTO_TEST_CASE(null_is_as_good_as_nothing_where_a_field_may_be_missing) {
   BOOST_TEST(answer_to(R"({"type":"throttle","features":[{"name":"typing","reason":null,"for_ms":null}]})") ==
                  lines{"throttle typing="},
              per_element);
-  BOOST_TEST(
-      answer_to(R"({"type":"go_away","endpoint":"wss://other/x"})") == lines{"go_away 0ms to wss://other/x"},
-      per_element);
-  BOOST_TEST(answer_to(R"({"type":"go_away","endpoint":""})") ==
-                 lines{"fail 1002 go_away: endpoint must have 1 to 2048 bytes"},
-             per_element);
-  BOOST_TEST(answer_to(R"({"type":"go_away","endpoint":")" + std::string(2049, 'x') + "\"}") ==
-                 lines{"fail 1002 go_away: endpoint must have 1 to 2048 bytes"},
-             per_element);
   BOOST_TEST(answer_to(R"({"type":"go_away","reason":null,"reconnect_in_ms":null})") == lines{"go_away 0ms"},
              per_element);
 }

@@ -270,6 +270,21 @@ BOOST_AUTO_TEST_CASE(takes_nothing_after_its_end) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(hears_where_to_go) {
+  const auto answer_to = [](const std::string& endpoint) {
+    conversation chat;
+    chat.log_in();
+    chat.from_server(R"({"type":"go_away","endpoint":")" + endpoint + "\"}");
+    return chat.calls();
+  };
+  BOOST_TEST(answer_to("wss://other/x") == lines{"go_away 0ms to wss://other/x"}, per_element);
+  for (const std::size_t size : {0U, 2049U}) {
+    BOOST_TEST(
+        answer_to(std::string(size, 'x')) == lines{"fail 1002 go_away: endpoint must have 1 to 2048 bytes"},
+        per_element);
+  }
+}
+
 // Until there is another web-socket, this one is used.
 BOOST_AUTO_TEST_CASE(goes_on_after_a_go_away_without_a_wait) {
   conversation chat;
