@@ -124,11 +124,11 @@ export class connection {
 
   /// Moves to another socket without a break, as for a server that is about to stop: opens one beside the
   /// present one, and closes that when the new one is there. Observers see no state other than connected
-  /// (again, with the number and the facts of the new session); messages keep their order, and those that are
-  /// sent during the move wait for it, whatever their options say. Completes when the new session is usable.
-  /// If no socket can be opened, or the login there fails, it fails with the reason; in the first case the
-  /// present session goes on. Fails with no_connection if no session is open, and joins a move that is under
-  /// way. Cancelled, only the wait ends. void(error_code).
+  /// (again, with the number and the facts of the new session); messages keep their order; those that are
+  /// sent while the old socket is being closed wait for the new one, also with offline_rule::fail. Completes
+  /// when the new session is usable. If no socket can be opened, or the login there fails, it fails with the
+  /// reason; in the first case the present session goes on. Fails with no_connection if no session is open,
+  /// and joins a move that is under way. Cancelled, only the wait ends. void(error_code).
   template <net::completion_token_for<void(error_code)> Token = net::deferred_t>
   [[nodiscard]] auto migrate(Token&& token = Token()) {
     return net::async_initiate<Token, void(error_code)>(

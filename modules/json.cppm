@@ -18,8 +18,8 @@ namespace json = boost::json;
 export struct json_message {
   json::value value{};  ///< null if it could not be read
   message original{};   ///< as it came
-  std::string
-      problem{};  ///< why it could not be read, one line, with the byte; nothing of what the peer wrote
+  /// Why it could not be read: one line, with the byte; nothing of what the peer wrote.
+  std::string problem{};
 };
 
 /// One JSON text in UTF-8, with at most 64 arrays and objects in each other; of a name that an object has

@@ -26,12 +26,11 @@ json_message read_json(message from) {
   error_code ec;
   // Stops where it is wrong, which write() would not tell.
   const auto count = parser.write_some(from.payload.data(), from.payload.size(), ec);
-  auto wrong_at = count;
   if (!ec && count < from.payload.size()) ec = json::make_error_code(json::error::extra_data);
   if (!ec) parser.finish(ec);
   json_message out{.original = std::move(from)};
   if (ec) {
-    out.problem = "not one JSON text: " + ec.message() + " at byte " + std::to_string(wrong_at);
+    out.problem = "not one JSON text: " + ec.message() + " at byte " + std::to_string(count);
   } else {
     out.value = parser.release();
   }
