@@ -129,11 +129,6 @@ class waiting_list {
     entries_.erase(found);
     return op;
   }
-  operation take_first() {
-    auto op = std::move(entries_.front().op);
-    entries_.erase(entries_.begin());
-    return op;
-  }
   void complete_all(const Results&... results) {
     for (auto& each : std::exchange(entries_, {})) each.op.complete(results...);
   }

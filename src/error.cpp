@@ -3,6 +3,8 @@ module;
 #include <boost/system/error_category.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/error_condition.hpp>
+#include <boost/system/system_error.hpp>
+#include <exception>
 #include <string>
 #include <string_view>
 
@@ -158,6 +160,18 @@ const boost::system::error_category& error_category() noexcept {
 const boost::system::error_category& condition_category() noexcept {
   static const class_category instance;
   return instance;
+}
+
+std::string describe_thrown() {
+  try {
+    throw;
+  } catch (const boost::system::system_error& e) {
+    return "threw: " + e.code().message();
+  } catch (const std::exception& e) {
+    return std::string("threw: ") + e.what();
+  } catch (...) {
+    return "threw something that is not a std::exception";
+  }
 }
 
 option_error::option_error(std::string field, std::string_view problem)

@@ -6,7 +6,6 @@ module;
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/system/system_error.hpp>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -178,12 +177,8 @@ void state_channel::call(const listener& one, const observed_change& change) con
       const std::lock_guard lock(mutex_);
       return !one.removed;
     });
-  } catch (const boost::system::system_error& e) {
-    log(log_level::error, "listener \"" + one.id + "\" threw: " + e.code().message());
-  } catch (const std::exception& e) {
-    log(log_level::error, "listener \"" + one.id + "\" threw: " + e.what());
   } catch (...) {
-    log(log_level::error, "listener \"" + one.id + "\" threw something that is not a std::exception");
+    log(log_level::error, "listener \"" + one.id + "\" " + describe_thrown());
   }
 }
 

@@ -6,7 +6,6 @@ module;
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/system/system_error.hpp>
 #include <condition_variable>
 #include <coroutine>
 #include <exception>
@@ -96,17 +95,10 @@ void message_handler::give_back() {
 }
 
 void message_handler::call(const function& one, const message_view& given) const {
-  const auto report = [this](const std::string& what) {
-    if (log_) log_(log_level::error, "message handler threw" + what);
-  };
   try {
     one(given);
-  } catch (const boost::system::system_error& e) {
-    report(": " + e.code().message());
-  } catch (const std::exception& e) {
-    report(std::string(": ") + e.what());
   } catch (...) {
-    report(" something that is not a std::exception");
+    if (log_) log_(log_level::error, "message handler " + describe_thrown());
   }
 }
 

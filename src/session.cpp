@@ -117,7 +117,7 @@ session::pause session::read_on() {
     if (!decode()) {
       // Nobody receives any more: the answer to our close frame is out of reach. Where a session is to follow
       // this one, the program gets all that was sent before.
-      if (ending_ && !handing_over_) end(ending_->reason);
+      if (ending_ && !hand_over_by_) end(ending_->reason);
       return over_ ? pause::over : pause::no_room;
     }
     if (over_) break;
@@ -185,7 +185,7 @@ net::awaitable<void> session::wait_for_room() {
   reader_waits_ = true;
   co_await inbox_->wait_for_room();
   reader_waits_ = false;
-  if (handing_over_ && ending_) ending_->close_by = clock::now() + options_->close_timeout;
+  if (hand_over_by_ && ending_) ending_->close_by = clock::now() + options_->close_timeout;
   liveness_.resume(clock::now());
   if (conversation_) conversation_->resume(clock::now());
   work_.notify();
