@@ -25,7 +25,7 @@ export struct issued_certificate {
   std::string key_pem{};
 };
 
-/// A certificate authority with a key of its own (EC P-256). Not thread-safe. Throws std::runtime_error if
+/// A certificate authority with a key of its own (Ed25519). Not thread-safe. Throws std::runtime_error if
 /// OpenSSL fails.
 export class test_authority {
  public:

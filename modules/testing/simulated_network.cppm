@@ -11,6 +11,7 @@ module;
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,7 +35,18 @@ export struct link_conditions {
   clock::duration latency = std::chrono::milliseconds(1);  ///< one way
   std::size_t window_bytes = 64 * 1024;         ///< under way or unread before a writer would block
   std::size_t largest_piece_bytes = 64 * 1024;  ///< a read or write moves 1 to this many bytes, at random
+  clock::duration jitter{};          ///< a piece takes up to so much longer; those behind it wait for it
+  std::size_t bytes_per_second = 0;  ///< in each direction; 0: as much as there is
+  /// The chance, from 0 to 1, that a request for a connection or its answer is lost. It is sent again after
+  /// 1 s, 2 s, 4 s and so on; after 127 s the connect fails with timed_out, as on Linux (RFC 6298 section 2).
+  double syn_loss = 0;
+  /// The link is reset when this many bytes have been written to it, by both sides together: in the middle of
+  /// a handshake, of a frame, of whatever it is. They arrive; then both sides see connection_reset.
+  std::optional<std::size_t> reset_after_bytes{};
 };
+
+/// On which way nothing arrives any more.
+export enum class silenced : std::uint8_t { both_ways, to_server, to_client };
 
 class simulated_link;
 
@@ -57,8 +69,9 @@ export class simulated_network final : public network,
 
   /// All links are reset: both sides see connection_reset.
   void reset_links();
-  /// Nothing that is written arrives any more on the links that exist now; both sides stay open (half-open).
-  void silence_links();
+  /// Nothing that is written arrives any more on the links that exist now, one way or both; both sides stay
+  /// open (half-open).
+  void silence_links(silenced which = silenced::both_ways);
 
   [[nodiscard]] std::size_t connect_count() const noexcept {
     return connects_;
@@ -87,6 +100,7 @@ export class simulated_network final : public network,
     port_behaviour behaviour = port_behaviour::accepts;
   };
   port_entry* find(const endpoint& at);
+  [[nodiscard]] clock::duration time_to_connect(const link_conditions& how);
   void count_links_in_use();
 
   const net::any_io_executor executor_;

@@ -46,9 +46,40 @@ bool simulated_link::readable(side at) const {
 }
 
 bool simulated_link::writable(side at) const {
-  // Through a silent link nobody hears that the peer has closed.
+  return reset_ || hears_of_end(at) || ends_[other(at)].pending_bytes < how_.window_bytes;
+}
+
+// What is written to a closed peer is answered by a reset, if both find their way.
+bool simulated_link::hears_of_end(side at) const {
   const auto& peer = ends_[other(at)];
-  return reset_ || (peer.closed && !silent_) || peer.pending_bytes < how_.window_bytes;
+  return peer.closed && !peer.cut_off && !ends_[at].cut_off;
+}
+
+// Of the last of so many bytes on their way to that end: in order, and no sooner than the link can carry
+// them.
+clock::time_point simulated_link::arrival(side at, std::size_t count) {
+  auto& end = ends_[at];
+  end.free_from = std::max(end.free_from, time_.now());
+  if (how_.bytes_per_second != 0) {
+    end.free_from += std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(
+        static_cast<double>(count) / static_cast<double>(how_.bytes_per_second)));
+  }
+  auto way = how_.latency;
+  if (how_.jitter > clock::duration{})
+    way += clock::duration(std::uniform_int_distribution<clock::rep>(0, how_.jitter.count())(random_));
+  end.last_arrival = std::max(end.last_arrival, end.free_from + way);
+  return end.last_arrival;
+}
+
+// Whoever gets the last bytes has time to read them.
+void simulated_link::count_towards_reset(std::size_t count, clock::time_point arrives) {
+  const auto before = std::exchange(written_bytes_, written_bytes_ + count);
+  const auto limit = how_.reset_after_bytes;
+  if (!limit || before >= *limit || written_bytes_ < *limit) return;
+  silence(silenced::both_ways);
+  time_.schedule(arrives + how_.latency, executor_, [link = weak_from_this()](error_code) {
+    if (const auto self = link.lock()) self->reset();
+  });
 }
 
 std::size_t simulated_link::read(side at, std::span<char> into, error_code& ec) {
@@ -74,15 +105,20 @@ std::size_t simulated_link::write(side at, std::span<const char> from, error_cod
   ec = {};
   if (ends_[at].closed) ec = net::error::bad_descriptor;
   if (!ec && reset_) ec = net::error::connection_reset;
-  if (!ec && peer.closed && !silent_) ec = net::error::broken_pipe;
+  if (!ec && hears_of_end(at)) ec = net::error::broken_pipe;
   if (!ec && !writable(at)) ec = net::error::would_block;
   if (ec || from.empty()) return 0;
   if (at == client && on_use_) std::exchange(on_use_, {})();
-  const auto count = some(std::min(from.size(), how_.window_bytes - peer.pending_bytes));
+  auto most = std::min(from.size(), how_.window_bytes - peer.pending_bytes);
+  if (how_.reset_after_bytes && written_bytes_ < *how_.reset_after_bytes)
+    most = std::min(most, *how_.reset_after_bytes - written_bytes_);
+  const auto count = some(most);
   peer.pending_bytes += count;
-  if (silent_) return count;  // it fills the window and never arrives
-  peer.incoming.push_back({time_.now() + how_.latency, std::string(from.data(), count)});
-  look_again_at(peer.incoming.back().arrives);
+  if (peer.cut_off) return count;  // it fills the window and never arrives
+  const auto arrives = arrival(other(at), count);
+  peer.incoming.push_back({arrives, std::string(from.data(), count)});
+  look_again_at(arrives);
+  count_towards_reset(count, arrives);
   return count;
 }
 
@@ -99,9 +135,9 @@ void simulated_link::close(side at) {
   complete(self.read_waiter, net::error::operation_aborted);
   complete(self.write_waiter, net::error::operation_aborted);
   auto& peer = ends_[other(at)];
-  if (silent_ || peer.closed) return;
+  if (peer.cut_off || peer.closed) return;
   peer.eof_sent = true;
-  peer.eof_arrives = time_.now() + how_.latency;
+  peer.eof_arrives = std::max(time_.now() + how_.latency, peer.last_arrival);
   look_again_at(peer.eof_arrives);
 }
 

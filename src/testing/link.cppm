@@ -36,7 +36,12 @@ class simulated_link : public std::enable_shared_from_this<simulated_link> {
   void reset();
   // Drops those who wait, and with them what they hold: the world has ended.
   void forget_waiters();
-  void silence() noexcept { silent_ = true; }
+  void silence(silenced which) noexcept {
+    for (const auto at : {client, server}) {
+      const bool reached = which == (at == client ? silenced::to_server : silenced::to_client);
+      if (!reached) ends_[at].cut_off = true;
+    }
+  }
   [[nodiscard]] bool in_use() const noexcept { return !on_use_ && open_at(client); }
   [[nodiscard]] bool open_at(side at) const noexcept { return !ends_[at].closed; }
 
@@ -49,8 +54,11 @@ class simulated_link : public std::enable_shared_from_this<simulated_link> {
   struct end {
     std::deque<piece> incoming{};
     std::size_t pending_bytes = 0;  // of the other side's window
+    clock::time_point free_from{};  // the way here has carried what was given to it
+    clock::time_point last_arrival{};
     bool eof_sent = false;
     clock::time_point eof_arrives{};
+    bool cut_off = false;  // nothing arrives here any more
     bool closed = false;
     byte_stream::ready_handler read_waiter{};
     byte_stream::ready_handler write_waiter{};
@@ -59,6 +67,10 @@ class simulated_link : public std::enable_shared_from_this<simulated_link> {
   static side other(side at) noexcept { return at == client ? server : client; }
   [[nodiscard]] bool readable(side at) const;
   [[nodiscard]] bool writable(side at) const;
+  // That the other side has closed.
+  [[nodiscard]] bool hears_of_end(side at) const;
+  [[nodiscard]] clock::time_point arrival(side at, std::size_t count);
+  void count_towards_reset(std::size_t count, clock::time_point arrives);
   void look_again_at(clock::time_point when);
   void wake();
   void complete(byte_stream::ready_handler& waiter, error_code ec);
@@ -70,8 +82,8 @@ class simulated_link : public std::enable_shared_from_this<simulated_link> {
   const link_conditions how_;
   std::function<void()> on_use_;  // empty once it has been called
   std::array<end, 2> ends_;
+  std::size_t written_bytes_ = 0;
   bool reset_ = false;
-  bool silent_ = false;
 };
 
 class simulated_stream final : public byte_stream {

@@ -34,6 +34,8 @@ import :link;
 namespace holdfast::testing {
 namespace {
 
+constexpr clock::duration connect_patience = std::chrono::seconds(127);  // that of Linux: seven requests
+
 // The time of the world is the clock of its thread, so a plain timer waits in it.
 net::awaitable<void> wait_until(clock::time_point when) {
   timer pause(co_await net::this_coro::executor);
@@ -84,9 +86,9 @@ void simulated_network::reset_links() {
   }
 }
 
-void simulated_network::silence_links() {
+void simulated_network::silence_links(silenced which) {
   for (const auto& each : links_) {
-    if (const auto link = each.lock()) link->silence();
+    if (const auto link = each.lock()) link->silence(which);
   }
 }
 
@@ -122,13 +124,26 @@ net::awaitable<result<std::vector<endpoint>>> simulated_network::resolve(std::st
   co_return out;
 }
 
+// Beyond connect_patience it is given up.
+clock::duration simulated_network::time_to_connect(const link_conditions& how) {
+  clock::duration waited{};
+  for (clock::duration again = std::chrono::seconds(1); waited < connect_patience; again *= 2) {
+    const bool lost = how.syn_loss > 0 && std::bernoulli_distribution(how.syn_loss)(random_);
+    if (!lost) break;
+    waited += again;
+  }
+  return waited + 2 * how.latency;
+}
+
 net::awaitable<result<transport>> simulated_network::connect(endpoint peer) {
   const auto self = shared_from_this();
   const auto how = conditions;
   const auto* port = find(peer);
   if (port != nullptr && port->behaviour == port_behaviour::swallows)
     co_await wait_until(clock::time_point::max());
-  co_await wait_until(clock::now() + 2 * how.latency);
+  const auto takes = time_to_connect(how);
+  co_await wait_until(clock::now() + std::min(takes, connect_patience));
+  if (takes >= connect_patience) co_return net::error::make_error_code(net::error::timed_out);
   port = find(peer);
   if (port == nullptr || !port->handler || port->behaviour != port_behaviour::accepts) {
     co_return net::error::make_error_code(net::error::connection_refused);
