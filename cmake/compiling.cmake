@@ -16,6 +16,10 @@ if(HOLDFAST_SANITIZE)
   add_link_options(-fsanitize=${HOLDFAST_SANITIZE})
 endif()
 
+if(HOLDFAST_PLANTED_BUGS)
+  add_compile_definitions(HOLDFAST_PLANTED_BUGS)
+endif()
+
 if(HOLDFAST_BUILD_FUZZERS)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()

@@ -20,6 +20,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 import :actor;
@@ -119,8 +121,10 @@ void actor::begin_session(opened_socket socket) {
 
 // The session is ours: it calls from within its own work, while we live.
 void actor::session_is_ready(const login_result& result) {
-  if (!may_connect() || told_to_stop_) return;
+  const bool given_up = !may_connect() || told_to_stop_;
+  if (given_up && !planted::has(planted::bug::ready_after_stop)) return;
   ready_since_ = clock::now();
+  if (planted::has(planted::bug::backoff_reset_at_once)) retry_.reset();
   retry_.session_opened();  // also if the program ends it, and nothing is decided
   out->ready();
   publish(
@@ -173,7 +177,7 @@ net::awaitable<void> actor::wait(std::optional<clock::duration> delay) {
 void actor::take_promise_back() {
   const bool is_final = !wanted_ || closing_;
   const bool owed = promised_retry_ || told_final_ != is_final || (asked_ && is_final);
-  if (may_connect() || !owed) return;
+  if (may_connect() || !owed || planted::has(planted::bug::final_not_told)) return;
   publish({.to = connection_state::disconnected,
            .attempt = attempt_,
            .reason = {.error = stop_reason_},

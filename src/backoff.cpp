@@ -13,6 +13,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 namespace holdfast {
@@ -46,6 +48,7 @@ std::vector<error_code> certificate_errors() {
 // A stable session has shown that its credentials were good when it began: if they are refused now, it is for
 // the first time.
 bool may_refresh(const attempt_record& record, bool stable) {
+  if (planted::has(planted::bug::refusal_never_final)) return record.may_refresh;
   return record.may_refresh && (stable || !record.credentials_fresh);
 }
 
@@ -153,7 +156,8 @@ retry_decision retry_schedule::from_table(const attempt_record& record, bool sta
   if (refresh && !may_refresh(record, stable)) return {.retry_in = std::nullopt, .rule = "unauthorized"};
   const auto [low, high] = bounds(rule->delay);
   auto wait = uniform(low, high, random);
-  if (!record.retry_after) return {.retry_in = wait, .rule = rule->name, .refresh = refresh};
+  if (!record.retry_after || planted::has(planted::bug::retry_after_ignored))
+    return {.retry_in = wait, .rule = rule->name, .refresh = refresh};
   // The server's wish is a floor, with jitter on top, so that all whom it told the same do not come at once
   // (R7).
   const auto wish = std::clamp<clock::duration>(*record.retry_after, {}, policy_->retry_after_limit);
@@ -163,7 +167,9 @@ retry_decision retry_schedule::from_table(const attempt_record& record, bool sta
 }
 
 retry_decision retry_schedule::decide(const attempt_record& record, random_source& random) {
-  const bool stable = record.session_length && *record.session_length >= policy_->stable_after;
+  const auto least = planted::has(planted::bug::flapping_not_seen) ? clock::duration{}
+                                                                   : clock::duration(policy_->stable_after);
+  const bool stable = record.session_length && *record.session_length >= least;
   flapping_ = record.session_length && !stable;
   if (stable || record.after_network_change) step_ = 0;
   had_session_ = had_session_ || record.session_length.has_value();

@@ -29,6 +29,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 import :actor;
@@ -195,7 +197,7 @@ void actor::stop_trying(error_code why, std::uint16_t close_code) {
 // Ends the wait between two attempts.
 void actor::interrupt() {
   interrupted_ = true;
-  wake_.notify();
+  if (!planted::has(planted::bug::wake_up_lost)) wake_.notify();
 }
 
 void actor::wake_up() {
@@ -228,7 +230,7 @@ void actor::network_changed() {
 void actor::time_jumped() {
   post([](actor& self) {
     if (self.session_) self.session_->probe();
-    self.interrupt();
+    if (!planted::has(planted::bug::suspend_not_seen)) self.interrupt();
   });
 }
 
@@ -243,6 +245,7 @@ void actor::enter_background() {
     self.away_ = true;
     self.stop_reason_ = error::in_background;
     if (self.session_) self.session_->stop(going_away, error::in_background);
+    if (!self.session_ && planted::has(planted::bug::background_ignored)) self.away_ = false;
     self.wake_up();
   });
 }
@@ -305,7 +308,8 @@ void actor::when_connected(state_channel::operation op) {
   });
   post([op = std::move(op), id](actor& self) mutable {
     // A session that is being closed is not the one that was asked for.
-    const bool there = self.ready_since_ && !self.told_to_stop_;
+    const bool there =
+        self.ready_since_ && (!self.told_to_stop_ || planted::has(planted::bug::leaving_session_counts));
     if (there) return op.complete({}, observed_change{self.channel->snapshot(), 0});
     self.channel->reach_next(connection_state::connected, std::move(op), id);
   });

@@ -27,6 +27,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 import :address_race;
@@ -76,6 +78,7 @@ void dial_attempt::abandon(error_code why) {
   over_ = true;
   on_news_ = nullptr;
   if (stop_race_) stop_race_();
+  if (planted::has(planted::bug::abandoned_socket_left_open)) return;
   if (stream_) stream_->close();
   if (socket_) socket_->stream.close();
   cancel_.emit(net::cancellation_type::terminal);

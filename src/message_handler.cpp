@@ -19,6 +19,8 @@ module;
 #include <variant>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 import :message_handler;
@@ -86,6 +88,7 @@ void message_handler::give_back() {
   const auto to = inbox_.lock();
   if (!to) return;
   message_batch rest;
+  if (planted::has(planted::bug::handler_loses_one)) ++next_;
   while (batch_ && next_ < batch_->size()) {
     const auto each = (*batch_)[next_++];
     rest.push_back(each.kind, each.payload);

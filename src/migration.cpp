@@ -28,6 +28,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 import :actor;
@@ -102,7 +104,8 @@ net::awaitable<void> actor::move() {
     co_await mine->wake.wait_until(attempt->deadline());
   }
   mine->attempt.reset();
-  if (!attempt->over()) attempt->abandon(goes_on() ? error::timed_out : error::moved);
+  const bool leaves_it = !goes_on() && planted::has(planted::bug::moving_attempt_left_running);
+  if (!attempt->over() && !leaves_it) attempt->abandon(goes_on() ? error::timed_out : error::moved);
   mine->next = attempt->take_socket();
   if (!goes_on()) {
     mine->next.reset();
@@ -135,7 +138,8 @@ bool actor::take_next_session() {
 void actor::end_move(error_code why) {
   if (!migration_) return;
   const auto over = std::exchange(migration_, nullptr);
-  if (over->attempt) over->attempt->abandon(why);  // at once: another one may follow
+  const bool leaves_it = planted::has(planted::bug::moving_attempt_left_running);
+  if (over->attempt && !leaves_it) over->attempt->abandon(why);  // at once: another one may follow
   over->waiters.complete_all(why);
   over->wake.notify();
 }

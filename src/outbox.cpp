@@ -22,6 +22,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 import :outbox;
@@ -181,7 +183,8 @@ outbox::chunk outbox::next_chunk() {
     late_pong_.reset();
   }
   if (control_.empty()) return {&data_, data_.view().substr(0, chunk_bytes)};
-  if (!inside_message()) return {&control_, control_.view()};
+  if (!inside_message() || planted::has(planted::bug::control_inside_message))
+    return {&control_, control_.view()};
   return {&data_, data_.view().substr(0, static_cast<std::size_t>(frames_[first_frame_].end - written_))};
 }
 
@@ -248,6 +251,7 @@ void outbox::drop_messages(std::size_t kept_count, error_code why) {
 // Its bytes may be on their way, so nobody can say any more whether the peer gets them.
 void outbox::cancel(std::uint64_t id) {
   const std::lock_guard lock(mutex_);
+  if (planted::has(planted::bug::cancel_missed)) return;
   const auto found = std::ranges::find(frames_, id, &frame::id);
   if (found != frames_.end() && found->op) {
     return std::exchange(found->op, {}).complete({delivery::in_doubt, net::error::operation_aborted});
@@ -266,7 +270,7 @@ void outbox::close(error_code why) {
   unconfirmed_.sort([](const auto& a, const auto& b) { return a.number < b.number; });
   if (!expecting_) settle(std::exchange(unconfirmed_, {}), why);
   late_pong_.reset();
-  deflater_.reset();
+  if (!planted::has(planted::bug::deflater_kept)) deflater_.reset();
   control_.truncate(0);
   control_.consume(0);
   data_.consume(0);

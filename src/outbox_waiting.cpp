@@ -22,6 +22,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 import :outbox;
@@ -94,14 +96,17 @@ void outbox::keep(std::uint64_t id, std::string_view payload, const send_options
   payload_bytes_ += payload.size();
   const bool ages = how.time_to_live > std::chrono::milliseconds::zero();
   if (ages) one.expires = clock::now() + how.time_to_live;
-  const bool sooner = ages && (!expiry_armed_ || *one.expires < *expiry_armed_);
+  const bool is_earlier = expiry_armed_ && *one.expires < *expiry_armed_;
+  const bool sooner =
+      ages && (!expiry_armed_ || (is_earlier && !planted::has(planted::bug::earlier_expiry_missed)));
   waiting_.push_back(std::move(one));
   if (sooner) net::post(strand_, [self = shared_from_this()] { self->arm_expiry(); });
 }
 
 // A message keeps the number under which it left first: by that the peer knows it again.
 error_code outbox::encode_kept(kept_message& one, std::string_view payload) {
-  const auto number = one.number != 0 ? one.number : last_number_ + 1;
+  const bool keeps = one.number != 0 && !planted::has(planted::bug::new_number_when_sent_again);
+  const auto number = keeps ? one.number : last_number_ + 1;
   auto kind = one.kind;
   if (protocol_) {
     const auto frame =
@@ -182,7 +187,9 @@ void outbox::take_back(std::size_t from_frame, error_code why) {
 void outbox::settle(std::list<kept_message> messages, error_code why) {
   for (auto& each : messages) {
     payload_bytes_ -= each.payload.size();
-    if (each.op) each.op.complete({each.written ? delivery::in_doubt : delivery::not_sent, why});
+    if (planted::has(planted::bug::message_never_settled)) continue;
+    const bool doubtful = each.written && !planted::has(planted::bug::doubt_told_as_not_sent);
+    if (each.op) each.op.complete({doubtful ? delivery::in_doubt : delivery::not_sent, why});
   }
 }
 
@@ -206,6 +213,7 @@ void outbox::throttle(const std::vector<throttled_feature>& features) {
   const std::lock_guard lock(mutex_);
   throttled_.clear();
   for (const auto& each : features) throttled_.push_back(each.name);
+  if (planted::has(planted::bug::lifted_throttle_forgotten)) return;
   release_what_may_leave();
 }
 

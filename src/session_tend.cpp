@@ -25,6 +25,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 import :completion;
@@ -86,7 +88,7 @@ void session::cancel_ping(std::uint64_t id) {
 void session::tend() {
   do {
     write();
-    if (handing_over_) close_when_written();
+    if (hand_over_by_) close_when_written();
     watch_liveness(clock::now());
     look_for_congestion(clock::now());
     if (conversation_ && !over_) conversation_->tend(clock::now());
@@ -97,11 +99,11 @@ void session::tend() {
 }
 
 clock::time_point session::next_look() const {
-  if (ending_) return handing_over_ && reader_waits_ ? clock::time_point::max() : ending_->close_by;
+  if (ending_) return hand_over_by_ && reader_waits_ ? clock::time_point::max() : ending_->close_by;
   auto next = liveness_.next_look(clock::now());
   if (conversation_) next = std::min(next, conversation_->next_look());
   if (link_) next = std::min(next, link_->judge.next_look(outbox_->progress(), clock::now()));
-  if (handing_over_) next = std::min(next, hand_over_by_);
+  if (hand_over_by_) next = std::min(next, *hand_over_by_);
   return next;
 }
 
@@ -141,6 +143,7 @@ void session::watch_liveness(clock::time_point now) {
       ping();
       break;
     case liveness::verdict::lost:
+      if (planted::has(planted::bug::liveness_never_lost)) break;
       end({.error = error::liveness_lost, .at = stage::session});
       break;
     case liveness::verdict::fine:
@@ -180,10 +183,9 @@ void session::follow_protocol() {
 }
 
 void session::hand_over() {
-  if (over_ || ending_ || handing_over_) return;
-  handing_over_ = true;
+  if (over_ || ending_ || hand_over_by_) return;
   hand_over_by_ = clock::now() + options_->close_timeout;
-  outbox_->hold();
+  if (!planted::has(planted::bug::hold_forgotten)) outbox_->hold();
   work_.notify();
 }
 
@@ -191,13 +193,14 @@ void session::hand_over() {
 // answers the close frame.
 void session::close_when_written() {
   if (over_ || ending_) return;
-  if (outbox_->has_output() && clock::now() < hand_over_by_) return;
+  if (outbox_->has_output() && clock::now() < *hand_over_by_) return;
   begin_to_close(normal_closure, {.error = error::moved, .at = stage::session});
 }
 
 void session::stop(std::uint16_t close_code, error_code why) {
   begin_to_close(close_code, {.error = why, .at = stage::session});
-  if (over_ || !std::exchange(handing_over_, false)) return;
+  if (over_ || !hand_over_by_) return;
+  hand_over_by_.reset();
   ending_->reason.error = why;  // no other session follows
   ending_->close_by = std::min(ending_->close_by, clock::now() + options_->close_timeout);
   inbox_->cancel_wait();
@@ -207,8 +210,9 @@ void session::stop(std::uint16_t close_code, error_code why) {
 void session::begin_to_close(std::uint16_t close_code, change_reason why) {
   if (over_ || ending_) return;
   ending_ = std::make_unique<ending>(std::move(why), clock::now() + options_->close_timeout);
+  if (planted::has(planted::bug::close_without_bound)) ending_->close_by = clock::time_point::max();
   outbox_->finish(close_code, {}, ending_->reason.error);
-  if (!handing_over_) inbox_->cancel_wait();
+  if (!hand_over_by_) inbox_->cancel_wait();
   work_.notify();
 }
 

@@ -17,6 +17,8 @@ module;
 #include <variant>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 import :masking;
@@ -100,6 +102,7 @@ class v1_protocol final : public protocol {
     acknowledged_ = last;
     // First, so that what the server has got is not sent again.
     if (frame.last_id) link.acknowledged(*frame.last_id);
+    if (planted::has(planted::bug::gap_not_told)) frame.gap.reset();
     link.ready({.resumed = frame.resumed, .gap = frame.gap});
     auto interval = frame.heartbeat.value_or(how_.heartbeat);
     if (interval != 0ms) interval = std::clamp(interval, shortest_heartbeat, longest_heartbeat);

@@ -16,7 +16,9 @@ namespace sim {
 
 class backoff_model {
  public:
-  backoff_model(journal& log, const holdfast::retry_policy& policy) : log_(log), policy_(policy) {}
+  // `provides`: there is a provider, who may be asked once more after a refusal.
+  backoff_model(journal& log, const holdfast::retry_policy& policy, bool provides)
+      : log_(log), policy_(policy), provides_(provides) {}
 
   // A command was given that may begin anew: with the next decision, or with the one after it if the next
   // has already been made and only the listener has not heard of it yet.
@@ -26,12 +28,13 @@ class backoff_model {
   void check(const holdfast::state_change& change, std::optional<clock::duration> session_length,
              std::optional<clock::duration> retry_after) {
     const bool stable = session_length && *session_length >= policy_.stable_after;
-    if (change.rule.empty() || change.rule == "asked") return;
+    if (change.rule.empty() || change.rule == "asked") return refreshed_.reset();
     if (doubtful_decisions_ != 0) least_ = 0;
     if (doubtful_decisions_ != 0) --doubtful_decisions_;
     if (stable) least_ = most_ = 0;
     if (change.retry_in) check_wait(change, retry_after);
     check_rule(change, session_length, stable);
+    check_refresh(change, stable);
     if (!stable) least_ = std::min(least_ + 1, 16U);
     if (!stable) most_ = std::min(most_ + 1, 16U);
   }
@@ -53,7 +56,7 @@ class backoff_model {
     } else if (name == "flapping") {
       low = ceiling(least_ + 1) / 2;
       high = ceiling(most_ + 1);
-    } else if (name == "refresh-login") {
+    } else if (name == "refresh-login" || name == "refresh-credentials") {
       high = {};
     } else if (name == "overloaded" || name == "redirect-refused") {
       low = policy_.cap / 2;
@@ -80,9 +83,10 @@ class backoff_model {
     const auto& error = change.reason.error;
     const bool refused_login = error == holdfast::error::unauthorized;  // final, unless it may try another
     const bool going_away = error == holdfast::error::server_going_away;
-    const bool fatal = error == holdfast::error::login_refused ||
+    const bool fatal = error == holdfast::error::login_refused || error == holdfast::error::provider_failed ||
+                       (any_of(status, 401U, 403U) && !provides_) ||
                        any_of(code, 1002, 1003, 1007, 1009, 1010) ||
-                       any_of(status, 400U, 401U, 403U, 404U, 405U, 410U, 426U);
+                       any_of(status, 400U, 404U, 405U, 410U, 426U);
     if (fatal && !change.final) log_.violated("a fatal answer is retried");
     if (!fatal && !refused_login && change.final && change.rule != "attempt-limit" &&
         change.rule != "first-connect-failed") {
@@ -105,8 +109,22 @@ class backoff_model {
     }
   }
 
+  // Asked for new credentials at the first refusal, and given up at the second in a row (R41).
+  void check_refresh(const holdfast::state_change& change, bool stable) {
+    const bool refused = change.reason.error == holdfast::error::unauthorized;
+    const bool exempt = change.rule == "attempt-limit" || change.rule == "first-connect-failed";
+    if (refused && refreshed_ && !exempt && change.final != (!provides_ || (*refreshed_ && !stable)))
+      log_.violated("refused, and ", change.final ? "gives up" : "asks for credentials once more");
+    const bool was_asked = refused && !change.final;
+    const bool is_asked_still = refreshed_ && *refreshed_ && change.reason.at == holdfast::stage::provider;
+    if (refreshed_ || was_asked) refreshed_ = was_asked || is_asked_still;
+    if (change.reason.at != holdfast::stage::provider && !refused) refreshed_ = false;
+  }
+
   journal& log_;
   const holdfast::retry_policy policy_;
+  const bool provides_;
+  std::optional<bool> refreshed_ = false;  // with the next attempt; empty: not known
   unsigned least_ = 0;
   unsigned most_ = 0;
   unsigned doubtful_decisions_ = 0;

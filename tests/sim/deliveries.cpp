@@ -165,6 +165,18 @@ bool deliveries::has_ended_since(std::uint64_t sequence) const {
   return std::any_of(from, all.end(), [](const auto& each) { return each.final; });
 }
 
+// Without a session it has nowhere to go, so nothing but its age decides.
+void deliveries::check_age(std::size_t id) const {
+  const auto& one = sent_[id];
+  if (one.what.time_to_live == 0ms || clock::now() <= one.at + one.what.time_to_live || one.number != 0)
+    return;
+  const auto& all = states_.all();
+  const auto from = all.begin() + static_cast<std::ptrdiff_t>(one.sequence == 0 ? 0 : one.sequence - 1);
+  const bool was_open =
+      std::any_of(from, all.end(), [](const auto& each) { return transitions::is_open(each.to); });
+  if (!was_open) log_.violated("message ", id, " waits, though its time is over");
+}
+
 void deliveries::check() {
   for (const auto id : std::exchange(given_up_, {})) {
     const auto& one = sent_[id];
@@ -172,6 +184,7 @@ void deliveries::check() {
     log_.violated("message ", id, " is given up (", to_string(one.result->outcome), ", ",
                   one.result->reason.message(), ") though another session follows");
   }
+  for (const auto id : waiting_) check_age(id);
   std::size_t bytes = 0;
   for (const auto id : waiting_) bytes += sent_[id].size;
   if (waiting_.size() > limits_.outbound_messages)

@@ -60,6 +60,7 @@ class deliveries {
   void check_reason(std::size_t id, const outgoing& one, const holdfast::send_result& result);
   void check_refusal(std::size_t id, const outgoing& one, const holdfast::send_result& result);
   void check_drop(std::size_t id, const outgoing& one, const holdfast::send_result& result);
+  void check_age(std::size_t id) const;
   [[nodiscard]] bool has_ended_since(std::uint64_t sequence) const;
 
   journal& log_;

@@ -9,21 +9,25 @@
 #include <optional>
 #include <utility>
 
+#include "desk.hpp"
 #include "peer.hpp"
+#include "secure.hpp"
 #include "user.hpp"
 
 namespace sim {
 
 using holdfast::connection_state;
 using holdfast::testing::port_behaviour;
+using holdfast::testing::silenced;
 using holdfast::testing::world;
 
 namespace {
 
-const std::array<holdfast::endpoint, 2> places{
-    holdfast::endpoint{net::ip::make_address("10.0.0.1"), 80},
-    holdfast::endpoint{net::ip::make_address("10.0.0.2"), 80},
-};
+std::array<holdfast::endpoint, 2> places(const plan& what) {
+  const std::uint16_t port = what.tls ? 443 : 80;
+  return {holdfast::endpoint{net::ip::make_address("10.0.0.1"), port},
+          holdfast::endpoint{net::ip::make_address("10.0.0.2"), port}};
+}
 
 class expedition {
  public:
@@ -33,8 +37,10 @@ class expedition {
         log_(what.keeps_timeline),
         mail_(log_, plan_.options.limits),
         states_(log_, plan_),
+        places_(places(plan_)),
+        desk_(std::make_shared<desk>(log_)),
         v1_(plan_.options.protocol ? std::make_unique<v1_world>(log_, states_, plan_) : nullptr),
-        peers_{make_peer(places[0]), make_peer(places[1])} {}
+        peers_{make_peer(0), make_peer(1)} {}
 
   finding go() {
     try {
@@ -47,11 +53,15 @@ class expedition {
   }
 
  private:
-  std::unique_ptr<peer> make_peer(const holdfast::endpoint& at) {
-    return std::make_unique<peer>(*world_, at, log_, mail_, states_, v1_ ? &v1_->service : nullptr);
+  std::unique_ptr<peer> make_peer(std::size_t index) {
+    const auto other = url_of(plan_, 1 - index);
+    return std::make_unique<peer>(
+        peer::surroundings{*world_, log_, mail_, states_, plan_, v1_ ? &v1_->service : nullptr}, index,
+        places_[index], other);
   }
   void live();
   void apply(const event& what);
+  void fall_silent(silenced which);
   void apply_name(const event& what);
   void pass_time(clock::duration until);
   void lift_faults();
@@ -70,17 +80,22 @@ class expedition {
   journal log_;
   courier mail_;
   transitions states_;
-  std::unique_ptr<v1_world> v1_;  // null: this one speaks no protocol
+  const std::array<holdfast::endpoint, 2> places_;
+  const std::shared_ptr<desk> desk_;  // shared with the provider
+  std::unique_ptr<v1_world> v1_;      // null: this one speaks no protocol
   std::array<std::unique_ptr<peer>, 2> peers_;
   std::optional<user> user_;
 };
 
 void expedition::live() {
   auto given = plan_.options;
-  given.url = "ws://server/";
+  given.url = url_of(plan_, 0);
+  if (plan_.tls) given.tls.ca_pem = authority_pem();
+  if (plan_.provides) given.provider = desk_->as_provider();
   given.network = world_->network();
   given.random_seed = plan_.seed;
-  world_->network()->add_name("server", {places[0].address});
+  for (const std::size_t index : {0U, 1U})
+    world_->network()->add_name(host_of(plan_, index), {places_[index].address});
   log_.note("* ", describe(plan_));
   user_.emplace(surroundings{*world_, log_, mail_, states_, plan_, v1_.get()}, std::move(given));
   user_->run();
@@ -127,14 +142,15 @@ void expedition::apply(const event& what) {
     case act::conditions:
       network.conditions = what.link;
       return log_.note("* links: latency ", what.link.latency, ", window ", what.link.window_bytes,
-                       ", pieces of ", what.link.largest_piece_bytes);
+                       ", pieces of ", what.link.largest_piece_bytes, ", jitter ", what.link.jitter, ", ",
+                       what.link.bytes_per_second, " bytes/s, loses ",
+                       static_cast<int>(what.link.syn_loss * 100), " %, resets after ",
+                       what.link.reset_after_bytes.value_or(0));
     case act::reset:
       log_.note("* all links are reset");
       return network.reset_links();
     case act::silence:
-      log_.note("* all links fall silent");
-      network.silence_links();
-      return states_.went_silent();
+      return fall_silent(static_cast<silenced>(what.number));
     case act::name_works:
     case act::name_fails:
     case act::name_hangs:
@@ -144,15 +160,29 @@ void expedition::apply(const event& what) {
                 what.number == 0   ? " accepts"
                 : what.number == 1 ? " refuses"
                                    : " swallows");
-      return network.behave(places[what.which], static_cast<port_behaviour>(what.number));
+      return network.behave(places_[what.which], static_cast<port_behaviour>(what.number));
     case act::server:
       log_.note("* server ", what.which, ": ", to_string(what.script.how), ", ", what.script.span, ", ",
                 what.script.code, ", ", what.script.size);
       return peers_[what.which]->follow(what.script);
+    case act::suspend:
+      log_.note("* the wall clock jumps by ", what.span);
+      states_.jumped(what.span);
+      return world_->jump_wall(what.span);
+    case act::provider:
+      return desk_->follow(what);
     default:
       if (is_of_protocol(what.what)) return v1_->service.obey(what);
       return user_->obey(what);
   }
+}
+
+void expedition::fall_silent(silenced which) {
+  log_.note(which == silenced::both_ways   ? "* all links fall silent"
+            : which == silenced::to_server ? "* nothing arrives at the servers any more"
+                                           : "* nothing arrives at the client any more");
+  world_->network()->silence_links(which);
+  if (which != silenced::to_server) states_.went_silent();
 }
 
 void expedition::apply_name(const event& what) {
@@ -160,15 +190,15 @@ void expedition::apply_name(const event& what) {
   if (what.what == act::name_works) {
     std::vector<net::ip::address> addresses;
     for (unsigned i = 0; i < 2; ++i) {
-      if ((what.number >> i & 1U) != 0) addresses.push_back(places[i].address);
+      if ((what.number >> i & 1U) != 0) addresses.push_back(places_[i].address);
     }
     log_.note("* the name leads to ", addresses.size(), " addresses, after ", what.span);
-    network.add_name("server", std::move(addresses), what.span);
+    network.add_name(host_of(plan_, 0), std::move(addresses), what.span);
   } else {
     const bool fails = what.what == act::name_fails;
     log_.note(fails ? "* the name is not found" : "* the resolver hangs");
-    network.break_name(
-        "server", fails ? net::error::make_error_code(net::error::host_not_found) : holdfast::error_code{});
+    network.break_name(host_of(plan_, 0), fails ? net::error::make_error_code(net::error::host_not_found)
+                                                : holdfast::error_code{});
   }
 }
 
@@ -177,8 +207,9 @@ void expedition::lift_faults() {
   log_.note("* no faults from now on");
   auto& network = *world_->network();
   network.conditions = {};
-  network.add_name("server", {places[0].address});
-  for (const auto& each : places) network.behave(each, port_behaviour::accepts);
+  network.add_name(host_of(plan_, 0), {places_[0].address});
+  desk_->follow({});
+  for (const auto& each : places_) network.behave(each, port_behaviour::accepts);
   for (const auto& each : peers_) each->follow({});
   if (v1_) v1_->service.behave();
   if (plan_.clean_cut || v1_) network.reset_links();  // a slow link would take for ever with what waits

@@ -11,7 +11,7 @@ namespace sim {
 struct exploration {
   std::uint64_t seed = 1;
   std::chrono::minutes length{5};
-  unsigned without = 0;  // faults that are left out
+  std::uint64_t without = 0;  // faults that are left out
   bool keeps_timeline = false;
 };
 

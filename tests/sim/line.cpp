@@ -37,7 +37,7 @@ void line::say(std::string_view bytes) {
 bool line::write() {
   collect();
   bool any = false;
-  for (error_code ec; !queue_.empty() && !over_ && !ec;) {
+  for (error_code ec; (!queue_.empty() || stream_.unsent()) && !over_ && !ec;) {
     const auto bytes = queue_.view();
     const auto count = stream_.write_some({bytes.data(), bytes.size()}, ec);
     queue_.consume(count);
@@ -76,7 +76,7 @@ net::awaitable<void> line::wait(clock::time_point when, bool reads) {
   };
   if (over_) co_return;
   if (reads) arm(holdfast::readiness::readable, waits_readable_);
-  if (unwritten() != 0) arm(holdfast::readiness::writable, waits_writable_);
+  if (unwritten() != 0 || stream_.unsent()) arm(holdfast::readiness::writable, waits_writable_);
   co_await wake_.async_wait_until(when, net::as_tuple(net::use_awaitable));
 }
 
@@ -86,7 +86,7 @@ net::awaitable<void> line::idle(clock::time_point when) {
 }
 
 net::awaitable<void> line::flush(clock::time_point when) {
-  while (!over_ && unwritten() != 0 && clock::now() < when) {
+  while (!over_ && (unwritten() != 0 || stream_.unsent()) && clock::now() < when) {
     if (!write()) co_await wait(when, false);
   }
 }

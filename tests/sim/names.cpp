@@ -4,24 +4,54 @@
 namespace sim {
 
 std::string_view to_string(conduct how) {
-  constexpr std::array<std::string_view, 13> names{
-      "echoes",    "closes",       "drops",  "silent",       "never upgrades", "refuses", "garbage",
-      "bad frame", "reads slowly", "floods", "floods pings", "fragments",      "no pongs"};
+  constexpr std::array<std::string_view, 14> names{
+      "echoes",    "closes",       "drops",  "silent",       "never upgrades", "refuses",  "garbage",
+      "bad frame", "reads slowly", "floods", "floods pings", "fragments",      "no pongs", "redirects"};
   return names[static_cast<std::size_t>(how)];
 }
 
 std::string_view to_string(act what) {
-  constexpr std::array<std::string_view, 38> names{
-      "conditions",      "reset",         "silence",      "name works",
-      "name fails",      "name hangs",    "port",         "server",
-      "connect",         "disconnect",    "close",        "retry_now",
-      "network_changed", "background",    "foreground",   "send",
-      "receive",         "receive_batch", "ping",         "next_state",
-      "wait_for",        "watch",         "add_listener", "remove_listener",
-      "cancel",          "cancel run",    "destroy",      "migrate",
-      "logins",          "forget",        "retain",       "acks",
-      "throttle",        "go away",       "error",        "bad field",
-      "heartbeat",       "tell"};
+  constexpr std::array<std::string_view, 41> names{"conditions",
+                                                   "reset",
+                                                   "silence",
+                                                   "name works",
+                                                   "name fails",
+                                                   "name hangs",
+                                                   "port",
+                                                   "server",
+                                                   "connect",
+                                                   "disconnect",
+                                                   "close",
+                                                   "retry_now",
+                                                   "network_changed",
+                                                   "background",
+                                                   "foreground",
+                                                   "send",
+                                                   "receive",
+                                                   "receive_batch",
+                                                   "ping",
+                                                   "next_state",
+                                                   "wait_for",
+                                                   "watch",
+                                                   "add_listener",
+                                                   "remove_listener",
+                                                   "cancel",
+                                                   "cancel run",
+                                                   "destroy",
+                                                   "migrate",
+                                                   "suspend",
+                                                   "handler",
+                                                   "provider",
+                                                   "logins",
+                                                   "forget",
+                                                   "retain",
+                                                   "acks",
+                                                   "throttle",
+                                                   "go away",
+                                                   "error",
+                                                   "bad field",
+                                                   "heartbeat",
+                                                   "tell"};
   return names[static_cast<std::size_t>(what)];
 }
 
@@ -43,10 +73,15 @@ std::string describe(const plan& what) {
   if (retry.attempt_limit) out += ", attempts " + std::to_string(*retry.attempt_limit);
   if (!retry.retry_first_connect) out += ", first failure final";
   if (given.protocol) out += ", holdfast.v1, login " + ms(given.deadlines.login);
-  return out + (what.reader == reading::eager  ? ", reads at once"
-                : what.reader == reading::lazy ? ", does not read"
-                : what.reader == reading::slow ? ", reads slowly"
-                                               : ", reads one by one");
+  if (what.tls) out += ", TLS";
+  if (given.compression.enabled)
+    out += what.served[0].enabled || what.served[1].enabled ? ", compressed" : ", would compress";
+  if (what.provides) out += ", a provider";
+  return out + (what.reader == reading::eager     ? ", reads at once"
+                : what.reader == reading::lazy    ? ", does not read"
+                : what.reader == reading::slow    ? ", reads slowly"
+                : what.reader == reading::handler ? ", has a handler"
+                                                  : ", reads one by one");
 }
 
 }  // namespace sim

@@ -9,6 +9,7 @@
 
 #include "line.hpp"
 #include "rubbish.hpp"
+#include "secure.hpp"
 #include "v1_link.hpp"
 
 namespace sim {
@@ -186,41 +187,65 @@ net::awaitable<void> hold(line& on) {
 
 }  // namespace
 
-peer::peer(holdfast::testing::world& in, holdfast::endpoint at, journal& log, courier& mail,
-           transitions& states, v1_server* service)
-    : world_(in), log_(log), mail_(mail), states_(states), service_(service) {
-  in.network()->listen(at, [this](holdfast::transport stream) { world_.spawn(speak(std::move(stream))); });
+peer::peer(surroundings around, std::size_t index, holdfast::endpoint at, std::string other)
+    : around_(around), index_(index), other_(std::move(other)) {
+  around_.in.network()->listen(
+      at, [this](holdfast::transport stream) { around_.in.spawn(speak(std::move(stream))); });
+}
+
+// False: the client has gone meanwhile. Without TLS there is nothing to do.
+net::awaitable<bool> peer::secure(holdfast::transport& stream) const {
+  if (!around_.what.tls) co_return true;
+  auto owned =
+      std::make_unique<holdfast::tls_stream>(std::move(stream), server_context(), around_.in.executor());
+  auto& secured = *owned;
+  stream = holdfast::transport(std::move(owned));
+  const auto result = co_await secured.handshake();
+  co_return result.ok();
+}
+
+std::string peer::welcome(line& on, const holdfast::http_head& request) const {
+  auto out =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Accept: " +
+      holdfast::websocket_accept(request.header("Sec-WebSocket-Key"));
+  const auto agreed = accept_offer(around_.what.served[index_], request.joined("Sec-WebSocket-Extensions"));
+  if (agreed) on.codec.agree(agreed->agreed);
+  if (agreed) out += "\r\nSec-WebSocket-Extensions: " + agreed->answer;
+  if (around_.service != nullptr) out += "\r\nSec-WebSocket-Protocol: holdfast.v1";
+  return out + "\r\n\r\n";
+}
+
+void peer::refuse(line& on, const server_script& script) {
+  const bool counts = (script.code == 429 || script.code == 503) && script.size != 0;
+  around_.states.refused(
+      script.code, counts ? std::optional<clock::duration>(std::chrono::seconds(script.size)) : std::nullopt);
+  on.say(refusal(script.code, script.size));
 }
 
 net::awaitable<void> peer::speak(holdfast::transport stream) {
   const auto script = script_;
-  const auto on = std::make_shared<line>(world_.executor(), std::move(stream));
+  if (!co_await secure(stream)) co_return;
+  const auto on = std::make_shared<line>(around_.in.executor(), std::move(stream));
   const auto request = co_await on->read_request();
   if (!request) co_return;
-  log_.note("  server: a request, ", to_string(script.how));
+  around_.log.note("  server: a request, ", to_string(script.how));
   if (script.how == conduct::never_upgrades) {
     co_await hold(*on);
   } else if (script.how == conduct::garbage) {
     on->say(bad_answer(script.code));
     co_await on->flush(clock::now() + 5s);
     if (script.span != 0s) co_await hold(*on);
-  } else if (script.how == conduct::refuses) {
-    const bool counts = (script.code == 429 || script.code == 503) && script.size != 0;
-    states_.refused(script.code, counts ? std::optional<clock::duration>(std::chrono::seconds(script.size))
-                                        : std::nullopt);
-    on->say(refusal(script.code, script.size));
+  } else if (script.how == conduct::refuses || script.how == conduct::redirects) {
+    script.how == conduct::refuses ? refuse(*on, script) : on->say(redirect(script.code, other_));
     co_await on->flush(clock::now() + 5s);
   } else {
-    const auto* const chosen = service_ != nullptr ? "\r\nSec-WebSocket-Protocol: holdfast.v1" : "";
-    on->say(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
-        "Upgrade\r\nSec-WebSocket-Accept: " +
-        holdfast::websocket_accept(request->header("Sec-WebSocket-Key")) + chosen + "\r\n\r\n");
-    session self{*on, script, mail_, log_, mail_.open_session(), service_};
-    if (service_ != nullptr) self.speak_v1();
-    log_.note("  server: session ", self.number, " opened");
+    on->say(welcome(*on, *request));
+    session self{*on, script, around_.mail, around_.log, around_.mail.open_session(), around_.service};
+    if (around_.service != nullptr) self.speak_v1();
+    around_.log.note("  server: session ", self.number, " opened");
     co_await perform(self);
-    log_.note("  server: session ", self.number, " ends");
+    around_.log.note("  server: session ", self.number, " ends");
   }
   on->hang_up();
 }

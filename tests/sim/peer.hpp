@@ -10,6 +10,7 @@
 
 #include "courier.hpp"
 #include "journal.hpp"
+#include "line.hpp"
 #include "plan.hpp"
 #include "transitions.hpp"
 #include "v1_server.hpp"
@@ -23,20 +24,29 @@ namespace net = boost::asio;
 
 class peer {
  public:
-  // `service`: the server of holdfast.v1 behind it; null: messages are echoed as they are.
-  peer(holdfast::testing::world& in, holdfast::endpoint at, journal& log, courier& mail, transitions& states,
-       v1_server* service);
+  struct surroundings {
+    holdfast::testing::world& in;
+    journal& log;
+    courier& mail;
+    transitions& states;
+    const plan& what;
+    v1_server* service;  // of holdfast.v1, behind it; null: messages are echoed as they are
+  };
+
+  // The first or the second of them; `other`: the URL to which it sends clients if it redirects them.
+  peer(surroundings around, std::size_t index, holdfast::endpoint at, std::string other);
 
   void follow(const server_script& next) { script_ = next; }
 
  private:
   net::awaitable<void> speak(holdfast::transport stream);
+  [[nodiscard]] net::awaitable<bool> secure(holdfast::transport& stream) const;
+  [[nodiscard]] std::string welcome(line& on, const holdfast::http_head& request) const;
+  void refuse(line& on, const server_script& script);
 
-  holdfast::testing::world& world_;
-  journal& log_;
-  courier& mail_;
-  transitions& states_;
-  v1_server* const service_;
+  const surroundings around_;
+  const std::size_t index_;
+  const std::string other_;
   server_script script_{};
 };
 

@@ -3,6 +3,7 @@
 
 #include "drawing.hpp"
 #include "drawing_v1.hpp"
+#include "drawing_ways.hpp"
 
 namespace sim {
 
@@ -150,34 +151,18 @@ std::size_t drawing::message_size() {
   return std::min<std::size_t>(drawn, most);
 }
 
-namespace {
-
-// From a generator of their own, so that the rest of a world is what it was without them.
-void draw_moves(plan& out) {
-  dice drawn(out.seed ^ 0xF00DU);
-  if (out.flapping || !drawn.chance(40)) return;
-  const auto length = static_cast<std::uint64_t>(out.length / milliseconds(1));
-  for (auto n = drawn.between(1, 5); n > 0; --n) {
-    event one{.at = drawn.milliseconds(0, length), .order = out.events.size(), .what = act::migrate};
-    one.when = drawn.pick({moment::between_turns, moment::inside_a_turn, moment::at_a_transition});
-    one.group = fault::moving;
-    out.events.push_back(one);
-  }
-  std::ranges::sort(out.events, {}, [](const event& each) { return std::pair(each.at, each.order); });
-}
-
-}  // namespace
-
-plan make_plan(std::uint64_t seed, std::chrono::minutes length, unsigned without) {
+plan make_plan(std::uint64_t seed, std::chrono::minutes length, std::uint64_t without) {
   auto out = drawing(seed, length).draw();
   drawing_v1 further(seed, length);
   const bool speaks = further.speaks() && !out.flapping && (without & bit(fault::protocol)) == 0;
   if (speaks) further.add_to(out);
-  draw_moves(out);
+  drawing_ways(out, without).draw();
   std::erase_if(out.events, [&](const event& one) { return (without & bit(one.group)) != 0; });
   if ((without & bit(fault::options)) != 0) {
-    out.options = {
-        .mode = out.options.mode, .subprotocols = out.options.subprotocols, .protocol = out.options.protocol};
+    out.options = {.mode = out.options.mode,
+                   .subprotocols = out.options.subprotocols,
+                   .protocol = out.options.protocol,
+                   .compression = out.options.compression};
   }
   if ((without & bit(fault::manners)) != 0) {
     for (auto& each : out.events) each.how = {};

@@ -48,14 +48,24 @@ enum class fault : unsigned {
   bad_fields,  // frames that break the rules of the protocol
   heartbeats,  // other intervals, and no answers
   // In all worlds again:
-  moving,  // to another socket
+  moving,        // to another socket
+  rough_links,   // jitter, narrow ones, lost requests to connect, resets after so many bytes
+  half_silence,  // one way only
+  tls,
+  compression,
+  suspends,
+  handlers,  // in place of receive()
+  providers,
+  redirects,
 };
-inline constexpr std::array<std::string_view, 29> fault_names{
-    "slow_link", "resets",  "silence",    "names",      "ports",    "sessions",  "refusals",   "bad_bytes",
-    "floods",    "options", "telling",    "background", "messages", "observers", "cancelling", "ending",
-    "protocol",  "manners", "events",     "logins",     "lost",     "gaps",      "acks",       "throttling",
-    "leaving",   "errors",  "bad_fields", "heartbeats", "moving"};
-constexpr unsigned bit(fault one) { return 1U << static_cast<unsigned>(one); }
+inline constexpr std::array<std::string_view, 37> fault_names{
+    "slow_link",  "resets",      "silence",      "names",   "ports",       "sessions",   "refusals",
+    "bad_bytes",  "floods",      "options",      "telling", "background",  "messages",   "observers",
+    "cancelling", "ending",      "protocol",     "manners", "events",      "logins",     "lost",
+    "gaps",       "acks",        "throttling",   "leaving", "errors",      "bad_fields", "heartbeats",
+    "moving",     "rough_links", "half_silence", "tls",     "compression", "suspends",   "handlers",
+    "providers",  "redirects"};
+constexpr std::uint64_t bit(fault one) { return std::uint64_t{1} << static_cast<unsigned>(one); }
 
 enum class conduct : std::uint8_t {  // of a server
   echoes,
@@ -71,6 +81,7 @@ enum class conduct : std::uint8_t {  // of a server
   floods_pings,  // `code` pings, one each `span`
   fragments,     // echoes in pieces of `size` bytes, with pings between them
   no_pongs,
+  redirects,  // with HTTP status `code` to the other one
 };
 std::string_view to_string(conduct how);
 
@@ -97,13 +108,15 @@ struct letter {
 
 // How the server of holdfast.v1 answers a login.
 enum class login_answer : std::uint8_t { at_once, late, never, unauthorized, refused, fatal, event_first };
+// How the credential provider answers.
+enum class providing : std::uint8_t { at_once, late, never, unreachable, throws };
 // How it acknowledges.
 enum class ack_habit : std::uint8_t { at_once, late, in_batches, twice, never };
 
 enum class act : std::uint8_t {
   conditions,
   reset,
-  silence,
+  silence,     // `number`: a holdfast::testing::silenced
   name_works,  // `number`: addresses, 1: first, 2: second, 3: both; 0: none; after `span`
   name_fails,
   name_hangs,
@@ -129,6 +142,9 @@ enum class act : std::uint8_t {
   cancel_run,
   destroy,
   migrate,
+  suspend,   // of the machine for `span`; negative: somebody sets the clock back
+  handler,   // `number`: 0 taken away, 1 set, 2 takes itself away when it is called next
+  provider,  // `number`: a providing; after `span` if late
   // Of the server of holdfast.v1:
   logins,     // `number`: a login_answer, after `span` if late
   forget,     // all sessions
@@ -166,7 +182,7 @@ struct event {
 // It is the server of the protocol that does it.
 constexpr bool is_of_protocol(act what) { return what >= act::logins; }
 
-enum class reading : std::uint8_t { eager, eager_single, slow, lazy };
+enum class reading : std::uint8_t { eager, eager_single, slow, lazy, handler };
 enum class ending : std::uint8_t { closed, destroyed, outlived };
 
 struct plan {
@@ -174,6 +190,10 @@ struct plan {
   clock::duration length{};
   holdfast::options options{};        // without URL, network and seed
   std::size_t frame_bytes = 1 << 20;  // v1_options::frame_bytes
+  bool tls = false;
+  std::array<holdfast::compression_options, 2> served{};  // what the servers agree to
+  bool provides = false;                                  // credentials come from a provider
+  clock::duration longest_way = std::chrono::seconds(2);  // until what has been written has arrived
   reading reader = reading::eager;
   ending end = ending::closed;
   bool clean_cut = false;  // at the end of the faults all links are reset
@@ -184,6 +204,6 @@ struct plan {
 // The options, in one line.
 std::string describe(const plan& what);
 
-plan make_plan(std::uint64_t seed, std::chrono::minutes length, unsigned without);
+plan make_plan(std::uint64_t seed, std::chrono::minutes length, std::uint64_t without);
 
 }  // namespace sim

@@ -26,7 +26,8 @@ class report {
 
   // True if nothing was found.
   bool run(std::uint64_t seed);
-  // The same, and once more without the protocol, if it has one: as it was when it found something.
+  // The same, and again without what worlds had not yet when it found something: the ways of
+  // drawing_ways.hpp, then the protocol and moves, too.
   bool run_kept(std::uint64_t seed);
   // Lives it twice and compares the timelines.
   bool run_twice(std::uint64_t seed);
@@ -36,9 +37,9 @@ class report {
   bool finish();
 
  private:
-  finding live(std::uint64_t seed, unsigned without, bool keeps_timeline) const;
+  finding live(std::uint64_t seed, std::uint64_t without, bool keeps_timeline) const;
   void describe(std::uint64_t seed, const finding& found) const;
-  [[nodiscard]] unsigned smallest(std::uint64_t seed) const;
+  [[nodiscard]] std::uint64_t smallest(std::uint64_t seed) const;
   void show_progress();
   [[nodiscard]] double rate() const;
 

@@ -79,4 +79,9 @@ inline std::string refusal(unsigned status, std::size_t retry_after_seconds) {
   return out + "Content-Length: 3\r\nConnection: close\r\n\r\nno!";
 }
 
+inline std::string redirect(unsigned status, const std::string& to) {
+  return "HTTP/1.1 " + std::to_string(status) + " Elsewhere\r\nLocation: " + to +
+         "\r\nContent-Length: 0\r\n\r\n";
+}
+
 }  // namespace sim

@@ -8,6 +8,12 @@ namespace sim {
 using holdfast::connection_state;
 using holdfast::error;
 
+namespace {
+
+constexpr auto jump_is_seen_within = 5s;
+
+}  // namespace
+
 void transitions::saw(const holdfast::observed_change& change) {
   log_.note(change.sequence, ": ", describe(change), ", attempt ", change.attempt, ", session ",
             change.session);
@@ -19,6 +25,11 @@ void transitions::saw(const holdfast::observed_change& change) {
   const bool opened = change.to == connection_state::connected && (!is_open(change.from) || is_move(change));
   last_opened_ = opened;
   if (opened) backoff_.connected();
+  if (opened && stop_told_ && *stop_told_ < change.time)
+    log_.violated("connected, though told to stop before");
+  if (refused_ && is_move(change))
+    log_.violated("message ", *refused_, " is refused with no_connection, and its session only moves");
+  refused_.reset();
   if (opened) opened_ = change.time;
   if (change.final) check_final(change);
   if (change.to == connection_state::disconnected) {
@@ -102,7 +113,8 @@ void transitions::check_session(const holdfast::state_change& change) {
 void transitions::check_connecting(const holdfast::state_change& change) {
   if (last_.retry_in) {
     if (change.time > last_.time + *last_.retry_in) log_.violated("the retry came late");
-    if (change.time < last_.time + *last_.retry_in && cut_ != change.time)
+    const bool woken = jumped_ && change.time <= *jumped_ + jump_is_seen_within;
+    if (change.time < last_.time + *last_.retry_in && cut_ != change.time && !woken)
       log_.violated("the retry came early");
     return;
   }
@@ -143,6 +155,7 @@ void transitions::told(act what) {
       backoff_.may_reset();
       connect_ = cut_ = now;
       stopped_ = false;
+      if (!background_ || !automatic_) stop_told_.reset();
       connect_waits_ = last_.to == connection_state::disconnected;  // else it joins what is under way
       last_sign_ = now;
       break;
@@ -161,6 +174,7 @@ void transitions::told(act what) {
         if (!automatic_) ever_told_to_stop_ = true;  // it will be, if it stays there
         if (!automatic_) break;
       }
+      if (!stop_told_) stop_told_ = now;
       if (!stop_by_ && is_open(last_.to)) {
         stop_by_ = now + plan_.options.close_timeout;
         stopped_session_ = last_.session;
@@ -171,6 +185,7 @@ void transitions::told(act what) {
       break;
     case act::foreground:
       background_ = false;
+      if (!stopped_) stop_told_.reset();
       foreground_ = now;
       break;
     case act::retry_now:
@@ -190,13 +205,29 @@ void transitions::told(act what) {
   }
 }
 
+void transitions::jumped(clock::duration by) {
+  if (by > 0s) jumped_ = clock::now();
+  is_large_ = by >= holdfast::jump_threshold;
+  if (by < 0s) set_back_ = clock::now();
+}
+
+// Who looks only now and then sees no jump that was taken back meanwhile.
+bool transitions::jump_must_be_seen() const {
+  const auto apart = jumped_ && set_back_ ? std::chrono::abs(*jumped_ - *set_back_) : clock::duration::max();
+  return jumped_ && is_large_ && apart > jump_is_seen_within && clock::now() > *jumped_ + jump_is_seen_within;
+}
+
+void transitions::settled(std::size_t id, const holdfast::send_result& result) {
+  const bool goes_on = is_open(last_.to) && last_.session != stopped_session_ && !gone_ && !grace_is_over();
+  if (result.reason == error::no_connection && goes_on) refused_ = id;
+}
+
 void transitions::went_silent() {
   if (!is_open(last_.to) || lost_by_ || plan_.reader != reading::eager) return;
   if (last_.session == leaving_session_) return;  // it may be closing, or logging in elsewhere
   const auto& beat = plan_.options.heartbeat;
   silent_session_ = last_.session;
-  lost_by_ =
-      clock::now() + beat.ping_interval + beat.pong_deadline + 2s;  // what was on its way still arrives
+  lost_by_ = clock::now() + beat.ping_interval + beat.pong_deadline + plan_.longest_way;  // it still arrives
 }
 
 void transitions::check(connection_state status, std::size_t open_links) {
@@ -221,6 +252,8 @@ void transitions::check_disconnected() {
   lost_by_.reset();
   if (!running_ || closed_) return;
   if (last_.retry_in && clock::now() >= last_.time + *last_.retry_in) log_.violated("a retry is overdue");
+  if (jump_must_be_seen() && last_.time <= *jumped_ && last_.retry_in)
+    log_.violated("the machine was suspended, and the wait goes on");
   if (connect_waits_ && last_.final && !(background_ && automatic_))
     log_.violated("told to connect, and nothing happens");
   const bool never_began = all_.empty() && (!automatic_ || stopped_);

@@ -21,7 +21,7 @@ class transitions {
   transitions(journal& log, const plan& from)
       : log_(log),
         plan_(from),
-        backoff_(log, from.options.retry),
+        backoff_(log, from.options.retry, from.provides),
         automatic_(is_automatic(from)),
         stopped_(!automatic_) {}
 
@@ -38,6 +38,14 @@ class transitions {
     leave_after_ = wait;
     if (wait == clock::duration{}) may_have_moved_ = true;
     leaves();
+  }
+  // The wall clock jumps; by how much.
+  void jumped(clock::duration by);
+  // What has become of a message.
+  void settled(std::size_t id, const holdfast::send_result& result);
+  // The session that is being closed because the user wants it; empty: none.
+  [[nodiscard]] std::optional<std::uint64_t> stopped_session() const {
+    return stop_by_ ? std::optional(stopped_session_) : std::nullopt;
   }
   // Nothing arrives any more from now on, for the session that is open.
   void went_silent();
@@ -91,6 +99,7 @@ class transitions {
   void check_connecting(const holdfast::state_change& change);
   void check_final(const holdfast::state_change& change);
   void check_flapping();
+  [[nodiscard]] bool jump_must_be_seen() const;
   void check_disconnected();
   void check_connecting(clock::time_point now);
   void check_open(clock::time_point now);
@@ -121,6 +130,12 @@ class transitions {
   bool connect_waits_ = false;  // connect() was told, and nothing has happened since
   bool hope_ = false;           // that was so, and is no more
   bool ever_told_to_stop_ = false;
+  std::optional<clock::time_point>
+      stop_told_;                            // the last time that it was told so, until it is told otherwise
+  std::optional<clock::time_point> jumped_;  // the wall clock, forward, as if there had been a suspend
+  bool is_large_ = false;                    // enough to be noticed; smaller ones may add up to that
+  std::optional<clock::time_point> set_back_;       // somebody set it back
+  std::optional<std::size_t> refused_;              // a message, for want of a session, while one is open
   clock::time_point cut_{};                         // when a wait was last cut short
   clock::time_point connect_{};                     // when connect() was last told
   clock::time_point foreground_{};                  // likewise

@@ -124,6 +124,9 @@ void user::tell(const event& order) {
       return conn_->enter_foreground();
     case act::destroy:
       return destroy();
+    case act::handler:
+      handler_leaves_ = order.number == 2;
+      return order.number != 0 ? handle_messages() : conn_->set_message_handler({});
     case act::migrate:
       return conn_->migrate(operations_.start(
           "migrate", [this](error_code ec) { around_.log.note("  moved: ", ec ? ec.message() : "done"); }));
@@ -134,10 +137,13 @@ void user::tell(const event& order) {
 
 void user::connect(bool waits) {
   if (!waits) return static_cast<void>(conn_->connect());
-  conn_->connect(operations_.start("connect", [this](error_code ec, const observed_change& change) {
-    if (!ec && !transitions::is_open(change.to)) {
+  const auto stopped = around_.states.stopped_session();
+  conn_->connect(operations_.start("connect", [this, stopped](error_code ec, const observed_change& change) {
+    if (ec) return;
+    if (!transitions::is_open(change.to))
       around_.log.violated("connect() succeeds with ", to_string(change.to));
-    }
+    if (stopped == change.session)
+      around_.log.violated("connect() succeeds with session ", change.session, ", which was being closed");
   }));
 }
 
@@ -183,8 +189,10 @@ void user::send(const event& order) {
   if (order.which == 3) return conn_->send(mail.payload(id), {kind}, net::detached);
   mail.started(id, between_turns_ && around_.states.surely_open());
   conn_->send(mail.payload(id), {kind},
-              operations_.start(
-                  "send", [&mail, id](const holdfast::send_result& result) { mail.settled(id, result); }));
+              operations_.start("send", [this, &mail, id](const holdfast::send_result& result) {
+                mail.settled(id, result);
+                around_.states.settled(id, result);
+              }));
 }
 
 void user::send_v1(const event& order) {
@@ -194,8 +202,10 @@ void user::send_v1(const event& order) {
   mail.started(id, conn_->snapshot(), between_turns_ && around_.states.surely_open());
   if (order.how.detached) return conn_->send(mail.payload(id), mail.manner(id), net::detached);
   conn_->send(mail.payload(id), mail.manner(id),
-              operations_.start(
-                  "send", [&mail, id](const holdfast::send_result& result) { mail.settled(id, result); }));
+              operations_.start("send", [this, &mail, id](const holdfast::send_result& result) {
+                mail.settled(id, result);
+                around_.states.settled(id, result);
+              }));
 }
 
 void user::took(error_code ec, const holdfast::message& one) {
@@ -212,9 +222,20 @@ void user::took(error_code ec, const holdfast::message_batch& all) {
 
 void user::start_reading(reading how) {
   if (!conn_ || how == reading::lazy) return;
+  if (how == reading::handler) return handle_messages();
+  if (around_.what.reader == reading::handler) conn_->set_message_handler({});
   if (how == reading::eager) return receive_batch(true);
   if (how == reading::eager_single) return receive(true);
   around_.in.spawn(read_slowly());
+}
+
+void user::handle_messages() {
+  conn_->set_message_handler([this](const holdfast::message_view& one) {
+    if (!conn_) around_.log.violated("a message handler was called after the handle was destroyed");
+    around_.v1 != nullptr ? around_.v1->news.received(one.kind, one.payload)
+                          : around_.mail.received(one.kind, one.payload);
+    if (std::exchange(handler_leaves_, false)) conn_->set_message_handler({});
+  });
 }
 
 void user::read_again(bool batch) {

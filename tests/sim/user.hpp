@@ -89,6 +89,7 @@ class user {
   void receive(bool again);
   void receive_batch(bool again);
   void read_again(bool batch);
+  void handle_messages();
   [[nodiscard]] net::awaitable<void> read_slowly();
   void spring_traps();
   void spring_login_traps();
@@ -101,6 +102,7 @@ class user {
   std::size_t run_id_ = 0;
   std::vector<event> traps_;        // what to do at the next transition, in a listener
   std::vector<event> login_traps_;  // the same when the server hears of a login
+  bool handler_leaves_ = false;
   bool between_turns_ = true;
   bool closed_ = false;
 };
