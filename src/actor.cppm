@@ -125,6 +125,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void keep_alive();
   void cancel_settler(std::uint64_t id);
   net::awaitable<void> watch_background();
+  [[nodiscard]] bool is_leaving() const;
   [[nodiscard]] bool may_connect() const noexcept { return wanted_ && !closing_ && !away_; }
 
   const std::shared_ptr<dial_memory> memory_;  // shared with the attempts

@@ -301,6 +301,12 @@ void actor::ping(session::ping_operation op) {
   });
 }
 
+// The session that is open is being closed, and no other one follows at once.
+bool actor::is_leaving() const {
+  const bool moves = migration_ && migration_->next;
+  return told_to_stop_ || !may_connect() || (session_->is_ending() && !moves);
+}
+
 void actor::when_connected(state_channel::operation op) {
   const auto id = channel->reserve_wait();
   op.on_cancel([weak = weak_from_this(), id] {
@@ -308,9 +314,8 @@ void actor::when_connected(state_channel::operation op) {
   });
   post([op = std::move(op), id](actor& self) mutable {
     // A session that is being closed is not the one that was asked for.
-    const bool there =
-        self.ready_since_ && (!self.told_to_stop_ || planted::has(planted::bug::leaving_session_counts));
-    if (there) return op.complete({}, observed_change{self.channel->snapshot(), 0});
+    if (self.ready_since_ && (!self.is_leaving() || planted::has(planted::bug::leaving_session_counts)))
+      return op.complete({}, observed_change{self.channel->snapshot(), 0});
     self.channel->reach_next(connection_state::connected, std::move(op), id);
   });
 }

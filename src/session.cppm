@@ -73,6 +73,8 @@ class session : public std::enable_shared_from_this<session> {
   std::vector<throttled_feature> throttled_by_server(const std::vector<throttled_feature>& features);
   // From opened to ended; the socket is closed and every message settled when it returns.
   net::awaitable<void> serve();
+  // It is closing, by whomever, or over.
+  [[nodiscard]] bool is_ending() const noexcept { return ending_ != nullptr; }
   // Why it has ended.
   [[nodiscard]] const change_reason& reason() const noexcept { return ending_->reason; }
   // What the server has asked for: not to come back before.

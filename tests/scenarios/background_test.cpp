@@ -63,4 +63,27 @@ BOOST_AUTO_TEST_CASE(connect_in_the_background_is_told_that_it_waits_for_the_for
   }
 }
 
+// covers G17
+BOOST_AUTO_TEST_CASE(connect_is_not_content_with_the_session_that_the_background_closes) {
+  for (const bool foreground_at_once : {true, false}) {
+    scenario s;
+    s.in.network()->conditions.latency = 500ms;  // the closing handshake takes a second
+    auto& conn = s.start();
+    BOOST_REQUIRE(s.reaches(connection_state::connected));
+    conn.enter_background();
+    if (foreground_at_once) conn.enter_foreground();
+    std::optional<state_change> connected;
+    conn.connect([&](error_code ec, const observed_change& change) {
+      BOOST_TEST(!ec);
+      connected = change;
+    });
+    s.in.run_for(900ms);
+    BOOST_TEST(!connected.has_value());
+    conn.enter_foreground();
+    s.in.run_for(10s);
+    BOOST_REQUIRE(connected.has_value());
+    BOOST_TEST(connected->session == 2U);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
