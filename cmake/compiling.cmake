@@ -16,6 +16,11 @@ if(HOLDFAST_SANITIZE)
   add_link_options(-fsanitize=${HOLDFAST_SANITIZE})
 endif()
 
+if(HOLDFAST_COVERAGE)
+  add_compile_options(-fprofile-instr-generate -fcoverage-mapping)
+  add_link_options(-fprofile-instr-generate)
+endif()
+
 if(HOLDFAST_PLANTED_BUGS)
   add_compile_definitions(HOLDFAST_PLANTED_BUGS)
 endif()

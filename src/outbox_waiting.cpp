@@ -96,7 +96,7 @@ void outbox::keep(std::uint64_t id, std::string_view payload, const send_options
   payload_bytes_ += payload.size();
   const bool ages = how.time_to_live > std::chrono::milliseconds::zero();
   if (ages) one.expires = clock::now() + how.time_to_live;
-  const bool is_earlier = expiry_armed_ && *one.expires < *expiry_armed_;
+  const bool is_earlier = ages && expiry_armed_ && *one.expires < *expiry_armed_;
   const bool sooner =
       ages && (!expiry_armed_ || (is_earlier && !planted::has(planted::bug::earlier_expiry_missed)));
   waiting_.push_back(std::move(one));

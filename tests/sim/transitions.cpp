@@ -178,7 +178,8 @@ void transitions::told(act what) {
       if (!stop_by_ && is_open(last_.to)) {
         stop_by_ = now + plan_.options.close_timeout;
         stopped_session_ = last_.session;
-      } else if (!login_stop_by_ && may_log_in()) {
+      } else if (may_log_in() &&
+                 (!login_stop_by_ || now > *login_stop_by_)) {  // else it may be closing already
         login_stop_by_ = now + plan_.options.close_timeout;
         stopped_session_ = last_.session + 1;
       }
