@@ -25,6 +25,7 @@ async def echo(ws, path=None):
 
 async def main():
     arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1)")
     arguments.add_argument("--port", type=int, default=0, help="0: a free one")
     arguments.add_argument("--no-takeover", action="store_true", help="compress each message by itself, both ways")
     arguments.add_argument("--window-bits", type=int, help="of both sides' compression")
@@ -32,7 +33,7 @@ async def main():
     given = arguments.parse_args()
     deflate = ServerPerMessageDeflateFactory(given.no_takeover, given.no_takeover, given.window_bits, given.window_bits)
     subprotocols = [given.subprotocol] if given.subprotocol else None
-    async with websockets.serve(echo, "127.0.0.1", given.port, subprotocols=subprotocols, extensions=[deflate],
+    async with websockets.serve(echo, given.host, given.port, subprotocols=subprotocols, extensions=[deflate],
                                 compression=None) as server:
         print("listening", next(iter(server.sockets)).getsockname()[1], flush=True)
         await asyncio.Future()
