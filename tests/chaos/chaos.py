@@ -178,8 +178,8 @@ def main():
     given = arguments()
     skip_without_websockets()
     place = Loopback if given.loopback or not enter_namespaces() else Namespaces
-    # The first process of a namespace hears only of those signals for which it has a handler; and if we were
-    # started to ignore one, as in the background of a shell, so would the servers.
+    # The first process of a namespace hears only of those signals for which it has a handler. And if we
+    # were started to ignore one, as in the background of a shell, so would the servers.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     began = time.monotonic()

@@ -1,7 +1,8 @@
 // The connection over real sockets, which chaos.py watches. Prints a line for each transition; obeys the
 // lines of its input: "send COUNT", and "quit", as which the end of the input counts, too.
-// Usage: chaos_client URL SEED
+// Usage: chaos_client URL SEED PING_SECONDS
 #include <boost/asio.hpp>
+#include <chrono>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -36,12 +37,14 @@ net::awaitable<void> obey(holdfast::connection& conn) {
 }  // namespace
 
 int main(int argc, char* argv[]) try {
-  if (argc != 3) {
-    std::cerr << "usage: chaos_client URL SEED\n";
+  if (argc != 4) {
+    std::cerr << "usage: chaos_client URL SEED PING_SECONDS\n";
     return 2;
   }
   net::io_context io(1);
-  holdfast::connection conn(io, chaos::options_for(argv[1], std::stoull(argv[2]), say));
+  const auto given =
+      chaos::options_for(argv[1], std::stoull(argv[2]), std::chrono::seconds(std::stoi(argv[3])), say);
+  holdfast::connection conn(io, given);
   chaos::tell_changes(conn, say);
   net::co_spawn(io, obey(conn), net::detached);
   conn.run(net::detached);

@@ -1,6 +1,7 @@
 #include "predicted_world.hpp"
 
 #include <boost/asio.hpp>
+#include <chrono>
 #include <stdexcept>
 #include <utility>
 
@@ -19,11 +20,11 @@ const holdfast::endpoint server_at{net::ip::make_address("10.0.0.1"), 80};
 
 }  // namespace
 
-predicted_world::predicted_world(std::uint64_t seed)
+predicted_world::predicted_world(std::uint64_t seed, std::chrono::seconds ping_interval)
     : in_(seed),
       server_(in_, server_at),
       local_(std::make_shared<local_network>(in_.network())),
-      given_(options_for("ws://10.0.0.1/", seed, [this](const auto& line) { say(line); })) {
+      given_(options_for("ws://10.0.0.1/", seed, ping_interval, [this](const auto& line) { say(line); })) {
   given_.network = local_;
   server_.on_session([this](auto& session) { return serve(session); });
 }

@@ -26,7 +26,7 @@ enum class farewell : std::uint8_t { end_of_stream, reset };
 
 class predicted_world {
  public:
-  explicit predicted_world(std::uint64_t seed);
+  predicted_world(std::uint64_t seed, std::chrono::seconds ping_interval);
 
   void start_client();
   // Passes over lines until one begins with `line`. Throws std::runtime_error if none comes.

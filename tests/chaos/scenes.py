@@ -8,6 +8,8 @@ import collections
 import signal
 import time
 
+# Seconds between pings. With these, only who hears that the network has changed asks after the peer.
+SELDOM = 600
 LIVENESS_BOUND = 2.5  # seconds; `ping_interval` and `pong_deadline` of subject.cpp
 TO_SERVER, FROM_SERVER = "input tcp dport 8080", "output tcp sport 8080"
 LOST = "numgen random mod 100 < 3 counter drop"
@@ -122,7 +124,7 @@ def socket_destroyed_there(here):
 
 @scene("another address", "namespaces")
 def another_address(here):
-    here.connect()
+    here.connect(ping=SELDOM)
     here.place.client.ip(f"address del {here.place.client_address} dev wire",
                          f"address add {here.place.other_client_address} dev wire")
     here.expect("disconnected[session")
@@ -131,7 +133,7 @@ def another_address(here):
 
 @scene("link down, then up", "namespaces")
 def link_down(here):
-    here.connect()
+    here.connect(ping=SELDOM)
     here.place.client.ip("link set wire down")
     here.expect_failed_attempt()
     here.place.client.ip("link set wire up")

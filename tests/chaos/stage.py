@@ -64,17 +64,17 @@ class Stage:
                             place.port, seconds)
         relay.expect("^listening")
 
-    def start_client(self, port=None):
+    def start_client(self, port=None, ping=1):
         url = f"ws://{self.place.address}:{port or self.place.port}/"
-        self.client = self._start(self.place.client, "client", self.client_program, url, self.seed)
+        self.client = self._start(self.place.client, "client", self.client_program, url, self.seed, ping)
 
     def settle_in(self):
         self.expect("connected")
         time.sleep(SETTLING)
 
-    def connect(self):
+    def connect(self, ping=1):
         self.start_server()
-        self.start_client()
+        self.start_client(ping=ping)
         self.settle_in()
 
     def expect(self, line):

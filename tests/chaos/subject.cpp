@@ -25,11 +25,12 @@ std::string line_of(const holdfast::state_change& change) {
 
 }  // namespace
 
-holdfast::options options_for(std::string url, std::uint64_t seed, const line_sink& say) {
+holdfast::options options_for(std::string url, std::uint64_t seed, std::chrono::seconds ping_interval,
+                              const line_sink& say) {
   holdfast::options given{.url = std::move(url)};
   given.random_seed = seed;
   given.watch_network = true;
-  given.heartbeat = {.ping_interval = 1s, .pong_deadline = 1500ms, .probe_deadline = 1s};
+  given.heartbeat = {.ping_interval = ping_interval, .pong_deadline = 1500ms, .probe_deadline = 1s};
   given.deadlines.attempt = 2500ms;
   given.deadlines.connect = 1500ms;
   given.deadlines.upgrade = 1500ms;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -17,7 +18,8 @@ namespace net = boost::asio;
 using line_sink = std::function<void(const std::string&)>;
 
 // Short times, so that a scene takes seconds. Log lines go to `say` as well, behind "log: ".
-holdfast::options options_for(std::string url, std::uint64_t seed, const line_sink& say);
+holdfast::options options_for(std::string url, std::uint64_t seed, std::chrono::seconds ping_interval,
+                              const line_sink& say);
 
 // From now on each transition is a line: the state, and for a disconnected its reason and what follows, as
 // in the traces of docs/states.md. Without the address, which is another one in each world.
