@@ -17,6 +17,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 namespace holdfast {
@@ -102,11 +104,12 @@ retry_decision endpoint_rotation::ended(const attempt_record& record, retry_deci
   }
   if (decision.refresh) return decision;  // the credentials are to blame, and would be elsewhere, too
   // A `select` that insists on one endpoint must not make us hammer it: only its first failure counts here.
-  const bool first_failure = !entries_[current_].failed_in_this_round;
+  const bool never_rests = entries_.size() > 1 && planted::has(planted::bug::endpoints_never_rest);
+  const bool first_failure = !entries_[current_].failed_in_this_round || never_rests;
   failed(current_, now,
          record.retry_after ? decision.retry_in.value_or(clock::duration{}) : clock::duration{});
   if (!decision.retry_in) return decision;
-  if (given_->next_at_once && first_failure && !record.session_length && any_is_untried(now))
+  if (given_->next_at_once && first_failure && !record.session_length && (any_is_untried(now) || never_rests))
     return {.retry_in = clock::duration::zero(), .rule = "next-endpoint"};
   // With a single one, the policy has said it all.
   if (entries_.size() == 1) return decision;

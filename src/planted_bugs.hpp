@@ -38,10 +38,11 @@ enum class bug : std::uint8_t {
   refusal_never_final,          // new credentials are asked for without end
   suspend_not_seen,             // by who waits for the next attempt
   handler_loses_one,            // of the messages that it had not seen when it was taken away
+  endpoints_never_rest,         // the next one is tried at once each time
   deflater_kept,                // for a session that has not agreed to compression
 };
 
-inline constexpr std::array<std::string_view, 28> names{
+inline constexpr std::array<std::string_view, 29> names{
     "none",
     "wake_up_lost",
     "backoff_reset_at_once",
@@ -69,6 +70,7 @@ inline constexpr std::array<std::string_view, 28> names{
     "refusal_never_final",
     "suspend_not_seen",
     "handler_loses_one",
+    "endpoints_never_rest",
     "deflater_kept",
 };
 static_assert(static_cast<std::size_t>(bug::deflater_kept) + 1 == names.size());

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "journal.hpp"
+#include "plan.hpp"
 
 import holdfast;
 
@@ -16,9 +17,12 @@ namespace sim {
 
 class backoff_model {
  public:
-  // `provides`: there is a provider, who may be asked once more after a refusal.
-  backoff_model(journal& log, const holdfast::retry_policy& policy, bool provides)
-      : log_(log), policy_(policy), provides_(provides) {}
+  backoff_model(journal& log, const plan& from)
+      : log_(log),
+        policy_(from.options.retry),
+        provides_(from.provides),
+        has_endpoints_(from.endpoints),
+        next_at_once_(from.options.endpoints.next_at_once) {}
 
   // A command was given that may begin anew: with the next decision, or with the one after it if the next
   // has already been made and only the listener has not heard of it yet.
@@ -29,9 +33,11 @@ class backoff_model {
              std::optional<clock::duration> retry_after) {
     const bool stable = session_length && *session_length >= policy_.stable_after;
     if (change.rule.empty() || change.rule == "asked") return refreshed_.reset();
+    if (stable || doubtful_decisions_ != 0) next_endpoint_count_ = 0;
     if (doubtful_decisions_ != 0) least_ = 0;
     if (doubtful_decisions_ != 0) --doubtful_decisions_;
     if (stable) least_ = most_ = 0;
+    if (change.rule == "next-endpoint") check_next_endpoint(session_length.has_value());
     if (change.retry_in) check_wait(change, retry_after);
     check_rule(change, session_length, stable);
     check_refresh(change, stable);
@@ -56,7 +62,7 @@ class backoff_model {
     } else if (name == "flapping") {
       low = ceiling(least_ + 1) / 2;
       high = ceiling(most_ + 1);
-    } else if (name == "refresh-login" || name == "refresh-credentials") {
+    } else if (name == "refresh-login" || name == "refresh-credentials" || name == "next-endpoint") {
       high = {};
     } else if (name == "overloaded" || name == "redirect-refused") {
       low = policy_.cap / 2;
@@ -64,15 +70,26 @@ class backoff_model {
     } else {
       high = policy_.first_spread;
     }
-    if (retry_after) {
+    if (retry_after && name != "next-endpoint") {
       const auto wish = std::min<clock::duration>(*retry_after, policy_.retry_after_limit);
       low = std::max(low, wish);
       high = std::max<clock::duration>(high, wish + policy_.base);
     }
+    if (retry_after) asked_for_rest_ = true;
+    if (has_endpoints_ && asked_for_rest_ && high > clock::duration{})  // the other one may want it longer
+      high = std::max<clock::duration>(high, policy_.retry_after_limit + policy_.base);
     if (*change.retry_in < low || *change.retry_in > high) {
       log_.violated("wait of ", *change.retry_in, " by rule ", change.rule, " is not within ", low, " and ",
                     high);
     }
+  }
+
+  // Once, until a stable session or a command begins a new round: then both have been tried.
+  void check_next_endpoint(bool had_session) {
+    if (!has_endpoints_ || !next_at_once_) log_.violated("there is no next endpoint to be tried at once");
+    if (had_session) log_.violated("the next endpoint is tried at once after a session");
+    if (++next_endpoint_count_ > 1)
+      log_.violated("both endpoints have failed, and the next is tried at once");
   }
 
   void check_rule(const holdfast::state_change& change, std::optional<clock::duration> session_length,
@@ -124,10 +141,14 @@ class backoff_model {
   journal& log_;
   const holdfast::retry_policy policy_;
   const bool provides_;
+  const bool has_endpoints_;
+  const bool next_at_once_;
   std::optional<bool> refreshed_ = false;  // with the next attempt; empty: not known
   unsigned least_ = 0;
   unsigned most_ = 0;
   unsigned doubtful_decisions_ = 0;
+  unsigned next_endpoint_count_ = 0;
+  bool asked_for_rest_ = false;  // a server has
   bool had_session_ = false;
 };
 

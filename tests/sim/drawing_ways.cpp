@@ -15,7 +15,7 @@ void drawing_ways::draw() {
     std::uint64_t salt;
     step draw;
   };
-  constexpr std::array<way, 9> ways{{
+  constexpr std::array<way, 10> ways{{
       {fault::moving, 0xF00D, &drawing_ways::draw_moves},
       {fault::rough_links, 0xA001, &drawing_ways::draw_rough_links},
       {fault::half_silence, 0xA002, &drawing_ways::draw_half_silence},
@@ -25,6 +25,7 @@ void drawing_ways::draw() {
       {fault::handlers, 0xA006, &drawing_ways::draw_handlers},
       {fault::providers, 0xA007, &drawing_ways::draw_providers},
       {fault::redirects, 0xA008, &drawing_ways::draw_redirects},
+      {fault::endpoints, 0xA009, &drawing_ways::draw_endpoints},
   }};
   for (const auto& each : ways) {
     if ((without_ & bit(each.group)) == 0) (this->*each.draw)(dice(out_.seed ^ each.salt));
@@ -134,6 +135,16 @@ void drawing_ways::draw_redirects(dice drawn) {
     each.script = {.how = conduct::redirects, .code = drawn.pick({301U, 302U, 303U, 307U, 308U})};
     each.group = fault::redirects;
   }
+}
+
+void drawing_ways::draw_endpoints(dice drawn) {
+  if (out_.flapping || !drawn.chance(20)) return;
+  out_.endpoints = true;
+  auto& how = out_.options.endpoints;
+  how.order = drawn.pick({holdfast::endpoint_order::ordered, holdfast::endpoint_order::shuffled});
+  how.cool_down = milliseconds(drawn.pick({0, 1'000, 60'000}));
+  how.prefer_primary = drawn.chance(30);
+  how.next_at_once = drawn.chance(80);
 }
 
 }  // namespace sim

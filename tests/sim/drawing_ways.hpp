@@ -25,6 +25,7 @@ class drawing_ways {
   void draw_handlers(dice drawn);
   void draw_providers(dice drawn);
   void draw_redirects(dice drawn);
+  void draw_endpoints(dice drawn);
   [[nodiscard]] clock::duration some_time(dice& drawn) const;
   event& add(dice& drawn, act what, fault group);
 

@@ -91,6 +91,7 @@ void expedition::live() {
   auto given = plan_.options;
   given.url = url_of(plan_, 0);
   if (plan_.tls) given.tls.ca_pem = authority_pem();
+  if (plan_.endpoints) given.endpoints.further_urls = {url_of(plan_, 1)};
   if (plan_.provides) given.provider = desk_->as_provider();
   given.network = world_->network();
   given.random_seed = plan_.seed;

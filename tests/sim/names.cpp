@@ -77,6 +77,7 @@ std::string describe(const plan& what) {
   if (given.compression.enabled)
     out += what.served[0].enabled || what.served[1].enabled ? ", compressed" : ", would compress";
   if (what.provides) out += ", a provider";
+  if (what.endpoints) out += ", two endpoints";
   return out + (what.reader == reading::eager     ? ", reads at once"
                 : what.reader == reading::lazy    ? ", does not read"
                 : what.reader == reading::slow    ? ", reads slowly"

@@ -57,14 +57,15 @@ enum class fault : unsigned {
   handlers,  // in place of receive()
   providers,
   redirects,
+  endpoints,  // two of them
 };
-inline constexpr std::array<std::string_view, 37> fault_names{
+inline constexpr std::array<std::string_view, 38> fault_names{
     "slow_link",  "resets",      "silence",      "names",   "ports",       "sessions",   "refusals",
     "bad_bytes",  "floods",      "options",      "telling", "background",  "messages",   "observers",
     "cancelling", "ending",      "protocol",     "manners", "events",      "logins",     "lost",
     "gaps",       "acks",        "throttling",   "leaving", "errors",      "bad_fields", "heartbeats",
     "moving",     "rough_links", "half_silence", "tls",     "compression", "suspends",   "handlers",
-    "providers",  "redirects"};
+    "providers",  "redirects",   "endpoints"};
 constexpr std::uint64_t bit(fault one) { return std::uint64_t{1} << static_cast<unsigned>(one); }
 
 enum class conduct : std::uint8_t {  // of a server
@@ -193,6 +194,7 @@ struct plan {
   bool tls = false;
   std::array<holdfast::compression_options, 2> served{};  // what the servers agree to
   bool provides = false;                                  // credentials come from a provider
+  bool endpoints = false;  // the second server has a URL of its own in the options
   clock::duration longest_way = std::chrono::seconds(2);  // until what has been written has arrived
   reading reader = reading::eager;
   ending end = ending::closed;

@@ -19,11 +19,7 @@ namespace sim {
 class transitions {
  public:
   transitions(journal& log, const plan& from)
-      : log_(log),
-        plan_(from),
-        backoff_(log, from.options.retry, from.provides),
-        automatic_(is_automatic(from)),
-        stopped_(!automatic_) {}
+      : log_(log), plan_(from), backoff_(log, from), automatic_(is_automatic(from)), stopped_(!automatic_) {}
 
   void saw(const holdfast::observed_change& change);
   // What the user does, before it is done.
