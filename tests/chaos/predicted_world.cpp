@@ -98,11 +98,12 @@ void predicted_world::server_stops() {
   server_.never_upgrade();
 }
 
-void predicted_world::cut(bool is_cut) {
-  if (is_cut) in_.network()->silence_links();
-  in_.network()->behave(server_at,
-                        is_cut ? testing::port_behaviour::swallows : testing::port_behaviour::accepts);
+void predicted_world::cut(testing::silenced which) {
+  in_.network()->silence_links(which);
+  in_.network()->behave(server_at, testing::port_behaviour::swallows);  // one way is not enough to connect
 }
+
+void predicted_world::mend() { in_.network()->behave(server_at, testing::port_behaviour::accepts); }
 
 void predicted_world::lose_the_way(holdfast::error_code why) {
   in_.network()->silence_links();

@@ -47,8 +47,9 @@ class predicted_world {
   // Open sockets fall silent, and new ones get no answer to their upgrade.
   void server_stops();
   void server_continues() { server_.never_upgrade(false); }
-  // Nothing arrives any more, in either direction: from one end, that one of them is cut looks the same.
-  void cut(bool is_cut = true);
+  // Nothing arrives any more, one way or both, and nobody gets through.
+  void cut(holdfast::testing::silenced which);
+  void mend();
   void reset() { in_.network()->reset_links(); }
   // Open sockets fall silent, and new ones fail at once.
   void lose_the_way(holdfast::error_code why);

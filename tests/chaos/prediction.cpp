@@ -20,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using chaos::farewell;
 using chaos::predicted_world;
+using holdfast::testing::silenced;
 namespace net = boost::asio;
 
 void killed(predicted_world& here, farewell how) {
@@ -65,12 +66,12 @@ void stopped_for_a_moment(predicted_world& here) {
   here.send(5);
 }
 
-void cut(predicted_world& here) {
+void cut(predicted_world& here, silenced which) {
   here.start_client();
   here.settle_in();
-  here.cut();
+  here.cut(which);
   here.expect_failed_attempt();
-  here.cut(false);
+  here.mend();
   here.expect("connected");
 }
 
@@ -150,9 +151,9 @@ const std::vector<scene>& scenes() {
       {"server started after the client", down_at_first},
       {"server stopped (STOP), then continued", stopped},
       {"server stopped for a moment", stopped_for_a_moment},
-      {"black hole both ways", cut},
-      {"black hole on the way to the server", cut},
-      {"black hole on the way back", cut},
+      {"black hole both ways", [](auto& here) { cut(here, silenced::both_ways); }},
+      {"black hole on the way to the server", [](auto& here) { cut(here, silenced::to_server); }},
+      {"black hole on the way back", [](auto& here) { cut(here, silenced::to_client); }},
       {"rejected by a reset", rejected_by_reset},
       {"rejected as unreachable", rejected_as_unreachable},
       {"socket destroyed at the client", destroyed_here},
