@@ -126,8 +126,12 @@ target_sources(holdfast_testing
     ${room}/modules/testing/certificates.cppm
     ${room}/modules/testing/server.cppm
     ${room}/modules/testing/loopback.cppm
+    ${room}/modules/testing/v1_server.cppm
     ${room}/src/testing/link.cppm
     ${room}/src/testing/stalling_stream.cppm
+    ${room}/src/testing/v1_wire.cppm
+    ${room}/src/testing/v1_memory.cppm
+    ${room}/src/testing/v1_sockets.cppm
   PRIVATE
     ${room}/src/testing/world.cpp
     ${room}/src/testing/link.cpp
@@ -135,6 +139,10 @@ target_sources(holdfast_testing
     ${room}/src/testing/certificates.cpp
     ${room}/src/testing/server.cpp
     ${room}/src/testing/server_session.cpp
-    ${room}/src/testing/loopback.cpp)
+    ${room}/src/testing/loopback.cpp
+    ${room}/src/testing/v1_wire.cpp
+    ${room}/src/testing/v1_memory.cpp
+    ${room}/src/testing/v1_sockets.cpp
+    ${room}/src/testing/v1_server.cpp)
 target_link_libraries(holdfast_testing PUBLIC holdfast PRIVATE $<BUILD_INTERFACE:holdfast_strict>)
 set_target_properties(holdfast_testing PROPERTIES EXPORT_NAME testing)

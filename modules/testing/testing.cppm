@@ -1,6 +1,6 @@
 /// holdfast.testing — for tests of programs that use holdfast, and of holdfast itself: virtual time, a
-/// network in memory, a server that follows a script, in memory or on a real loopback port, and certificates
-/// for it.
+/// network in memory, a server that follows a script, in memory or on a real loopback port, certificates for
+/// it, and a backend that speaks holdfast.v1.
 export module holdfast.testing;
 
 export import :world;
@@ -8,3 +8,4 @@ export import :simulated_network;
 export import :certificates;
 export import :server;
 export import :loopback;
+export import :v1_server;
