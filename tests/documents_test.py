@@ -1,0 +1,24 @@
+"""The programs that the documents show are the files that are compiled and run, to the byte, less their first
+comment."""
+import difflib
+import pathlib
+import re
+import sys
+
+PROGRAMS = {
+    "README.md": ["examples/first_program.cpp", "examples/testing/half_open.cpp"],
+    "docs/testing.md": ["examples/testing/outage.cpp", "examples/testing/banner.cpp", "examples/testing/drain.cpp"],
+}
+
+root = pathlib.Path(__file__).resolve().parent.parent
+different = []
+for document, files in PROGRAMS.items():
+    blocks = re.findall(r"^```cpp\n(.*?)^```$", (root / document).read_text(), re.MULTILINE | re.DOTALL)
+    for file in files:
+        program = re.sub(r"\A(//.*\n)+", "", (root / file).read_text())
+        if program in blocks:
+            continue
+        different.append(f"{document} does not show {file} as it is")
+        nearest = max(blocks, key=lambda block: difflib.SequenceMatcher(None, program, block).quick_ratio(), default="")
+        sys.stdout.writelines(difflib.unified_diff(program.splitlines(True), nearest.splitlines(True), file, document))
+sys.exit("\n".join(different) or 0)
