@@ -156,12 +156,12 @@ class session : public std::enable_shared_from_this<session> {
   std::uint64_t last_ping_ = 0;
   std::unique_ptr<ending> ending_;
   std::optional<clock::time_point> hand_over_by_{};  // another session is to follow
-  std::uint64_t delivered_ = 0;  // batches
+  std::uint64_t delivered_ = 0;                      // batches
   bool socket_is_empty_ = false;
   bool large_messages_ = false;  // the last one was large
   bool socket_is_full_ = false;  // until it is writable again
-  bool reader_waits_ = false;  // for room in the inbox
-  bool was_idle_ = false;      // since the last byte came
+  bool reader_waits_ = false;    // for room in the inbox
+  bool was_idle_ = false;        // since the last byte came
   bool over_ = false;
 };
 

@@ -113,6 +113,8 @@ export class server {
   void on_session(script next);
   /// Sees the request before the upgrade, and may answer otherwise; empty: go on.
   void on_upgrade(gate next);
+  /// Closes each socket that is accepted from now on at once, before anything is said on it.
+  void close_at_once(bool close = true);
   /// Accepts sockets from now on but never answers the upgrade.
   void never_upgrade(bool never = true);
   /// Sessions from now on compress, within these bounds, if the client offers it. Default: `enabled` is

@@ -49,6 +49,7 @@ struct server::implementation : std::enable_shared_from_this<implementation> {
   std::mutex mutex;  // scripts may be changed while sessions of other threads begin
   script session_script = [](server_session& session) { return session.echo(); };
   gate upgrade_gate;
+  std::atomic<bool> closes_at_once{false};
   bool never = false;
   compression_options compression;
   std::shared_ptr<tls_context> tls;  // shared by the streams that speak it
@@ -78,6 +79,8 @@ void server::on_upgrade(gate next) {
   const std::lock_guard lock(implementation_->mutex);
   implementation_->upgrade_gate = std::move(next);
 }
+
+void server::close_at_once(bool close) { implementation_->closes_at_once = close; }
 
 void server::never_upgrade(bool never) {
   const std::lock_guard lock(implementation_->mutex);
@@ -116,6 +119,7 @@ void server::accept(transport stream) { implementation_->accept(std::move(stream
 
 void server::implementation::accept(transport stream) {
   ++accepted;
+  if (closes_at_once) return;  // with the stream
   const net::any_io_executor strand = net::make_strand(executor);
   auto shared = std::make_shared<transport>(std::move(stream));
   net::co_spawn(

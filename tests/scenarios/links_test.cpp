@@ -127,6 +127,21 @@ BOOST_AUTO_TEST_CASE(who_is_heard_and_does_not_hear_is_alive_unless_only_pongs_c
   }
 }
 
+// covers G37
+BOOST_AUTO_TEST_CASE(a_server_that_closes_each_socket_as_soon_as_it_is_open_is_left_alone_more_and_more) {
+  scenario s;
+  s.backend.close_at_once();
+  auto& conn = s.start();
+  recorder seen(conn);
+  s.in.run_for(1min);
+  BOOST_TEST(s.backend.accepted() <= 10U);
+  BOOST_TEST(s.backend.sessions() == 0U);
+  BOOST_REQUIRE(!seen.changes().empty());
+  BOOST_TEST(describe(seen.changes().front().reason) == "upgrade: connection lost");
+  s.backend.close_at_once(false);
+  BOOST_TEST(s.reaches(connection_state::connected, 1min));
+}
+
 // covers G5
 BOOST_AUTO_TEST_CASE(a_link_may_break_after_any_byte) {
   std::size_t broken_sessions = 0;
