@@ -10,8 +10,10 @@ module;
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
+#include <boost/asio/strand.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -60,6 +62,24 @@ class completion_scope {
   std::vector<call> others_;
 };
 
+// Nearly every strand of ours is one of these. Asked by its type it costs half: the type-erased executor is
+// asked for other properties of itself first, and counts the strand's owners each time.
+using concrete_strand = net::strand<net::io_context::executor_type>;
+
+// Runs `call` on the strand, at once if that is free.
+template <class Call>
+void dispatch_to(const net::any_io_executor& strand, Call call) {
+  if (const auto* on = strand.target<concrete_strand>()) return on->execute(std::move(call));
+  net::dispatch(strand, std::move(call));
+}
+
+// Runs `call` on the strand, behind all that waits for it. No executor of its own is asked for.
+template <class Call>
+void post_to(const net::any_io_executor& strand, Call call) {
+  if (const auto* on = strand.target<concrete_strand>()) return net::post(*on, std::move(call));
+  net::post(strand, std::move(call));
+}
+
 // Completes exactly once. Never by calling from there: whoever completes may hold a lock or sit on the
 // strand, and what a user does in a handler must delay neither. So it goes through the connection's executor
 // first, and from there to the handler's own, which may be of any kind (the type-erased one of Asio can
@@ -74,6 +94,8 @@ class pending_operation {
       : connection_executor_(fallback),
         executor_(net::prefer(net::get_associated_executor(handler, fallback),
                               net::execution::outstanding_work.tracked)),
+        runs_there_(net::get_associated_executor(handler, fallback) ==
+                    net::any_completion_executor(fallback)),
         handler_(std::move(handler)) {}
 
   explicit operator bool() const noexcept { return static_cast<bool>(handler_); }
@@ -96,7 +118,9 @@ class pending_operation {
       net::get_associated_cancellation_slot(handler).clear();
       std::move(handler)(std::move(values)...);
     };
-    auto pass_on = [executor = std::exchange(executor_, {}), call = std::move(call)]() mutable {
+    auto pass_on = [arrived = runs_there_, executor = std::exchange(executor_, {}),
+                    call = std::move(call)]() mutable {
+      if (arrived) return call();
       net::dispatch(executor, std::move(call));
     };
     if (auto* scope = completion_scope::current()) {
@@ -109,6 +133,7 @@ class pending_operation {
  private:
   net::any_io_executor connection_executor_;
   net::any_completion_executor executor_;
+  bool runs_there_ = false;  // the handler's own executor is the connection's
   handler_type handler_;
 };
 

@@ -1,6 +1,7 @@
 // The outbox while a session is open: who encodes, who may go first, and what becomes of each message.
 module;
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -117,7 +118,7 @@ void outbox::encode(opcode kind, std::string_view payload) {
 // or the writer has written what was collected.
 void outbox::write_or_wake() {
   if (writer_waits_ && !written_this_turn_ && stream_->writes_from_any_thread()) {
-    written_this_turn_ = true;
+    written_this_turn_.store(true, std::memory_order_relaxed);
     error_code ec;
     write_chunk(ec);  // a failure will meet the writer again, who reports it
     if (nothing_to_write()) return;
@@ -289,11 +290,6 @@ void outbox::release_memory() {
   if (deflater_) deflater_->release();
 }
 
-void outbox::next_turn() {
-  const std::lock_guard lock(mutex_);
-  written_this_turn_ = false;
-}
-
 write_progress outbox::progress() {
   const std::lock_guard lock(mutex_);
   return {.written = written_, .given = written_ + data_.size()};
@@ -301,7 +297,7 @@ write_progress outbox::progress() {
 
 bool outbox::has_output() {
   const std::lock_guard lock(mutex_);
-  written_this_turn_ = false;
+  written_this_turn_.store(false, std::memory_order_relaxed);
   writer_waits_ = stream_ != nullptr && nothing_to_write();
   return !writer_waits_;
 }

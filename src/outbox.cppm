@@ -2,6 +2,7 @@
 // that wait to be acknowledged; control frames ahead of them. Bounded, any thread. A message is encoded where
 // it is sent, so that the writer only moves bytes: one system call for many messages.
 module;
+#include <atomic>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -72,7 +73,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   // Writes until all is written or the stream would block; false: the stream has failed with `ec`.
   bool flush(error_code& ec);
   // The peer has answered: what is sent now may leave at once.
-  void next_turn();
+  void next_turn() noexcept { written_this_turn_.store(false, std::memory_order_relaxed); }
   // Nothing has happened for a while: keeps no memory for what may come.
   void release_memory();
   [[nodiscard]] write_progress progress();
@@ -150,7 +151,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   bool ready_ = false;      // the protocol has done its login
   bool held_ = false;
   bool finishing_ = false;
-  bool written_this_turn_ = false;  // what is sent now leaves together with what follows
+  std::atomic<bool> written_this_turn_{false};  // what is sent now leaves together with what follows
   byte_queue control_;
   std::unique_ptr<std::string> late_pong_;  // the newest of those for which control_ had no room
   byte_queue data_;

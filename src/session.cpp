@@ -101,7 +101,11 @@ net::awaitable<void> session::read() {
         // Lets those run who wait for what we have read: their answer is more urgent than to ask the socket
         // for more, and memory that they give back is still warm.
         engine_.park();
-        co_await net::post(strand_, net::deferred);
+        co_await net::async_initiate<const net::deferred_t&, void()>(
+            [this](auto handler) {
+              post_to(strand_, [handler = std::move(handler)]() mutable { std::move(handler)(); });
+            },
+            net::deferred);
         break;
       case pause::no_room:
         co_await wait_for_room();
@@ -156,8 +160,9 @@ net::awaitable<void> session::read_first_bytes() {
             place, net::bind_executor(executor_, [this, handler = std::move(handler)](
                                                      error_code failed, std::size_t bytes) mutable {
               completion_scope scope(executor_);
-              const auto own = net::get_associated_executor(handler);
-              net::dispatch(own, net::append(std::move(handler), failed, bytes));
+              dispatch_to(strand_, [handler = std::move(handler), failed, bytes]() mutable {
+                std::move(handler)(failed, bytes);
+              });
               scope.leave();
             }));
       },
