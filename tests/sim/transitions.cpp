@@ -76,7 +76,8 @@ void transitions::check_link(const holdfast::state_change& change) {
   if (change.time < last_.time) log_.violated("time went backwards");
   if (!is_legal(change))
     log_.violated("illegal transition ", to_string(change.from), " to ", to_string(change.to));
-  if (closed_ && last_.final && !all_.empty() && change.to != disconnected)
+  const bool asked_before = connect_ == change.time;  // and heard before close() was
+  if (closed_ && last_.final && !all_.empty() && change.to != disconnected && !asked_before)
     log_.violated("a transition after close()");
 }
 
@@ -179,7 +180,7 @@ void transitions::told(act what) {
         stop_by_ = now + plan_.options.close_timeout;
         stopped_session_ = last_.session;
       } else if (may_log_in() &&
-                 (!login_stop_by_ || now > *login_stop_by_)) {  // else it may be closing already
+                 (!login_stop_by_ || now >= *login_stop_by_)) {  // else it may be closing already
         login_stop_by_ = now + plan_.options.close_timeout;
         stopped_session_ = last_.session + 1;
       }
@@ -187,6 +188,8 @@ void transitions::told(act what) {
     case act::foreground:
       background_ = false;
       if (!stopped_) stop_told_.reset();
+      // Within one instant nothing may have come of the background, and a later stop has a bound of its own.
+      if (!stopped_ && login_stop_by_ == now + plan_.options.close_timeout) login_stop_by_.reset();
       foreground_ = now;
       break;
     case act::retry_now:
