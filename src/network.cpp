@@ -23,6 +23,8 @@ module;
 
 module holdfast;
 
+import :completion;
+
 namespace holdfast {
 
 using tcp = net::ip::tcp;
@@ -83,8 +85,7 @@ namespace {
 // What a socket completes runs where its handler belongs, be that the strand. The socket itself is quicker
 // without one: an operation on a strand's socket counts and type-erases the strand's work each time.
 net::any_io_executor below_strand(const net::any_io_executor& here) {
-  using strand = net::strand<net::io_context::executor_type>;
-  if (const auto* on = here.target<strand>()) return on->get_inner_executor();
+  if (const auto* on = here.target<concrete_strand>()) return on->get_inner_executor();
   return here;
 }
 

@@ -106,20 +106,21 @@ def rejected_as_unreachable(here):
     filtered(here, f"{TO_SERVER} reject with icmp type host-unreachable")
 
 
-@scene("socket destroyed at the client", "namespaces", "destroy")
-def socket_destroyed_here(here):
+def socket_destroyed(here, end, which_port):
     here.connect()
-    here.place.client.run("ss", "--kill", "--tcp", "dport", "=", ":8080")
+    end.run("ss", "--kill", "--tcp", which_port, "=", ":8080")
     here.expect("disconnected[session")
     here.expect("connected")
+
+
+@scene("socket destroyed at the client", "namespaces", "destroy")
+def socket_destroyed_here(here):
+    socket_destroyed(here, here.place.client, "dport")
 
 
 @scene("socket destroyed at the server", "namespaces", "destroy")
 def socket_destroyed_there(here):
-    here.connect()
-    here.place.server.run("ss", "--kill", "--tcp", "sport", "=", ":8080")
-    here.expect("disconnected[session")
-    here.expect("connected")
+    socket_destroyed(here, here.place.server, "sport")
 
 
 @scene("another address", "namespaces")

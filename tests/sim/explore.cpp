@@ -55,10 +55,9 @@ class expedition {
  private:
   std::unique_ptr<peer> make_peer(std::size_t index) {
     const auto other = url_of(plan_, 1 - index);
-    return std::make_unique<peer>(
-        peer::surroundings{*world_, log_, mail_, states_, plan_, v1_ ? &v1_->service : nullptr}, index,
-        places_[index], other);
+    return std::make_unique<peer>(around(), index, places_[index], other);
   }
+  surroundings around() { return {*world_, log_, mail_, states_, plan_, v1_.get()}; }
   void live();
   void apply(const event& what);
   void fall_silent(silenced which);
@@ -98,7 +97,7 @@ void expedition::live() {
   for (const std::size_t index : {0U, 1U})
     world_->network()->add_name(host_of(plan_, index), {places_[index].address});
   log_.note("* ", describe(plan_));
-  user_.emplace(surroundings{*world_, log_, mail_, states_, plan_, v1_.get()}, std::move(given));
+  user_.emplace(around(), std::move(given));
   user_->run();
   user_->start_reading(plan_.reader);
   for (const auto& each : plan_.events) {

@@ -188,7 +188,10 @@ net::awaitable<void> hold(line& on) {
 }  // namespace
 
 peer::peer(surroundings around, std::size_t index, holdfast::endpoint at, std::string other)
-    : around_(around), index_(index), other_(std::move(other)) {
+    : around_(around),
+      service_(around.v1 ? &around.v1->service : nullptr),
+      index_(index),
+      other_(std::move(other)) {
   around_.in.network()->listen(
       at, [this](holdfast::transport stream) { around_.in.spawn(speak(std::move(stream))); });
 }
@@ -212,7 +215,7 @@ std::string peer::welcome(line& on, const holdfast::http_head& request) const {
   const auto agreed = accept_offer(around_.what.served[index_], request.joined("Sec-WebSocket-Extensions"));
   if (agreed) on.codec.agree(agreed->agreed);
   if (agreed) out += "\r\nSec-WebSocket-Extensions: " + agreed->answer;
-  if (around_.service != nullptr) out += "\r\nSec-WebSocket-Protocol: holdfast.v1";
+  if (service_ != nullptr) out += "\r\nSec-WebSocket-Protocol: holdfast.v1";
   return out + "\r\n\r\n";
 }
 
@@ -241,8 +244,8 @@ net::awaitable<void> peer::speak(holdfast::transport stream) {
     co_await on->flush(clock::now() + 5s);
   } else {
     on->say(welcome(*on, *request));
-    session self{*on, script, around_.mail, around_.log, around_.mail.open_session(), around_.service};
-    if (around_.service != nullptr) self.speak_v1();
+    session self{*on, script, around_.mail, around_.log, around_.mail.open_session(), service_};
+    if (service_ != nullptr) self.speak_v1();
     around_.log.note("  server: session ", self.number, " opened");
     co_await perform(self);
     around_.log.note("  server: session ", self.number, " ends");

@@ -12,8 +12,7 @@
 #include "journal.hpp"
 #include "line.hpp"
 #include "plan.hpp"
-#include "transitions.hpp"
-#include "v1_server.hpp"
+#include "surroundings.hpp"
 
 import holdfast;
 import holdfast.testing;
@@ -24,15 +23,6 @@ namespace net = boost::asio;
 
 class peer {
  public:
-  struct surroundings {
-    holdfast::testing::world& in;
-    journal& log;
-    courier& mail;
-    transitions& states;
-    const plan& what;
-    v1_server* service;  // of holdfast.v1, behind it; null: messages are echoed as they are
-  };
-
   // The first or the second of them; `other`: the URL to which it sends clients if it redirects them.
   peer(surroundings around, std::size_t index, holdfast::endpoint at, std::string other);
 
@@ -45,6 +35,7 @@ class peer {
   void refuse(line& on, const server_script& script);
 
   const surroundings around_;
+  v1_server* const service_;  // null: messages are echoed as they are
   const std::size_t index_;
   const std::string other_;
   server_script script_{};
