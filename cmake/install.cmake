@@ -12,4 +12,5 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/holdfast-config.cmake.
   ${PROJECT_BINARY_DIR}/holdfast-config.cmake INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/holdfast)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/holdfast-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/holdfast-config.cmake ${PROJECT_BINARY_DIR}/holdfast-config-version.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/FindIDN2.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/holdfast)

@@ -19,6 +19,7 @@ target_sources(holdfast
     ${room}/modules/endpoints.cppm
     ${room}/modules/headers.cppm
     ${room}/modules/url.cppm
+    ${room}/modules/cookies.cppm
     ${room}/modules/credentials.cppm
     ${room}/modules/redirect.cppm
     ${room}/modules/proxy.cppm
@@ -35,6 +36,13 @@ target_sources(holdfast
     ${room}/modules/state_channel.cppm
     ${room}/modules/connection.cppm
     ${room}/src/masking.cppm
+    ${room}/src/journal.cppm
+    ${room}/src/url_text.cppm
+    ${room}/src/door.cppm
+    ${room}/src/route.cppm
+    ${room}/src/file_stamp.cppm
+    ${room}/src/tls_source.cppm
+    ${room}/src/upstream.cppm
     ${room}/src/proxy_dialogue.cppm
     ${room}/src/json_text.cppm
     ${room}/src/v1_frames.cppm
@@ -67,6 +75,19 @@ target_sources(holdfast
     ${room}/src/endpoints.cpp
     ${room}/src/headers.cpp
     ${room}/src/url.cpp
+    ${room}/src/cookies.cpp
+    ${room}/src/address_book.cpp
+    ${room}/src/dial_credentials.cpp
+    ${room}/src/url_text.cpp
+    ${room}/src/host_name.cpp
+    ${room}/src/http_head.cpp
+    ${room}/src/retry_after.cpp
+    ${room}/src/retry_rules.cpp
+    ${room}/src/retry_explain.cpp
+    ${room}/src/lookup.cpp
+    ${room}/src/route.cpp
+    ${room}/src/file_stamp.cpp
+    ${room}/src/tls_source.cpp
     ${room}/src/credentials.cpp
     ${room}/src/token_source.cpp
     ${room}/src/redirect.cpp
@@ -81,6 +102,8 @@ target_sources(holdfast
     ${room}/src/tls_sessions.cpp
     ${room}/src/tls_stream.cpp
     ${room}/src/options.cpp
+    ${room}/src/options_without_effect.cpp
+    ${room}/src/journal.cpp
     ${room}/src/netlink.cpp
     ${room}/src/network_watcher.cpp
     ${room}/src/message.cpp
@@ -101,20 +124,26 @@ target_sources(holdfast
     ${room}/src/congestion.cpp
     ${room}/src/outbox.cpp
     ${room}/src/outbox_waiting.cpp
+    ${room}/src/outbox_fates.cpp
     ${room}/src/conversation.cpp
     ${room}/src/address_race.cpp
     ${room}/src/dial.cpp
     ${room}/src/dial_steps.cpp
     ${room}/src/session.cpp
     ${room}/src/session_tend.cpp
+    ${room}/src/session_end.cpp
     ${room}/src/actor.cpp
     ${room}/src/migration.cpp
     ${room}/src/commands.cpp
     ${room}/src/connection.cpp)
+target_compile_definitions(holdfast PRIVATE HOLDFAST_HAS_IDN=$<BOOL:${HOLDFAST_HAS_IDN}>)
+if(HOLDFAST_HAS_IDN)
+  target_link_libraries(holdfast PRIVATE IDN2::IDN2)
+endif()
 target_compile_features(holdfast PUBLIC cxx_std_20)
 target_link_libraries(holdfast PUBLIC Boost::headers Boost::json Boost::url OpenSSL::SSL OpenSSL::Crypto Threads::Threads
                       PRIVATE ZLIB::ZLIB $<BUILD_INTERFACE:holdfast_strict>)
-set_target_properties(holdfast PROPERTIES EXPORT_NAME holdfast)
+set_target_properties(holdfast PROPERTIES EXPORT_NAME holdfast POSITION_INDEPENDENT_CODE ON)  # for shared libraries
 
 add_library(holdfast_testing)
 add_library(holdfast::testing ALIAS holdfast_testing)
@@ -145,4 +174,4 @@ target_sources(holdfast_testing
     ${room}/src/testing/v1_sockets.cpp
     ${room}/src/testing/v1_server.cpp)
 target_link_libraries(holdfast_testing PUBLIC holdfast PRIVATE $<BUILD_INTERFACE:holdfast_strict>)
-set_target_properties(holdfast_testing PROPERTIES EXPORT_NAME testing)
+set_target_properties(holdfast_testing PROPERTIES EXPORT_NAME testing POSITION_INDEPENDENT_CODE ON)

@@ -66,7 +66,7 @@ class bot {
       pause.expires_after(500ms);
       co_await pause.async_wait(net::use_awaitable);
     }
-    co_await conn_.send(R"({"op":"say","room":"r","text":"have )" + std::to_string(heard_) + "\"}");
+    conn_.send(R"({"op":"say","room":"r","text":"have )" + std::to_string(heard_) + "\"}", net::detached);
     pause.expires_after(2s);  // and once more, if the other asks
     co_await pause.async_wait(net::use_awaitable);
     conn_.close();

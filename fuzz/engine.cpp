@@ -1,5 +1,5 @@
-// Frames from a hostile peer: in whatever pieces they come, the engine says the same of them, and the memory
-// that it keeps is bounded by what has come.
+// Frames from a hostile peer: in whatever pieces they come, the engine says the same of them, the memory that
+// it keeps is bounded by what has come, and what it calls text is UTF-8, whatever the rule for other text.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -27,7 +27,7 @@ std::string in_words(engine& of, const frame_result& event) {
 
 class reader {
  public:
-  reader(peer_role role, bool compressed) : engine_(role, limit) {
+  reader(peer_role role, bool compressed, utf8_rule rule) : engine_(role, limit, rule) {
     if (compressed) engine_.agree({});
   }
 
@@ -52,6 +52,8 @@ class reader {
   void take_events() {
     for (auto event = engine_.next(); event.event != frame_event::none; event = engine_.next()) {
       if (event.payload.size() > limit) std::abort();
+      const bool is_text = event.event == frame_event::message && event.kind == message_kind::text;
+      if (is_text && !is_valid_utf8(event.payload)) std::abort();
       said_.push_back(in_words(engine_, event));
     }
   }
@@ -67,10 +69,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 2) return 0;
   const auto role = (data[0] & 1U) != 0 ? peer_role::server : peer_role::client;
   const bool compressed = (data[0] & 2U) != 0;
+  constexpr std::array rules{utf8_rule::strict, utf8_rule::replace, utf8_rule::as_binary, utf8_rule::strict};
+  const auto rule = rules.at(data[0] >> 2U & 3U);
   const std::size_t piece = std::size_t{1} + data[1];
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
-  if (reader(role, compressed).read(bytes, bytes.size()) != reader(role, compressed).read(bytes, piece)) {
-    std::abort();
-  }
+  const auto whole = reader(role, compressed, rule).read(bytes, bytes.size());
+  if (whole != reader(role, compressed, rule).read(bytes, piece)) std::abort();
   return 0;
 }

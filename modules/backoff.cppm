@@ -32,9 +32,14 @@ export struct attempt_record {
   unsigned attempt = 1;                             ///< attempts since the last stable session
   std::optional<clock::duration> session_length{};  ///< set if the attempt became a session
   std::optional<clock::duration> retry_after{};     ///< what the server asked for
+  bool retry_after_unreadable = false;              ///< it asked for something that cannot be read
   bool after_network_change = false;                ///< the attempt was started by network_changed()
   bool may_refresh = false;        ///< there is a credential provider, which can be asked for new credentials
   bool credentials_fresh = false;  ///< the attempt's credentials are new, because the last ones were refused
+  bool untried_address = false;  ///< the name has another address, which was not tried since the last session
+  bool had_stable_session = false;  ///< there has been a stable session at this endpoint
+  unsigned refusals = 0;            ///< in a row at this endpoint, this one included, if it is one
+  bool other_endpoint = false;      ///< there is another endpoint, which has not been given up
 };
 
 /// How long to wait. Every wait is jittered, so that many clients do not come back in one burst.
@@ -46,8 +51,12 @@ export enum class retry_delay : std::uint8_t {
   high_step,  ///< uniform in [ceiling/2, ceiling], so that each wait is longer than the one before
   cap,        ///< uniform in [cap/2, cap]
   /// No wait, and the next attempt asks the provider for new credentials. The second time in a row, and
-  /// without a provider, it is final, and the rule is called "unauthorized".
+  /// without a provider, it is a refusal, and the rule is called "unauthorized".
   refresh,
+  /// Final before the first stable session at this endpoint. After one: as `cap`, and final after
+  /// `refusals_before_final` in a row; the rule is then called "NAME (2 of 5)". With several endpoints, final
+  /// is this one alone, and the others are tried.
+  refusal,
 };
 
 export std::string_view to_string(retry_delay delay) noexcept;
@@ -69,9 +78,12 @@ export struct retry_decision {
   std::optional<clock::duration> retry_in{};  ///< empty: never
   std::string rule{};                         ///< name of the rule that chose it
   bool refresh = false;                       ///< the next attempt asks the provider for new credentials
+  /// This endpoint is given up, until connect(), a changed network, or a stable session elsewhere. `retry_in`
+  /// is then the wait before the next one is tried; empty, or without a next one: never.
+  bool refusal = false;
 };
 
-/// The default table, told in docs/retry.md: fatal answers and refused credentials, fatal errors and codes,
+/// The default table, told in docs/retry.md: a provider that gives up, refusals, refused credentials,
 /// certificates, redirects, proxies, overload, flapping, restarts; the last row matches all.
 export std::vector<retry_rule> default_retry_rules();
 
@@ -85,10 +97,14 @@ export struct retry_policy {
   std::chrono::milliseconds retry_after_limit{300'000};  ///< a server's Retry-After counts up to this
   std::optional<unsigned> attempt_limit{};  ///< failed attempts in a row before it stops; empty: unlimited
   bool retry_first_connect = true;          ///< false: a failure before the first session is final
+  unsigned refusals_before_final = 5;       ///< in a row, at an endpoint that has had a stable session
   std::vector<retry_rule> rules = default_retry_rules();
   /// Decides instead of the table: gets the facts and what the table would do. `attempt_limit` and
   /// `retry_first_connect` still hold. Runs on the connection's strand: it must not block, nor throw.
   std::function<retry_decision(const attempt_record&, const retry_decision&)> decide{};
+
+  /// Returns the policy that dials once: whatever ends the attempt or its session is final, as "dial-once".
+  static retry_policy once();
 };
 
 export struct schedule_entry;
@@ -106,6 +122,9 @@ export class retry_schedule {
 
   /// Decides what follows `record`, and advances the step.
   retry_decision decide(const attempt_record& record, random_source& random);
+  /// Returns whether `record` tells of a refusal: the server would not have us, and new credentials were of
+  /// no use or cannot be had. Does not read `record.refusals`, which counts what this returns.
+  [[nodiscard]] bool is_refusal(const attempt_record& record) const;
   /// Back to the smallest step, as after a stable session.
   void reset() noexcept {
     step_ = 0;
@@ -116,10 +135,25 @@ export class retry_schedule {
   [[nodiscard]] bool flapping() const noexcept { return flapping_; }
 
  private:
+  using bounds = std::pair<clock::duration, clock::duration>;
+  // What is decided before anything is drawn.
+  struct verdict {
+    std::optional<bounds> wait{};  // empty: never
+    std::string rule{};
+    bool refresh = false;
+    bool refusal = false;       // see retry_decision
+    bool next_address = false;  // then the step does not grow
+  };
+
+  [[nodiscard]] bool is_stable(const attempt_record& record) const;
   [[nodiscard]] const retry_rule* match(const attempt_record& record, bool stable) const;
-  [[nodiscard]] retry_decision from_table(const attempt_record& record, bool stable,
-                                          random_source& random) const;
-  [[nodiscard]] std::pair<clock::duration, clock::duration> bounds(retry_delay delay) const;
+  [[nodiscard]] verdict judge(const attempt_record& record, bool stable) const;
+  [[nodiscard]] verdict judge_refusal(const attempt_record& record, bool stable, verdict out) const;
+  [[nodiscard]] verdict bend(const attempt_record& record, verdict found) const;
+  [[nodiscard]] retry_decision draw(const attempt_record& record, const verdict& found,
+                                    random_source& random) const;
+  [[nodiscard]] clock::duration wish_of(const attempt_record& record) const;
+  [[nodiscard]] bounds bounds_of(retry_delay delay) const;
   [[nodiscard]] clock::duration ceiling(unsigned step) const;
   friend std::vector<schedule_entry> explain(const retry_policy&, const attempt_record&, unsigned);
 

@@ -115,7 +115,8 @@ export class inflater {
 
   /// Appends to `message` what the next piece of its payload yields: what it holds never exceeds the limit,
   /// and it reserves no more than twice what has come. error::message_too_big as soon as there is more,
-  /// error::protocol_violation for what is not DEFLATE. Throws std::bad_alloc.
+  /// error::protocol_violation for what is not DEFLATE; `message` then holds what came before that. Throws
+  /// std::bad_alloc.
   error_code feed(std::string_view piece, std::string& message);
   /// The payload is whole, and so is the message. Errors as above.
   error_code finish(std::string& message);

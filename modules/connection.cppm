@@ -64,12 +64,14 @@ export class connection {
   connection& operator=(connection&&) noexcept;
   ~connection();
 
-  /// The connection's life: `co_spawn(executor, conn.run(), detached)`. Returns after close(); throws
+  /// The connection's life: `co_spawn(executor, conn.run(), detached)`. Returns after close(), when the last
+  /// listener has been called; in automatic mode throws the reason when the connection has given up (see
+  /// `options::keep_running`); throws
   /// operation_aborted if it was cancelled (which closes as close() does) or the handle was destroyed, and
   /// already_running if it runs already.
   [[nodiscard]] net::awaitable<void> run();
   /// The same as an operation with a token, void(error_code): `conn.run(detached)`.
-  template <net::completion_token_for<void(error_code)> Token>
+  template <token_for<void(error_code)> Token>
   auto run(Token&& token) {
     return net::async_initiate<Token, void(error_code)>(
         [](auto handler, std::shared_ptr<actor> self) { start_run(self, std::move(handler)); }, token,
@@ -79,7 +81,7 @@ export class connection {
   /// Connects, unless it is connecting or connected already; ends a wait between two attempts. It is told at
   /// once; the result need only be awaited by who wants to know when it is connected. void(error_code,
   /// observed_change).
-  template <net::completion_token_for<void(error_code, observed_change)> Token = net::deferred_t>
+  template <token_for<void(error_code, observed_change)> Token = net::deferred_t>
   auto connect(Token&& token = Token()) {
     tell_connect();
     return optional<Token>([&] {
@@ -88,19 +90,34 @@ export class connection {
           actor_);
     });
   }
-  /// Closes the socket, and stays disconnected until connect(). It is told at once; awaited, it completes
-  /// when the socket is closed, within `options::close_timeout`. void(error_code).
-  template <net::completion_token_for<void(error_code)> Token = net::deferred_t>
+  /// Closes the socket, and stays disconnected until connect(). Messages that were accepted leave first, then
+  /// the close frame, all within `options::close_timeout`; what has not left by then is reported as not sent.
+  /// Takes effect at once; awaited, it completes when the socket is closed. void(error_code).
+  template <token_for<void(error_code)> Token = net::deferred_t>
   auto disconnect(Token&& token = Token()) {
-    tell_disconnect();
+    return disconnect(close_reason{}, std::forward<Token>(token));
+  }
+  /// The same with a code and a text for the server. Throws std::invalid_argument for what must not be sent.
+  template <token_for<void(error_code)> Token = net::deferred_t>
+  auto disconnect(close_reason how, Token&& token = Token()) {
+    tell_disconnect(std::move(how));
     return settled(std::forward<Token>(token));
   }
   /// Closes the socket for good; run() returns. Otherwise like disconnect().
-  template <net::completion_token_for<void(error_code)> Token = net::deferred_t>
+  template <token_for<void(error_code)> Token = net::deferred_t>
   auto close(Token&& token = Token()) {
-    tell_close();
+    return close(close_reason{}, std::forward<Token>(token));
+  }
+  template <token_for<void(error_code)> Token = net::deferred_t>
+  auto close(close_reason how, Token&& token = Token()) {
+    tell_close(std::move(how));
     return settled(std::forward<Token>(token));
   }
+  /// Throws away the messages that have not begun to leave: those that wait for a session or a feature, and
+  /// those that the socket has not taken yet. They complete as dropped, with message_discarded. Messages that
+  /// are compressed, or numbered by a protocol that acknowledges, leave all the same once they wait for the
+  /// socket: the peer would miss them. Returns how many were thrown away. Any thread.
+  std::size_t discard_waiting();
   /// Ends a wait between two attempts. The backoff goes on from where it is, unless `reset_backoff`.
   void retry_now(bool reset_backoff = false);
   /// The network of the machine has changed: ends a wait between two attempts, and checks an open socket by a
@@ -112,10 +129,11 @@ export class connection {
   void enter_background();
   /// The program is in front again: automatic mode connects, unless disconnect() was called.
   void enter_foreground();
-  /// Measures the round-trip time by a ping frame. Fails with no_connection if no socket is open, and with
-  /// the reason of the loss if the peer does not answer within `heartbeat.pong_deadline`. void(error_code,
-  /// clock::duration).
-  template <net::completion_token_for<void(error_code, clock::duration)> Token = net::deferred_t>
+  /// Measures the round-trip time by a ping frame. Fails with no_connection if no socket is open, with
+  /// timed_out if this ping is not answered within `heartbeat.pong_deadline` (whatever else comes from the
+  /// peer), with the reason of the loss if the session ends before, and with outbound_full if 64 pings wait
+  /// already. void(error_code, clock::duration).
+  template <token_for<void(error_code, clock::duration)> Token = net::deferred_t>
   [[nodiscard]] auto ping(Token&& token = Token()) {
     return net::async_initiate<Token, void(error_code, clock::duration)>(
         [](auto handler, std::shared_ptr<actor> self) { start_ping(self, std::move(handler)); }, token,
@@ -129,7 +147,7 @@ export class connection {
   /// when the new session is usable. If no socket can be opened, or the login there fails, it fails with the
   /// reason; in the first case the present session goes on. Fails with no_connection if no session is open,
   /// and joins a move that is under way. Cancelled, only the wait ends. void(error_code).
-  template <net::completion_token_for<void(error_code)> Token = net::deferred_t>
+  template <token_for<void(error_code)> Token = net::deferred_t>
   [[nodiscard]] auto migrate(Token&& token = Token()) {
     return net::async_initiate<Token, void(error_code)>(
         [](auto handler, std::shared_ptr<actor> self) { start_migrate(self, std::move(handler)); }, token,
@@ -146,7 +164,7 @@ export class connection {
   [[nodiscard]] state_watch watch() const;
   /// The next transition after the call. Fails with closed after the last one. void(error_code,
   /// observed_change).
-  template <net::completion_token_for<void(error_code, observed_change)> Token = net::deferred_t>
+  template <token_for<void(error_code, observed_change)> Token = net::deferred_t>
   [[nodiscard]] auto next_state(Token&& token = Token()) {
     return net::async_initiate<Token, void(error_code, observed_change)>(
         [](auto handler, std::shared_ptr<actor> self) { start_next_state(self, std::move(handler)); }, token,
@@ -154,7 +172,7 @@ export class connection {
   }
   /// Completes at once in `wanted`, else when it is reached. Fails in a final state, with the reason of that
   /// state.
-  template <net::completion_token_for<void(error_code, observed_change)> Token = net::deferred_t>
+  template <token_for<void(error_code, observed_change)> Token = net::deferred_t>
   [[nodiscard]] auto wait_for(connection_state wanted, Token&& token = Token()) {
     return net::async_initiate<Token, void(error_code, observed_change)>(
         [](auto handler, std::shared_ptr<actor> self, connection_state state) {
@@ -175,11 +193,11 @@ export class connection {
   /// no_connection, outbound_full, message_too_big, invalid_utf8, or message_invalid by the protocol. What is
   /// to happen without a connection, and to a throttled feature, says `send_options`. Cancelled while it
   /// waits: not_sent; after that: in_doubt. void(send_result).
-  template <net::completion_token_for<void(send_result)> Token = net::deferred_t>
+  template <token_for<void(send_result)> Token = net::deferred_t>
   [[nodiscard]] auto send(std::string_view payload, Token&& token = Token()) {
     return send(payload, send_options{}, std::forward<Token>(token));
   }
-  template <net::completion_token_for<void(send_result)> Token = net::deferred_t>
+  template <token_for<void(send_result)> Token = net::deferred_t>
   [[nodiscard]] auto send(std::string_view payload, send_options how, Token&& token = Token()) {
     if constexpr (std::is_same_v<std::decay_t<Token>, net::detached_t>) {
       start_send(actor_, {}, payload, how);  // nobody hears the result, so none is made
@@ -193,31 +211,37 @@ export class connection {
   }
 
   /// The same with a value as its JSON text; `how.kind` does not matter.
-  template <net::completion_token_for<void(send_result)> Token = net::deferred_t>
+  template <token_for<void(send_result)> Token = net::deferred_t>
   [[nodiscard]] auto send_json(const json::value& value, Token&& token = Token()) {
     return send_json(value, send_options{}, std::forward<Token>(token));
   }
-  template <net::completion_token_for<void(send_result)> Token = net::deferred_t>
+  template <token_for<void(send_result)> Token = net::deferred_t>
   [[nodiscard]] auto send_json(const json::value& value, send_options how, Token&& token = Token()) {
-    return net::async_initiate<Token, void(send_result)>(
-        [](auto handler, std::shared_ptr<actor> self, const std::string& text, send_options options) {
-          options.kind = message_kind::text;
-          start_send(self, std::move(handler), text, options);
-        },
-        token, actor_, to_text(value), how);
+    if constexpr (std::is_same_v<std::decay_t<Token>, net::detached_t>) {
+      how.kind = message_kind::text;
+      start_send(actor_, {}, to_text(value), how);
+    } else {
+      return net::async_initiate<Token, void(send_result)>(
+          [](auto handler, std::shared_ptr<actor> self, const std::string& text, send_options options) {
+            options.kind = message_kind::text;
+            start_send(self, std::move(handler), text, options);
+          },
+          token, actor_, to_text(value), how);
+    }
   }
 
-  /// The next message, in any state; after a loss what had already arrived. Fails with closed when all is
-  /// read of a closed connection. Messages that nobody receives stop the reading at `limits.inbound_*`.
+  /// The next message, in any state; after a loss what had already arrived. When all is read of a connection
+  /// that has ended, fails with closed, or with the reason for which run() has ended by itself. Messages that
+  /// nobody receives stop the reading at `limits.inbound_*`.
   /// void(error_code, message).
-  template <net::completion_token_for<void(error_code, message)> Token = net::deferred_t>
+  template <token_for<void(error_code, message)> Token = net::deferred_t>
   [[nodiscard]] auto receive(Token&& token = Token()) {
     return net::async_initiate<Token, void(error_code, message)>(
         [](auto handler, std::shared_ptr<actor> self) { start_receive(self, std::move(handler)); }, token,
         actor_);
   }
   /// All messages that wait, at least one. For high rates: one hand-over for many messages.
-  template <net::completion_token_for<void(error_code, message_batch)> Token = net::deferred_t>
+  template <token_for<void(error_code, message_batch)> Token = net::deferred_t>
   [[nodiscard]] auto receive_batch(Token&& token = Token()) {
     return net::async_initiate<Token, void(error_code, message_batch)>(
         [](auto handler, std::shared_ptr<actor> self) { start_receive_batch(self, std::move(handler)); },
@@ -226,19 +250,22 @@ export class connection {
   /// The next message as JSON. One that is none fails with message_not_json, and is there to be looked at;
   /// the connection and the messages after it are not concerned. Otherwise like receive(). void(error_code,
   /// json_message).
-  template <net::completion_token_for<void(error_code, json_message)> Token = net::deferred_t>
+  template <token_for<void(error_code, json_message)> Token = net::deferred_t>
   [[nodiscard]] auto receive_json(Token&& token = Token()) {
     return net::async_initiate<Token, void(error_code, json_message)>(
         [](auto handler, std::shared_ptr<actor> self) { start_receive_json(self, std::move(handler)); },
         token, actor_);
   }
   /// For programs without coroutines: from now on `handler` is called with each message, in their order, one
-  /// call at a time, on the connection's executor; an empty one ends this. The view is valid during the call.
+  /// call at a time; an empty one ends this. The view is valid during the call.
   /// While it runs, messages wait as they do for receive(), so a slow one holds the server back. What it
   /// throws goes to the log. It may replace itself, and do all that a listener may. When this has returned,
   /// the one before is not running (unless it is the caller) and never runs again; messages that it has not
   /// seen wait for the next. Besides it, receive() gets only what it asks for before the handler is called.
-  void set_message_handler(std::function<void(const message_view&)> handler);
+  /// `executor` is where it is called; empty: the connection's. Any executor does, one with several threads,
+  /// too.
+  void set_message_handler(std::function<void(const message_view&)> handler,
+                           net::any_io_executor executor = {});
 
  private:
   template <class... Results>
@@ -262,8 +289,8 @@ export class connection {
   }
 
   void tell_connect();
-  void tell_disconnect();
-  void tell_close();
+  void tell_disconnect(close_reason how);
+  void tell_close(close_reason how);
   static void start_run(const std::shared_ptr<actor>& self, any_handler<error_code> handler);
   static void start_settled(const std::shared_ptr<actor>& self, any_handler<error_code> handler);
   static void start_ping(const std::shared_ptr<actor>& self,

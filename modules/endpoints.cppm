@@ -1,6 +1,7 @@
 /// :endpoints — which of several URLs the next attempt goes to, and whether it must wait for it. Pure: time
 /// and randomness are passed in. Knows endpoints by their number only: 0 is `options::url`, the primary.
 module;
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -32,6 +33,7 @@ export struct endpoint_health {
   bool current = false;           ///< the one that the last attempt went to
   unsigned failures = 0;          ///< in a row; 0 if it works, or was not tried
   clock::duration cooling_for{};  ///< it should rest for so long still; zero: it may be tried
+  bool given_up = false;          ///< it refused us, for good: see `endpoint_rotation`
 };
 
 /// How to use several endpoints that offer the same service.
@@ -41,6 +43,9 @@ export struct endpoint_options {
   std::chrono::milliseconds cool_down{60'000};  ///< after a failure an endpoint rests for so long
   /// Go back to `options::url` with the next attempt after its cool-down. No open session is closed for it.
   bool prefer_primary = false;
+  /// Those of the URLs that may be ws:// although another one is wss://: without this the mixture is refused,
+  /// so that nothing downgrades by itself. Credentials are not sent to them.
+  std::vector<std::string> plaintext_urls{};
   /// A failed attempt is followed at once by one to the next endpoint, see `endpoint_rotation`. False: each
   /// attempt waits for the delay of the retry policy.
   bool next_at_once = true;
@@ -57,11 +62,11 @@ export struct endpoint_choice {
 
 /// The memory between choices. Not thread-safe; a plain value, so copy it to look ahead.
 ///
-/// What counts as a failure: an attempt that failed at any stage, and a session shorter than
-/// `retry_policy::stable_after`. What the program itself ended does not count, nor do credentials that are to
-/// be refreshed: the next attempt goes to the same endpoint. An endpoint that has failed rests for
-/// `cool_down`, or longer if it asked for that (Retry-After). If all of them rest, the one is chosen whose
-/// rest ends first: there is always a choice.
+/// What counts as a failure: an attempt that failed at any stage, and a session that was shorter than
+/// `retry_policy::stable_after` or ended with a refusal. What the program itself ended does not count, nor do
+/// credentials that are to be refreshed: the next attempt goes to the same endpoint. An endpoint that has
+/// failed rests for `cool_down`, or longer if it asked for that (Retry-After). If all of them rest, the one
+/// is chosen whose rest ends first: there is always a choice.
 ///
 /// How this goes together with the retry policy: an attempt that has failed is followed at once by one to
 /// the next endpoint (rule "next-endpoint"), as long as there is one that has not failed since the last
@@ -69,8 +74,14 @@ export struct endpoint_choice {
 /// each has failed once, every further attempt waits for the policy's delay. Thus a fleet makes one round
 /// through the endpoints, not more, and as spread as the first attempt after its session was. The end of a
 /// short session is never followed at once, because the same event may have ended those of the whole fleet.
-/// What is final by the policy (HTTP 404, …) stays final: another endpoint does not cure a wrong
-/// request. Attempts count towards `attempt_limit`, and the backoff grows, whichever endpoint they went to.
+/// Attempts count towards `attempt_limit`, and the backoff grows, whichever endpoint they went to.
+///
+/// Refusals (HTTP 404, a fatal close code, …) are counted for each endpoint. One that is final gives up this
+/// endpoint alone; only when all are given up is the end final. A stable session at another one, connect(),
+/// retry_now(true) and a changed network bring it back. What is final for another reason stays final.
+///
+/// A server's wish (Retry-After, a go-away with a wait) belongs to its endpoint and outlives everything but
+/// the program's own connect() and retry_now(): see allowed_at().
 export class endpoint_rotation {
  public:
   /// `count` is at least 1: `options::url` and the further ones.
@@ -81,20 +92,39 @@ export class endpoint_rotation {
   /// The endpoint for the next attempt. Without news about the current one it is the same again.
   endpoint_choice next(clock::time_point now, random_source& random);
 
-  /// The next attempt is to go to endpoint `index`, whatever has happened there; `select` may overrule it.
+  /// The next attempt is to go to endpoint `index`, whatever has happened there, but not before it allows it;
+  /// `select` may overrule it.
   void next_is(std::size_t index) { asked_for_ = index; }
 
+  /// Before the policy decides about `record`, which tells of the endpoint chosen last: fills in what is
+  /// known of that one (`had_stable_session`, `refusals`, `other_endpoint`). `is_refusal`: as the policy
+  /// judges it, retry_schedule::is_refusal().
+  void fill(attempt_record& record, bool is_refusal, const retry_policy& policy) const;
+
   /// The attempt, or the session, that `record` tells of has ended, and the policy has made its `decision`.
-  /// Remembers what this says about the endpoint chosen last, and returns what is to be done.
-  retry_decision ended(const attempt_record& record, retry_decision decision, clock::duration stable_after,
+  /// Remembers what this says about the endpoint chosen last, and returns what is to be done. `record` is as
+  /// fill() left it.
+  retry_decision ended(const attempt_record& record, retry_decision decision, const retry_policy& policy,
                        clock::time_point now);
 
   /// Endpoint `index` failed; it asks to be left alone for `at_least`.
   void failed(std::size_t index, clock::time_point now, clock::duration at_least = {});
   /// Endpoint `index` had a session that was stable: a new round may begin.
   void succeeded(std::size_t index);
-  /// Forgets all failures, as after a change of the network, or when the program connects anew.
+  /// The same for a session that the program ended, or that went on elsewhere: nothing but that it was
+  /// stable.
+  void was_stable(std::size_t index);
+  /// Forgets all failures and refusals, as after a change of the network, or when the program connects anew.
+  /// What servers asked for holds.
   void forget_failures();
+
+  /// The earliest moment at which an attempt may begin: `now`, unless each endpoint that could be chosen has
+  /// asked to be left alone until later. Then next() chooses the one that allows it.
+  [[nodiscard]] clock::time_point allowed_at(clock::time_point now) const;
+  /// The moment at which the last of all wishes is over; in the past if nobody asks for anything.
+  [[nodiscard]] clock::time_point last_wish_ends() const;
+  /// Forgets what servers asked for, because the program itself wants an attempt now.
+  void forget_wishes();
 
   /// The endpoint chosen last.
   [[nodiscard]] std::size_t current() const noexcept { return current_; }
@@ -103,14 +133,27 @@ export class endpoint_rotation {
  private:
   struct entry {
     unsigned failures = 0;
+    unsigned refusals = 0;              // in a row
     bool failed_in_this_round = false;  // since the last stable session
-    clock::time_point rests_until{};
-    clock::time_point not_before{};  // as it asked
+    bool had_stable_session = false;
+    bool given_up = false;
+    clock::time_point cools_until{};
+    clock::time_point refused_until{};  // it is not to be asked again before
+    clock::time_point not_before{};     // as it asked
+
+    [[nodiscard]] clock::time_point may_be_asked_at() const { return std::max(refused_until, not_before); }
+    [[nodiscard]] clock::time_point rests_until() const { return std::max(cools_until, may_be_asked_at()); }
   };
   std::size_t by_rule(clock::time_point now, random_source& random);
   [[nodiscard]] bool may_be_tried(std::size_t index, clock::time_point now) const;
   [[nodiscard]] bool any_is_untried(clock::time_point now) const;
+  [[nodiscard]] bool all_are_given_up() const;
+  [[nodiscard]] clock::time_point first_to_be_asked() const;
   [[nodiscard]] std::size_t first_to_be_rested(clock::time_point now) const;
+  void note_refusal(const attempt_record& record, const retry_decision& decision, const retry_policy& policy,
+                    clock::time_point now);
+  void note_wish(const attempt_record& record, const retry_decision& decision, const retry_policy& policy,
+                 clock::time_point now);
   void shuffle(random_source& random);
 
   std::shared_ptr<const endpoint_options> given_;

@@ -70,12 +70,40 @@ export struct frame_result {
   error_code error{};            ///< failed: why
 };
 
+/// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+export bool is_valid_utf8(std::string_view text) noexcept;
+
+/// Judges a text that comes in pieces, cut anywhere, and looks at each byte once. A value: a copy goes on by
+/// itself.
+export class utf8_scan {
+ public:
+  /// Returns false from the first byte on that no continuation can make right.
+  bool feed(std::string_view piece) noexcept;
+  /// Returns true if the text may end here: all of it is right, and no sequence is cut off.
+  [[nodiscard]] bool complete() const noexcept { return !bad_ && missing_ == 0; }
+
+ private:
+  bool take(unsigned char byte) noexcept;
+
+  std::uint8_t missing_ = 0;     // bytes of the sequence under way
+  std::uint8_t lowest_ = 0x80;   // that the next of them may be
+  std::uint8_t highest_ = 0xBF;  // the same
+  bool bad_ = false;
+};
+
+/// Returns `text` with U+FFFD for each bad sequence: for as many bytes as could begin a character, or else
+/// for one (Unicode section 3.9, "substitution of maximal subparts"; what a browser does). Empty if that
+/// would be larger than `limit_bytes`.
+std::optional<std::string> replace_bad_utf8(std::string_view text, std::size_t limit_bytes);
+
 /// Sans-I/O codec of one open web-socket. Input: `prepare` a place, read into it, `commit`, call `next` until
 /// it yields none, `park` before the place is used for something else. Output: `write_*`, send `output()`,
 /// `consume`.
 export class engine {
  public:
-  engine(peer_role role, std::size_t message_limit_bytes) : role_(role), limit_(message_limit_bytes) {}
+  /// `invalid_text`: what becomes of messages; the reason in a close frame must be UTF-8 in any case.
+  engine(peer_role role, std::size_t message_limit_bytes, utf8_rule invalid_text = utf8_rule::strict)
+      : role_(role), rule_(invalid_text), limit_(message_limit_bytes) {}
   engine(const engine&) = delete;
   engine& operator=(const engine&) = delete;
 
@@ -123,18 +151,21 @@ export class engine {
   frame_result data(const header& frame);
   frame_result continue_payload();
   error_code inflate_payload(std::size_t count, bool last);
+  void scan_text(std::size_t from);
   frame_result complete(std::string_view payload);
+  frame_result complete_bad_text(std::string_view payload);
   frame_result fail(error_code why, std::uint16_t close_code);
   void skip(std::size_t count) noexcept;
 
   peer_role role_;
+  utf8_rule rule_;
   std::size_t limit_;
 
   char* data_ = nullptr;  // undecoded input: in the caller's scratch memory, or in parked_
   std::size_t size_ = 0;
   std::string parked_;
 
-  std::string message_;             // a message that arrives in pieces
+  std::string message_;             // a message that arrives in pieces, or whose text was repaired
   std::uint64_t payload_left_ = 0;  // of the data frame under way
   std::uint32_t mask_ = 0;          // of that frame, turned to the next byte
   bool masked_ = false;
@@ -145,6 +176,8 @@ export class engine {
   bool handed_out_ = false;     // message_ was returned by next(), and is to be cleared
   bool compressed_ = false;     // the message in message_
   message_kind kind_ = message_kind::text;
+  utf8_scan text_;                 // of the message in message_, if it is text
+  bool bad_text_ = false;          // the message under way is text, and not UTF-8
   bool over_ = false;              // a close frame came, or the peer failed
   unsigned reserved_bits_ = 0x70;  // of the first frame of a message; without RSV1 if compression is agreed
 
@@ -156,8 +189,5 @@ export class engine {
   };
   std::unique_ptr<compression> compression_;
 };
-
-/// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
-export bool is_valid_utf8(std::string_view text) noexcept;
 
 }  // namespace holdfast

@@ -59,6 +59,9 @@ export enum class error {
   server_going_away,           ///< the server asked us to leave
   message_not_json,            ///< a message that was to be received as JSON is none
   moved,                       ///< the session went on over another socket, see connection::migrate()
+  provider_gave_up,            ///< the credential provider threw permanent_failure
+  renegotiation_refused,       ///< the server wants to negotiate TLS 1.2 anew, which is not supported
+  message_discarded,           ///< the program threw the message away: connection::discard_waiting()
 };
 
 /// Classes of errors to test a code against: `if (ec == holdfast::condition::fatal)`.
@@ -97,6 +100,14 @@ export class option_error : public std::invalid_argument {
 
  private:
   std::string field_;
+};
+
+/// Thrown by a credential provider (or the fetch function of a token source) to say that another attempt is
+/// of no use: the connection stops, as provider_gave_up. Whatever else they throw is an attempt that failed.
+/// what() goes to the log, so it must not hold a secret.
+export class permanent_failure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 }  // namespace holdfast

@@ -21,6 +21,10 @@ export bool is_same_header(std::string_view a, std::string_view b) noexcept;
 /// names: so a secret in a field of one's own belongs into `credentials::headers`.
 export header_list without_credentials(header_list fields);
 
+/// What is left of a server's answer to the upgrade without the fields of the handshake and of the message
+/// itself: Upgrade, Connection, Sec-WebSocket-…, Date, Server, Content-Length and Transfer-Encoding.
+header_list without_handshake(header_list fields);
+
 // RFC 9110 section 5.6.2: what a field's name consists of.
 bool is_token_character(char c) noexcept;
 bool is_token(std::string_view text);

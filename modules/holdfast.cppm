@@ -13,6 +13,7 @@ export import :addresses;
 export import :endpoints;
 export import :headers;
 export import :url;
+export import :cookies;
 export import :credentials;
 export import :redirect;
 export import :proxy;

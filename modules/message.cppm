@@ -12,30 +12,49 @@ module;
 export module holdfast:message;
 
 import :error;
+import :time;
 
 namespace holdfast {
 
 /// RFC 6455 section 5.6: text is UTF-8, binary is anything.
 export enum class message_kind : std::uint8_t { text, binary };
 
+/// What becomes of a text message from the peer that is not UTF-8 (RFC 6455 section 8.1).
+export enum class utf8_rule : std::uint8_t {
+  strict,     ///< the session is closed with 1007 at the first bad byte, as the RFC wants it
+  replace,    ///< each bad sequence becomes U+FFFD, as a browser shows it; the message is still text
+  as_binary,  ///< the message is delivered as it came, as binary
+};
+
 /// One message; `payload` holds the bytes of either kind.
 export struct message {
   message_kind kind = message_kind::text;
   std::string payload{};
+  std::uint64_t session = 0;     ///< that brought it: state_change::session of its `connected`
+  clock::time_point received{};  ///< when the last of it was read from the socket
 };
 
 /// A message inside a batch; valid as long as the batch is.
 export struct message_view {
   message_kind kind = message_kind::text;
   std::string_view payload{};
+  std::uint64_t session = 0;     ///< as in message
+  clock::time_point received{};  ///< the same
 };
 
 /// Messages in one piece of memory: filling, handing over and reading a batch costs no allocation for each.
 /// Large ones keep the memory in which they came, because copying them would cost more than an allocation.
 export class message_batch {
+  // What many messages have in common is kept once: a flood brings hundreds in one read.
+  struct stamp_mark {
+    std::uint64_t session = 0;
+    clock::time_point received{};
+    bool operator==(const stamp_mark&) const = default;
+  };
   struct entry {
     message_kind kind;
     bool large;
+    std::uint32_t mark;  // 0: oldest_mark_; otherwise its place in later_marks_ plus 1
     std::size_t offset;  // in bytes_; of a large one, its place in large_
     std::size_t size;
   };
@@ -65,25 +84,37 @@ export class message_batch {
   [[nodiscard]] std::size_t size_bytes() const noexcept { return payload_bytes_; }
   message_view operator[](std::size_t index) const {
     const auto& at = entries_[first_ + index];
-    return {at.kind, at.large ? large_[at.offset] : std::string_view(bytes_).substr(at.offset, at.size)};
+    const auto& mark = mark_of(at);
+    return {at.kind, at.large ? large_[at.offset] : std::string_view(bytes_).substr(at.offset, at.size),
+            mark.session, mark.received};
   }
   [[nodiscard]] iterator begin() const { return {this, 0}; }
   [[nodiscard]] iterator end() const { return {this, size()}; }
 
+  /// Sets what the messages pushed from now on say of themselves, until the next call, whatever is taken out,
+  /// appended or cleared meanwhile. Before the first call: session 0, and no time.
+  void stamp(std::uint64_t session, clock::time_point received) noexcept { stamp_ = {session, received}; }
   void push_back(message_kind kind, std::string_view payload);
   /// The same, without a copy if it is large.
   void take_back(message_kind kind, std::string payload);
-  /// Moves the messages of `other` behind those of this one; `other` is empty then.
+  /// Moves the messages of `other`, with their stamps, behind those of this one; `other` is empty then.
   void append(message_batch& other);
   message pop_front();
   void clear() noexcept;
 
  private:
+  [[nodiscard]] const stamp_mark& mark_of(const entry& each) const {
+    return each.mark == 0 ? oldest_mark_ : later_marks_[each.mark - 1];
+  }
+  std::uint32_t mark_next();
   void forget_consumed();
 
   std::string bytes_;
   std::vector<std::string> large_;
   std::vector<entry> entries_;
+  stamp_mark oldest_mark_{};  // apart, so that a batch with one mark allocates nothing for it
+  std::vector<stamp_mark> later_marks_;
+  stamp_mark stamp_{};              // of what is pushed next
   std::size_t first_ = 0;           // messages before it have been popped
   std::size_t payload_bytes_ = 0;   // of those that have not
   std::size_t consumed_bytes_ = 0;  // at the beginning of bytes_
@@ -130,7 +161,7 @@ export enum class delivery : std::uint8_t {
 
 export std::string_view to_string(delivery outcome) noexcept;
 
-export struct send_result {
+export struct [[nodiscard]] send_result {
   delivery outcome = delivery::not_sent;
   error_code reason{};  ///< why it was not written; empty if it was
   [[nodiscard]] bool ok() const noexcept {

@@ -12,9 +12,12 @@ module;
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,6 +63,11 @@ export class byte_stream {
   /// writable, and call write_some again, with an empty span if there is nothing more. Reading may bring this
   /// about as well.
   [[nodiscard]] virtual bool unsent() const noexcept { return false; }
+  /// How many bytes this stream has taken that the peer's host has not confirmed yet, as TCP does; empty: not
+  /// known. Grows and shrinks: while it is not zero, its progress is a sign of life.
+  [[nodiscard]] virtual std::optional<std::size_t> unconfirmed_bytes() const noexcept { return std::nullopt; }
+  /// One line about the last error that a read or write returned, if more is known than its code; no secret.
+  [[nodiscard]] virtual std::string error_detail() const { return {}; }
   /// Ends both directions at once; waits complete with operation_aborted. Idempotent.
   virtual void close() noexcept = 0;
 };
@@ -93,6 +101,9 @@ export class transport {
   [[nodiscard]] bool short_read_means_empty() const noexcept {
     return std::holds_alternative<tcp_socket>(stream_);
   }
+  /// See byte_stream.
+  [[nodiscard]] std::optional<std::size_t> unconfirmed_bytes() const noexcept;
+  [[nodiscard]] std::string error_detail() const;
   void close() noexcept;
 
   /// Reads what is there, or else waits until there is something: one system call less than to wait and then
@@ -151,7 +162,45 @@ export class network {
   virtual net::awaitable<result<transport>> connect(endpoint peer) = 0;
 };
 
-/// TCP over Asio with the resolver of the system. Shared by all connections; has no state of its own.
+/// TCP over Asio; names are looked up by `lookup_pool::of_process()`. Shared by all connections; has no state
+/// of its own.
 export std::shared_ptr<network> real_network();
+
+/// How far a `lookup_pool` goes for names whose look-up hangs.
+export struct lookup_bounds {
+  std::chrono::milliseconds shared_for{2'000};  ///< an asker joins a look-up that began less than this ago
+  std::size_t per_name = 4;   ///< look-ups of one name at a time; then the youngest is joined
+  std::size_t threads = 256;  ///< look-ups at a time; further ones wait. Beyond half of them no name has two
+};
+
+/// Looks names up on threads of its own, because the system's resolver blocks and cannot be cancelled: a
+/// look-up that hangs delays neither the look-ups of other names, nor an executor, nor the end of an
+/// execution context or of the process. Keeps no answers. A thread ends when there is nothing to look up.
+export class lookup_pool {
+ public:
+  using answer = result<std::vector<net::ip::address>>;
+  using function = std::function<answer(const std::string& host)>;
+
+  /// `look_up` is called on several threads at a time, and may block. It may still be under way when the pool
+  /// is gone. An exception counts as error `no_recovery`, unless it is a system_error.
+  explicit lookup_pool(function look_up, lookup_bounds bounds = {});
+  lookup_pool(const lookup_pool&) = delete;
+  lookup_pool& operator=(const lookup_pool&) = delete;
+  /// Waits for no look-up. Those under way still answer their askers.
+  ~lookup_pool();
+
+  /// The one that calls getaddrinfo, for all connections. It is never destroyed.
+  static lookup_pool& of_process();
+
+  /// Returns the addresses of `host`, in the order of the resolver. An address literal needs no look-up; a
+  /// zone ("fe80::1%eth0", RFC 4007 section 11) that names no interface of this machine is ENODEV. Must run
+  /// on a strand, or where only one thread runs. Returns operation_aborted as soon as it is cancelled; may be
+  /// abandoned, also by the end of its context.
+  net::awaitable<answer> resolve(std::string host);
+
+ private:
+  class implementation;
+  std::shared_ptr<implementation> implementation_;  // shared with its threads and with those who wait
+};
 
 }  // namespace holdfast

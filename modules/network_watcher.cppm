@@ -3,6 +3,7 @@
 module;
 #include <algorithm>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@ module;
 
 export module holdfast:network_watcher;
 
+import :netlink;
 import :options;
 import :time;
 
@@ -51,12 +53,15 @@ export class change_burst {
 export class network_watcher {
  public:
   using log_function = std::function<void(log_level, std::string_view)>;
+  using news_function = std::function<void(const network_news&)>;
 
   /// Calls `on_change` on `executor`, once per burst of changes, never twice at the same time; it must
   /// neither block nor throw. What keeps it from watching is said to `log` once, on `executor`: anywhere but
   /// on Linux this is operation_not_supported. The context of `executor` must outlive it.
   network_watcher(const net::any_io_executor& executor, std::function<void()> on_change,
                   log_function log = {});
+  /// The same; passes on what has changed in the burst.
+  network_watcher(const net::any_io_executor& executor, news_function on_news, log_function log = {});
   network_watcher(network_watcher&&) noexcept;
   network_watcher& operator=(network_watcher&&) noexcept;
   /// Any thread. No call begins afterwards; one that is running on another thread is not waited for.
@@ -66,5 +71,10 @@ export class network_watcher {
   struct implementation;
   std::shared_ptr<implementation> implementation_;  // shared with its own coroutines
 };
+
+/// Asks the kernel for the route to `peer`, without sending anything to it; see `concerns`. Empty: there is
+/// none. Elsewhere than on Linux, in a virtual world, and if the kernel does not answer at once, the route is
+/// not known. Any thread.
+export std::optional<route_to_peer> find_route(const net::ip::address& peer);
 
 }  // namespace holdfast

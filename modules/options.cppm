@@ -24,6 +24,7 @@ import :proxy;
 import :tls;
 import :compression;
 import :headers;
+import :message;
 import :url;
 
 namespace holdfast {
@@ -40,12 +41,16 @@ export enum class log_level : std::uint8_t { debug, info, warning, error };
 
 /// Whether the peer is still there (RFC 6455 section 5.5.2).
 export struct heartbeat_options {
-  /// A ping after this long without a sign of life; the first at a random phase.
+  /// A ping after this long without a sign of life; the first at a random phase. Zero: no heartbeat; then a
+  /// silent peer is not noticed.
   milliseconds ping_interval{20'000};
   milliseconds pong_deadline{10'000};  ///< silence after a ping for this long: the peer is lost
   /// The same after a suspend or a changed network; never longer than `pong_deadline`.
   milliseconds probe_deadline{3'000};
   bool pong_only = false;  ///< true: only a pong answers a ping; false: any inbound byte does
+
+  /// `options{.heartbeat = heartbeat_options::off()}`: no pings, and nobody is declared lost for silence.
+  static heartbeat_options off() { return {.ping_interval = milliseconds::zero()}; }
 };
 
 /// How long each stage of an attempt may take; then it fails with timed_out. None can exceed what is left of
@@ -64,11 +69,12 @@ export struct deadline_options {
 
 /// How much may wait, and how large things may be.
 export struct limit_options {
-  std::size_t inbound_messages = 64;     ///< waiting to be received; then the socket is no longer read
-  std::size_t inbound_bytes = 1 << 20;   ///< likewise
-  std::size_t outbound_messages = 1024;  ///< waiting to be written; then a new one is refused
-  std::size_t outbound_bytes = 1 << 20;  ///< likewise; also the largest message that can be sent
-  std::size_t message_bytes = 16 << 20;  ///< the largest message that is accepted from the peer
+  std::size_t inbound_messages = 32'768;  ///< waiting to be received; then the socket is no longer read
+  std::size_t inbound_bytes = 1 << 20;    ///< likewise
+  std::size_t outbound_messages = 1024;   ///< waiting to be written; then a new one is refused
+  /// Likewise. One message that is larger is taken when nothing else waits.
+  std::size_t outbound_bytes = 1 << 20;
+  std::size_t message_bytes = 16 << 20;  ///< the largest message that is sent, or accepted from the peer
   std::size_t upgrade_bytes = 16 << 10;  ///< the server's answer to the upgrade, header and beginning of body
 };
 
@@ -114,12 +120,26 @@ export struct options {
   limit_options limits{};
   congestion_options congestion{};
   compression_options compression{};
+  /// For servers that send text which is not UTF-8.
+  utf8_rule invalid_text = utf8_rule::strict;
+  /// False: messages from the server are read and thrown away, for a program that only sends. Then receive()
+  /// fails with operation_not_supported.
+  bool receive_messages = true;
+  /// Cookies that the server sets in its answer to the upgrade are sent back at the next attempts to the same
+  /// origin, as a browser does it, so that a load balancer finds the same backend again. Forgotten when an
+  /// attempt that sent them fails.
+  bool keep_cookies = true;
+  /// Automatic mode: false: a final state that the program did not ask for ends run() and receive() with the
+  /// reason. True: run() goes on, and connect() tries anew.
+  bool keep_running = false;
   /// Bounds close(), disconnect() and a cancelled run(), whatever the peer does.
   milliseconds close_timeout{3'000};
   /// Manual mode in the background: closes this long after the last ping().
   milliseconds background_grace{30'000};
-  /// Warnings and what listeners threw. Called on any thread; must not throw.
+  /// Warnings, messages that are lost while nobody awaits them, and what listeners, handlers and providers
+  /// threw. Called on any thread. Empty: warnings and errors go to std::clog, see `log_to_clog`.
   std::function<void(log_level, std::string_view)> log{};
+  bool log_to_clog = true;                       ///< false: without a `log` nothing is written anywhere
   std::shared_ptr<holdfast::network> network{};  ///< null: the real network
   /// True: the connection calls network_changed() by itself when links, addresses or routes of this machine
   /// change. Linux only; elsewhere it says so in the log, and nothing else.
@@ -130,5 +150,7 @@ export struct options {
 /// Throws option_error, which names the first wrong field. Does no I/O: what files and variables of the
 /// environment are worth, only `connection` finds out, which calls it first.
 export void validate(const options& given);
+// What has been set in vain, a line each, for the log (R71).
+std::vector<std::string> options_without_effect(const options& given);
 
 }  // namespace holdfast

@@ -13,6 +13,7 @@ module;
 export module holdfast:protocol;
 
 import :error;
+import :headers;
 import :message;
 import :state;
 import :time;
@@ -25,6 +26,7 @@ export struct session_facts {
   std::string subprotocol{};  ///< that the server chose
   std::string token{};        ///< that the credential provider gave; empty if there is none
   error_code last_end{};      ///< for which the session before has ended; empty if this is the first
+  header_list headers{};      ///< of the server's answer to the upgrade
 };
 
 /// The login is done.

@@ -23,8 +23,9 @@ export struct proxy_options {
   /// name. Credentials are percent-decoded. Always used, whatever NO_PROXY says. Empty: see
   /// `from_environment`.
   std::string url{};
-  /// Without a url, ask the environment as curl does (see `choose_proxy`), as it was when the connection was
-  /// made. False: connect directly. With an `options::network` of one's own the environment is not asked.
+  /// Without a url, the environment is asked as curl does it (see `choose_proxy`), as it was when the
+  /// connection was made. A variable that names no usable proxy is passed over with one warning. False:
+  /// connect directly. With an `options::network` of one's own the environment is not asked.
   bool from_environment = true;
 };
 
@@ -46,8 +47,12 @@ export struct proxy_server {
 /// Reads a URL as `proxy_options::url` describes it. Throws option_error("proxy.url", …), whose text never
 /// has a part of the URL in it: a password is near.
 export proxy_server parse_proxy_url(std::string_view url);
-// The same for a URL that was found elsewhere: `field` is what the error names.
-proxy_server parse_proxy_url(std::string_view url, const std::string& field);
+// The same without an exception: `problem` is empty, or what is wrong, with no part of the URL in it.
+struct proxy_reading {
+  proxy_server server{};
+  std::string_view problem{};  // a literal
+};
+proxy_reading read_proxy_url(std::string_view url);
 
 /// The value of a variable; empty if it is not set.
 export using environment = std::function<std::optional<std::string>(std::string_view name)>;
@@ -69,11 +74,23 @@ export environment process_environment();
 ///   for the option. HTTP_PROXY is not looked at: a CGI program gets there what a client sent in a header
 ///   named Proxy (httpoxy, CVE-2016-5385).
 ///
-/// If a variable is set in both cases, the lower one counts, as with curl. Empty means not set.
-/// Throws option_error with the field "proxy.url", or "proxy (NAME)" for a variable whose value is wrong.
+/// A variable may also hold what desktops and people write: `socks://`, as GNOME exports it, is SOCKS5; white
+/// space around it and slashes behind it mean nothing. If a variable is set in both cases, the lower one
+/// counts, as with curl. Empty, or white space alone, means not set.
+///
+/// The first variable that is set decides, as with curl: if its value is still of no use (another kind of
+/// proxy, or no URL), the server is reached directly, and `environment_problem` has the warning. A less
+/// specific variable does not take its place.
+///
+/// Throws option_error for a wrong url of the options; never for a variable.
 export std::optional<proxy_server> choose_proxy(const proxy_options& given, bool secure,
                                                 std::string_view host, std::uint16_t port,
                                                 const environment& variables);
+
+/// The warning that belongs to that choice: one line with the name of the variable that was passed over, and
+/// why, never its value, because a password is near. Empty: none was.
+export std::string environment_problem(const proxy_options& given, bool secure, std::string_view host,
+                                       std::uint16_t port, const environment& variables);
 
 export enum class proxy_progress : std::uint8_t {
   needs_input,  ///< write what `take_output` has, then read and feed

@@ -7,6 +7,7 @@ module;
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 export module holdfast:state;
@@ -92,6 +93,9 @@ export struct state_change {
   /// which a redirect or the provider has led it. Empty before the first attempt.
   std::string origin{};
   std::string subprotocol{};  ///< connected: the one that the server chose; empty if none
+  /// connected: the fields of the server's answer to the upgrade, but for those of the handshake itself. They
+  /// can be secret (Set-Cookie), so describe() leaves them out.
+  std::vector<std::pair<std::string, std::string>> headers{};
   /// "address:port" of the present session's peer, or of the last one's; of the proxy that led to it if there
   /// was one. Empty in connecting.
   std::string endpoint{};

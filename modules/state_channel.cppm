@@ -5,6 +5,7 @@ module;
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/execution/blocking.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -21,19 +22,42 @@ import :state;
 
 namespace holdfast {
 
+// Clang 19 loses a default argument of Asio's executors if Asio is included below the import (R77). Depends
+// on the token, so that it is checked where a program gives one.
+template <class Token, class Executor = net::any_io_executor>
+consteval bool asio_is_whole() {
+  static_assert(
+      requires(const Executor& any) { any.require(net::execution::blocking.never); },
+      "import holdfast; must stand below every #include of Boost.Asio");
+  return true;
+}
+template <class Token, class Signature>
+concept token_for = asio_is_whole<Token>() && net::completion_token_for<Token, Signature>;
+
 class state_channel;
+
+/// What the server is told by connection::close() and disconnect(), in the close frame (RFC 6455
+/// section 7.1.5).
+export struct close_reason {
+  std::uint16_t code = 1000;  ///< 1000, 1001, or one of the program's own from 3000 to 4999
+  std::string text{};         ///< UTF-8, at most 123 bytes
+};
 
 /// How many transitions a reader may fall behind before it misses some (and is told how many).
 export inline constexpr std::size_t state_ring_size = 64;
 
 /// Callbacks, each optional, called one after the other on the listener's executor. For one transition the
-/// order is on_connection_error, the state's own callback, on_state_change. The references are valid during
-/// the call.
+/// order is on_connection_error, the state's own callback, on_session, on_state_change. The references are
+/// valid during the call.
 export struct connection_listener {
   std::function<void(const observed_change&)> on_connecting{};
   std::function<void(const observed_change&)> on_connected{};
   std::function<void(const observed_change&)> on_disconnected{};
   std::function<void(const observed_change&)> on_feature_throttled{};
+  /// Once per session, as soon as it is usable: the place to subscribe. Unlike on_connected it is not called
+  /// again when a throttle ends, and with `replay_current` it is called for a session that is already open,
+  /// throttled or not. `session` of the change is its number, which messages carry, too.
+  std::function<void(const observed_change&)> on_session{};
   /// Once per failed attempt or lost session; not for a disconnect that the program asked for.
   std::function<void(const observed_change&)> on_connection_error{};
   std::function<void(const observed_change&)> on_state_change{};
@@ -41,7 +65,8 @@ export struct connection_listener {
 
 export struct listener_options {
   bool replay_current = false;  ///< first of all, deliver the last transition (if there was one) once more
-  /// Where the callbacks run; empty: the connection's executor, one at a time in order of registration.
+  /// Where the callbacks run; empty: the connection's executor, one at a time in order of registration. run()
+  /// completes only after the last call, so an executor that is not run any more holds it up.
   /// With one of its own, a listener that blocks delays no other listener.
   net::any_io_executor executor{};
 };
@@ -60,7 +85,7 @@ export class state_watch {
   /// or skipped, and `missed` says how many transitions the cursor lost by falling behind the ring. Signature
   /// void(error_code, observed_change). Fails with error::closed once all is read of a closed connection, and
   /// with operation_aborted if it is cancelled (nothing is lost then) or the connection was destroyed.
-  template <net::completion_token_for<void(error_code, observed_change)> Token = net::deferred_t>
+  template <token_for<void(error_code, observed_change)> Token = net::deferred_t>
   auto next_state(Token&& token = Token()) {
     return net::async_initiate<Token, void(error_code, observed_change)>(
         [](auto handler, state_watch* self) { self->start(std::move(handler)); }, token, this);

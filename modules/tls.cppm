@@ -10,6 +10,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -36,9 +37,14 @@ export enum class tls_verify : std::uint8_t {
   none,
 };
 
-/// How a client speaks TLS: version 1.2 or newer, the server verified, revocation not checked. Files are PEM,
-/// and are read once: when the connection is made if one of its URLs is wss://, else when a redirect or a
-/// provider first leads to one. All of it holds for every server that the connection comes to.
+/// How a client speaks TLS: version 1.2 or newer, the server verified by its subjectAltName, revocation not
+/// checked. A certificate of ours is shown when the server asks for it, in the handshake or later (TLS 1.3);
+/// to negotiate TLS 1.2 anew is refused. All of it holds for every server that the connection comes to.
+///
+/// Files are PEM. They are read when the connection is made if one of its URLs is wss://, else when a
+/// redirect or a provider first leads to one, and again before an attempt if they have changed. If the new
+/// ones cannot be used, a warning says so once, what was read before stays in use, and the next attempt tries
+/// again. The system's store is read once, and so is what is no regular file (a pipe).
 export struct tls_options {
   tls_verify verify = tls_verify::peer;
   std::string ca_file{};  ///< who may issue server certificates; this and the next empty: the system's store
@@ -72,6 +78,7 @@ export struct tls_server_options {
 };
 
 class tls_engine;
+class tls_source;
 
 /// What streams have in common: trust, own certificate, and the sessions that can be resumed. Not
 /// thread-safe: streams of one context belong to one strand.
@@ -87,6 +94,7 @@ export class tls_context {
 
  private:
   friend class tls_engine;
+  friend class tls_source;
   struct implementation;
   std::unique_ptr<implementation> implementation_;
 };
@@ -100,27 +108,34 @@ export struct tls_result {
 
 /// TLS over another stream. handshake() first, then it carries bytes as any byte_stream does, on one strand
 /// only. When the other side says that it ends (RFC 8446 section 6.1), a read gives `eof`; when it ends
-/// without saying so, `connection_lost`. A record that is wrong gives `tls_failed`, for good.
+/// without saying so, `connection_lost`; if all that it wanted since was to negotiate TLS 1.2 anew,
+/// `renegotiation_refused`. A record that is wrong, or an alert, gives `tls_failed` or
+/// `client_certificate_refused`, for good.
 export class tls_stream final : public byte_stream {
  public:
   /// A client or a server, as the context is. `host` (a name, or an IP literal without brackets) is what a
-  /// client verifies unless the options name another; with `port` it says whose session may be resumed.
-  /// `executor` is where the stream is used; waits without an executor of their own complete there.
+  /// client sends (SNI) and verifies, unless the options name another; `server_name`, if it is not empty,
+  /// takes the place of both. With `port` this says whose session may be resumed. `executor` is where the
+  /// stream is used; waits without an executor of their own complete there.
   tls_stream(transport below, std::shared_ptr<tls_context> context, net::any_io_executor executor,
-             std::string host = {}, std::uint16_t port = 0);
+             std::string host = {}, std::uint16_t port = 0, std::string server_name = {});
   ~tls_stream() override;
   tls_stream(const tls_stream&) = delete;
   tls_stream& operator=(const tls_stream&) = delete;
 
   /// Once. Fails with a certificate_… error, client_certificate_refused, tls_failed, connection_lost, or an
   /// error of the stream below. Has no deadline: close() ends it, with operation_aborted. The stream must
-  /// outlive it. A server of TLS 1.3 refuses our certificate later: the first read tells.
+  /// outlive it. A server of TLS 1.3 refuses our certificate later: a read or a write fails with
+  /// client_certificate_refused then, and error_detail() has the server's alert.
   net::awaitable<tls_result> handshake();
 
   std::size_t read_some(std::span<char> into, error_code& ec) override;
   std::size_t write_some(std::span<const char> from, error_code& ec) override;
   void async_wait(readiness kind, ready_handler handler) override;
   [[nodiscard]] bool unsent() const noexcept override;
+  [[nodiscard]] std::optional<std::size_t> unconfirmed_bytes() const noexcept override;
+  /// The peer's alert, or what was wrong with what it sent; else what the stream below says.
+  [[nodiscard]] std::string error_detail() const override;
   /// Says goodbye (close_notify) if that is possible at once, and closes the stream below.
   void close() noexcept override;
 

@@ -27,10 +27,18 @@ module holdfast;
 import :actor;
 
 namespace holdfast {
+namespace {
+
+std::chrono::system_clock::time_point to_calendar(clock::duration from_now) {
+  return clock::wall() + std::chrono::duration_cast<std::chrono::system_clock::duration>(from_now);
+}
+
+}  // namespace
 
 // Holds little: whatever a coroutine holds, an idle connection holds for days.
 net::awaitable<void> actor::live() {
   while (co_await told_to_connect()) {
+    if (const bool allowed = co_await until_allowed(); !allowed) continue;
     attempt_record record{.attempt = ++attempt_};
     auto attempt = choose_endpoint(rotation_);
     origin_ = attempt->origin();
@@ -57,6 +65,26 @@ net::awaitable<bool> actor::told_to_connect() {
   }
 }
 
+// A server that has asked not to be dialled before some time is left alone until then, whatever has woken us:
+// only the program itself overrides that (R53). False: no attempt is wanted any more.
+net::awaitable<bool> actor::until_allowed() {
+  while (may_connect() && !told_to_stop_) {
+    const auto now = clock::now();
+    if (clock::wall() >= wish_ends_) rotation_.forget_wishes();
+    const auto allowed = rotation_.allowed_at(now);
+    if (now >= allowed || planted::has(planted::bug::wish_overridden)) co_return true;
+    if (!promised_retry_) {
+      publish({.to = connection_state::disconnected,
+               .attempt = attempt_,
+               .reason = {.error = stop_reason_},
+               .retry_in = allowed - now,
+               .rule = "retry-after"});
+    }
+    co_await wake_.wait_until(allowed);
+  }
+  co_return false;
+}
+
 std::shared_ptr<dial_attempt> actor::choose_endpoint(endpoint_rotation& among) {
   auto choice = among.next(clock::now(), random_);
   if (!choice.problem.empty()) note(log_level::warning, choice.problem);
@@ -66,7 +94,11 @@ std::shared_ptr<dial_attempt> actor::choose_endpoint(endpoint_rotation& among) {
       credential_request{.attempt = attempt_,
                          .refused = refused_,
                          .serial = memory_->credentials_serial,
-                         .url = choice.index == 0 ? settings->url : further[choice.index - 1]});
+                         .url = choice.index == 0 ? settings->url : further[choice.index - 1],
+                         .answer = memory_->last_answer},
+      [weak = weak_from_this()](log_level level, std::string_view line) {
+        if (const auto alive = weak.lock()) alive->note(level, line);
+      });
 }
 
 // The attempt runs beside us, so that neither a resolver nor a peer that hangs can keep us from stopping
@@ -94,7 +126,12 @@ net::awaitable<bool> actor::open(std::shared_ptr<dial_attempt> attempt, attempt_
     co_return false;
   }
   auto socket = attempt->take_socket();
-  if (socket) begin_session(std::move(*socket));
+  if (socket) {
+    begin_session(std::move(*socket));
+  } else {
+    routes_ = attempt->found().routes;
+    record.untried_address = memory_->attempt_failed(attempt->found(), record.reason);
+  }
   co_return socket.has_value();
 }
 
@@ -103,11 +140,16 @@ void actor::begin_session(opened_socket socket) {
   origin_ = socket.origin;
   endpoint_ = socket.endpoint;
   subprotocol_ = socket.subprotocol;
+  headers_ = socket.headers;
+  routes_ = socket.found.routes;
+  memory_->session_opened(std::move(socket.found));
   network_changed_ = false;
   wake_.release();
   const auto agreed = socket.compression;
-  const session_facts facts{generation_, socket.subprotocol, std::move(socket.token), last_end_};
-  session_ = std::make_shared<session>(executor, settings, in, out, std::move(socket), random_);
+  const session_facts facts{generation_, socket.subprotocol, std::move(socket.token), last_end_,
+                            spoken ? headers_ : header_list()};
+  session_ = std::make_shared<session>(session::surroundings{executor, settings, in, out, log, generation_},
+                                       std::move(socket), random_);
   session_->open(agreed);
   session_->watch_congestion([this](const auto& features) { throttle(features); });
   if (!spoken) return session_is_ready({});
@@ -145,6 +187,9 @@ void actor::end_session(attempt_record& record) {
   last_end_ = record.reason.error;
   record.retry_after = session_->retry_after();
   if (ready_since_) record.session_length = clock::now() - *std::exchange(ready_since_, {});
+  const bool stable = record.session_length && *record.session_length >= settings->retry.stable_after;
+  record.untried_address = memory_->session_ended(record.reason, stable);
+  if (stable) rotation_.was_stable(rotation_.current());
   session_.reset();
   out->give_up_hold(record.reason.error);
   end_move(record.reason.error);
@@ -157,12 +202,30 @@ retry_decision actor::decide(attempt_record& record) {
   if (why == error::disconnect_requested || why == error::in_background)
     return {clock::duration::zero(), "asked"};
   record.after_network_change = std::exchange(network_changed_, false);
-  auto decision =
-      rotation_.ended(record, retry_.decide(record, random_), settings->retry.stable_after, clock::now());
-  refused_ = decision.refresh;
-  if (!decision.retry_in) wanted_ = false;
+  const auto now = clock::now();
+  rotation_.fill(record, retry_.is_refusal(record), settings->retry);
+  auto decision = rotation_.ended(record, retry_.decide(record, random_), settings->retry, now);
+  refused_ = refused_ || decision.refresh;  // until the provider has been asked
+  if (!decision.retry_in) give_up(why);
+  if (record.retry_after || record.retry_after_unreadable) note_wish();
   if (record.session_length && *record.session_length >= settings->retry.stable_after) attempt_ = 0;
   return decision;
+}
+
+// A suspend that is longer ends it, too: so its end is known by the calendar.
+void actor::note_wish() {
+  wish_ends_ = std::max(wish_ends_, to_calendar(rotation_.last_wish_ends() - clock::now()));
+}
+
+// Nobody has asked for this: in automatic mode the program must not wait for ever on a connection that will
+// not come back (R73).
+void actor::give_up(error_code why) {
+  wanted_ = false;
+  if (settings->mode != connect_mode::automatic || settings->keep_running) return;
+  if (planted::has(planted::bug::run_outlives_hope)) return;
+  closing_ = true;
+  run_result_ = why;
+  out->retire(error::closed, why);
 }
 
 net::awaitable<void> actor::wait(std::optional<clock::duration> delay) {
@@ -206,11 +269,13 @@ void actor::publish(state_change change) {
   if (change.to == connection_state::connected || change.to == connection_state::feature_throttled) {
     change.subprotocol = subprotocol_;
   }
+  if (change.to == connection_state::connected) change.headers = headers_;
   promised_retry_ = change.retry_in.has_value();
   told_final_ = change.final;
   asked_ = false;
   if (change.final) out->expect_no_session(change.reason.error);
   channel->publish(std::move(change));
+  log->sum_up();
 }
 
 void actor::finished() {
@@ -220,7 +285,12 @@ void actor::finished() {
   channel->finish(why);
   in->finish(why);
   background_wake_.notify();
-  run_.complete(run_result_);
+  // Behind the last call of a listener, on whatever executor (R74).
+  const bool told = channel->when_told([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self) net::post(self->strand, [self] { self->run_.complete(self->run_result_); });
+  });
+  if (told) run_.complete(run_result_);
 }
 
 }  // namespace holdfast

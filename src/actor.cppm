@@ -21,13 +21,18 @@ import :dial;
 import :dial_memory;
 import :endpoints;
 import :error;
+import :headers;
 import :inbox;
+import :journal;
+import :netlink;
 import :options;
 import :outbox;
 import :protocol;
 import :registry;
+import :route;
 import :session;
 import :state;
+import :state_channel;
 import :time;
 import :wakeup;
 
@@ -60,6 +65,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   const net::any_io_executor executor;
   const net::any_io_executor strand;
   const std::shared_ptr<const options> settings;
+  const std::shared_ptr<journal> log;      // shared with all that has something to say
   const std::shared_ptr<protocol> spoken;  // null: none; shared with the session and the outbox
   const std::shared_ptr<state_channel> channel;
   const std::shared_ptr<inbox> in;
@@ -67,10 +73,11 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
 
   void run(run_operation op);
   void connect();
-  void disconnect();
-  void close(error_code why);
+  void disconnect(close_reason how);
+  void close(error_code why, close_reason how = {});
   void retry_now(bool reset_backoff);
-  void network_changed() override;
+  void network_changed();
+  void network_changed(const network_news& news) override;
   void enter_background();
   void enter_foreground();
   void ping(session::ping_operation op);
@@ -92,6 +99,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   // The loop and its steps.
   net::awaitable<void> live();
   net::awaitable<bool> told_to_connect();
+  net::awaitable<bool> until_allowed();
   std::shared_ptr<dial_attempt> choose_endpoint(endpoint_rotation& among);
   net::awaitable<bool> open(std::shared_ptr<dial_attempt> attempt, attempt_record& record);
   void begin_session(opened_socket socket);
@@ -111,6 +119,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   net::awaitable<void> wait(std::optional<clock::duration> delay);
   retry_decision decide(attempt_record& record);
   void tell_connecting();
+  void give_up(error_code why);
+  void note_wish();
   std::optional<clock::duration> conclude(attempt_record& record);
   void publish(state_change change);
   void take_promise_back();
@@ -119,7 +129,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   // Commands, on the strand.
   template <class Command>
   void post(Command command);
-  void stop_trying(error_code why, std::uint16_t close_code);
+  void stop_trying(error_code why, const close_reason& how);
   void interrupt();
   void wake_up();
   void keep_alive();
@@ -153,11 +163,15 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   error_code run_result_;
   clock::time_point last_keep_alive_{};
   std::optional<clock::time_point> ready_since_{};  // the session, if there is one
+  // When the last wish of a server not to be dialled is over by the calendar, which goes on in a suspend.
+  std::chrono::system_clock::time_point wish_ends_{};
   unsigned attempt_ = 0;
   std::uint64_t generation_ = 0;
   std::string origin_;
   std::string endpoint_;
   std::string subprotocol_;
+  peer_routes routes_;   // of the session, else of the last attempt
+  header_list headers_;  // of the present session's upgrade
   error_code last_end_;  // of the last session
   std::shared_ptr<session> session_;
   std::shared_ptr<migration> migration_;  // while there is one

@@ -21,6 +21,7 @@ module;
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -52,6 +53,7 @@ class address_race : public std::enable_shared_from_this<address_race> {
 
   [[nodiscard]] bool decided() const { return result_.stream || thrown_ || failures_ == ordered_.size(); }
   void start_what_is_due();
+  [[nodiscard]] std::span<const endpoint> begun() const { return {ordered_.data(), runners_.size()}; }
   net::awaitable<void> wait() { return wake_.wait_until(all_started() ? never : next_start_); }
   void cancel_runners();
   // Nobody wants a stream any more.
@@ -166,8 +168,12 @@ net::awaitable<race_result> connect_alone(std::shared_ptr<network> through, endp
 }  // namespace
 
 net::awaitable<race_result> connect_to_any(std::shared_ptr<network> through, std::vector<endpoint> ordered,
-                                           clock::duration step, std::function<void()>& stop) {
-  if (ordered.size() == 1) co_return co_await connect_alone(std::move(through), ordered.front());
+                                           clock::duration step, std::vector<endpoint>& begun,
+                                           std::function<void()>& stop) {
+  if (ordered.size() == 1) {
+    begun = ordered;
+    co_return co_await connect_alone(std::move(through), ordered.front());
+  }
   const auto race = std::make_shared<address_race>(co_await net::this_coro::executor, std::move(through),
                                                    std::move(ordered), step);
   stop = [weak = std::weak_ptr(race)] {
@@ -178,6 +184,7 @@ net::awaitable<race_result> connect_to_any(std::shared_ptr<network> through, std
   const auto cancelled = co_await net::this_coro::cancellation_state;
   while (!race->decided() && cancelled.cancelled() == net::cancellation_type::none) {
     race->start_what_is_due();
+    begun.assign(race->begun().begin(), race->begun().end());
     co_await race->wait();
   }
   // Not from a destructor: when the context ends, the runners' frames may be gone before ours, and with them

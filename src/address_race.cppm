@@ -27,12 +27,14 @@ struct race_result {
 // If none does, `failure` is that of the first address in the order, but one that only says that we have no
 // way to addresses of its family gives precedence to those that say something about the server. If there is
 // no address at all, it is host_not_found.
+// `begun` gets each address when its connect begins: whoever abandons the race knows them too.
 // `stop` is set to what ends the race from outside, at once: a cancelled coroutine runs again only later, and
 // until then a socket that has just connected would be one too many.
 // Can be cancelled, and abandoned: it then returns without a stream (or with one, to be dropped, if that came
 // in the same turn), and what a connect that cannot be cancelled brings later is closed.
 // Throws what a connect throws, unless that is a system_error, which counts as a failure of its address.
 net::awaitable<race_result> connect_to_any(std::shared_ptr<network> through, std::vector<endpoint> ordered,
-                                           clock::duration step, std::function<void()>& stop);
+                                           clock::duration step, std::vector<endpoint>& begun,
+                                           std::function<void()>& stop);
 
 }  // namespace holdfast

@@ -1,15 +1,16 @@
-// The retry policy: first the table (which rule matches), then the numbers (bounds of the wait), then one
-// draw.
+// The retry policy: first the table (which rule matches), then what bends it (history, other addresses, a
+// server's wish), then the numbers (bounds of the wait), then one draw. The default table is in
+// retry_rules.cpp.
 module;
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,8 @@ module holdfast;
 
 namespace holdfast {
 namespace {
+
+constexpr std::string_view asked_to_wait = "+retry-after";  // behind the name of a rule
 
 clock::duration uniform(clock::duration low, clock::duration high, random_source& random) {
   return clock::duration(
@@ -38,13 +41,6 @@ bool matches(const retry_rule& rule, const attempt_record& record, bool stable) 
          matches_any(rule.close_codes, record.reason.close_code);
 }
 
-// They are renewed while we wait, ours or the server's, but not within seconds.
-std::vector<error_code> certificate_errors() {
-  return {error::certificate_expired,     error::certificate_wrong_host,
-          error::certificate_self_signed, error::certificate_unknown_issuer,
-          error::certificate_invalid,     error::client_certificate_refused};
-}
-
 // A stable session has shown that its credentials were good when it began: if they are refused now, it is for
 // the first time.
 bool may_refresh(const attempt_record& record, bool stable) {
@@ -53,62 +49,6 @@ bool may_refresh(const attempt_record& record, bool stable) {
 }
 
 }  // namespace
-
-std::string_view to_string(retry_delay delay) noexcept {
-  switch (delay) {
-    case retry_delay::never:
-      return "never";
-    case retry_delay::immediate:
-      return "immediate";
-    case retry_delay::fresh:
-      return "fresh";
-    case retry_delay::step:
-      return "step";
-    case retry_delay::high_step:
-      return "high_step";
-    case retry_delay::cap:
-      return "cap";
-    case retry_delay::refresh:
-      return "refresh";
-  }
-  return "unknown";
-}
-
-// The order matters: what a server says plainly comes first, then whether the session was worth a quick
-// return. A close with 1012 after a short session counts as flapping: a server that restarts all the time
-// gets a rest (R3). Answers count only at the upgrade: a proxy has statuses of its own.
-std::vector<retry_rule> default_retry_rules() {
-  const auto at = stage::upgrade;
-  const auto never = retry_delay::never;
-  return {
-      {.name = "fatal-http-status", .delay = never, .at = at, .http_statuses = {400, 404, 405, 410, 426}},
-      {.name = "refresh-credentials", .delay = retry_delay::refresh, .at = at, .http_statuses = {401, 403}},
-      {.name = "provider-failed", .delay = never, .errors = {error::provider_failed}},
-      {.name = "subprotocol-mismatch", .delay = never, .errors = {error::subprotocol_mismatch}},
-      {.name = "login-refused", .delay = never, .errors = {error::login_refused}},
-      {.name = "refresh-login",
-       .delay = retry_delay::refresh,
-       .at = stage::login,
-       .errors = {error::unauthorized}},
-      {.name = "going-away", .delay = retry_delay::fresh, .errors = {error::server_going_away}},
-      {.name = "fatal-close-code", .delay = never, .close_codes = {1002, 1003, 1007, 1009, 1010}},
-      {.name = "certificate", .delay = retry_delay::cap, .errors = certificate_errors()},
-      {.name = "redirect-refused", .delay = retry_delay::cap, .errors = {error::redirect_refused}},
-      {.name = "proxy-unauthorized", .delay = retry_delay::cap, .errors = {error::proxy_unauthorized}},
-      {.name = "overloaded", .delay = retry_delay::cap, .close_codes = {1013}},
-      {.name = "flapping", .delay = retry_delay::high_step, .stable = false},
-      {.name = "service-restart", .delay = retry_delay::fresh, .close_codes = {1012}},
-      {.name = "after-stable-session", .delay = retry_delay::fresh, .stable = true},
-      {.name = "backoff", .delay = retry_delay::step},
-  };
-}
-
-// Ten thousand connections with the default table need it once.
-retry_schedule::rules retry_schedule::share(std::vector<retry_rule> table) {
-  static const auto usual = std::make_shared<const std::vector<retry_rule>>(default_retry_rules());
-  if (table == *usual) return usual;
-  return std::make_shared<const std::vector<retry_rule>>(std::move(table));
-}
 
 retry_schedule::retry_schedule(retry_policy policy) : rules_(share(std::exchange(policy.rules, {}))) {
   policy_ = std::make_shared<const retry_policy>(std::move(policy));
@@ -123,7 +63,7 @@ clock::duration retry_schedule::ceiling(unsigned step) const {
   return std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(std::min(grown, limit)));
 }
 
-std::pair<clock::duration, clock::duration> retry_schedule::bounds(retry_delay delay) const {
+retry_schedule::bounds retry_schedule::bounds_of(retry_delay delay) const {
   switch (delay) {
     case retry_delay::never:
     case retry_delay::immediate:
@@ -136,9 +76,16 @@ std::pair<clock::duration, clock::duration> retry_schedule::bounds(retry_delay d
     case retry_delay::high_step:
       return {ceiling(step_ + 1) / 2, ceiling(step_ + 1)};
     case retry_delay::cap:
+    case retry_delay::refusal:
       return {clock::duration(policy_->cap) / 2, policy_->cap};
   }
   return {};
+}
+
+bool retry_schedule::is_stable(const attempt_record& record) const {
+  const auto least = planted::has(planted::bug::flapping_not_seen) ? clock::duration{}
+                                                                   : clock::duration(policy_->stable_after);
+  return record.session_length && *record.session_length >= least;
 }
 
 const retry_rule* retry_schedule::match(const attempt_record& record, bool stable) const {
@@ -147,34 +94,95 @@ const retry_rule* retry_schedule::match(const attempt_record& record, bool stabl
   return found == rules_->end() ? nullptr : &*found;
 }
 
-retry_decision retry_schedule::from_table(const attempt_record& record, bool stable,
-                                          random_source& random) const {
+bool retry_schedule::is_refusal(const attempt_record& record) const {
+  const bool stable = is_stable(record);
   const retry_rule* rule = match(record, stable);
-  if (rule == nullptr) return {.retry_in = std::nullopt, .rule = "no-rule-matches"};
-  if (rule->delay == retry_delay::never) return {.retry_in = std::nullopt, .rule = rule->name};
+  if (rule == nullptr) return false;
+  return rule->delay == retry_delay::refusal ||
+         (rule->delay == retry_delay::refresh && !may_refresh(record, stable));
+}
+
+retry_schedule::verdict retry_schedule::judge(const attempt_record& record, bool stable) const {
+  const retry_rule* rule = match(record, stable);
+  if (rule == nullptr) return {.rule = "no-rule-matches"};
+  if (rule->delay == retry_delay::never) return {.rule = rule->name};
+  if (rule->delay == retry_delay::refusal) return judge_refusal(record, stable, {.rule = rule->name});
   const bool refresh = rule->delay == retry_delay::refresh;
-  if (refresh && !may_refresh(record, stable)) return {.retry_in = std::nullopt, .rule = "unauthorized"};
-  const auto [low, high] = bounds(rule->delay);
-  auto wait = uniform(low, high, random);
-  if (!record.retry_after || planted::has(planted::bug::retry_after_ignored))
-    return {.retry_in = wait, .rule = rule->name, .refresh = refresh};
-  // The server's wish is a floor, with jitter on top, so that all whom it told the same do not come at once
-  // (R7).
-  const auto wish = std::clamp<clock::duration>(*record.retry_after, {}, policy_->retry_after_limit);
-  const auto floor = wish + uniform({}, policy_->base, random);
-  if (floor <= wait) return {.retry_in = wait, .rule = rule->name, .refresh = refresh};
-  return {.retry_in = floor, .rule = rule->name + "+retry-after", .refresh = refresh};
+  if (refresh && !may_refresh(record, stable))
+    return judge_refusal(record, stable, {.rule = "unauthorized", .refresh = record.may_refresh});
+  return bend(record, {.wait = bounds_of(rule->delay), .rule = rule->name, .refresh = refresh});
+}
+
+// One sample is no verdict where it has worked before (R54): whoever refuses may be about to be replaced.
+// What is final is so for this endpoint; the wait before another one is then as after any other end.
+retry_schedule::verdict retry_schedule::judge_refusal(const attempt_record& record, bool stable,
+                                                      verdict out) const {
+  const auto most = policy_->refusals_before_final;
+  const auto count = std::clamp(record.refusals, 1U, std::max(most, 1U));
+  const bool has_worked = stable || record.had_stable_session;
+  if (has_worked) out.rule += " (" + std::to_string(count) + " of " + std::to_string(most) + ")";
+  out.refusal = !has_worked || count >= most;
+  const auto elsewhere = stable ? retry_delay::fresh : retry_delay::step;
+  if (out.refusal) {
+    out.refresh = false;
+    if (record.other_endpoint) out.wait = bounds_of(elsewhere);
+    return out;
+  }
+  // Behind a session that was stable the next attempt goes to another endpoint, which has refused nothing.
+  // Most that refuse while they are replaced do so for seconds: the first refusal in a row is worth an
+  // earlier look.
+  out.wait = bounds_of(stable && record.other_endpoint ? elsewhere : retry_delay::refusal);
+  const bool first_look = count == 1 && !record.session_length;
+  if (first_look) out.wait = {clock::duration(policy_->cap) / 8, clock::duration(policy_->cap) / 4};
+  return bend(record, std::move(out));
+}
+
+// An address of the name that was not tried yet is no reason to wait longer (R47), and a wish of the server
+// that cannot be read is none to come soon (R52). The end of a session keeps its rule: it may be flapping.
+retry_schedule::verdict retry_schedule::bend(const attempt_record& record, verdict found) const {
+  const bounds lowest{std::min<clock::duration>(policy_->base, policy_->cap) / 2, ceiling(0)};
+  if (record.untried_address && !record.session_length && !found.refresh &&
+      found.wait->second >= lowest.second) {
+    found.wait = lowest;
+    found.rule = "next-address";
+    found.next_address = true;
+  }
+  const clock::duration long_wait = std::min(policy_->cap, policy_->retry_after_limit);
+  if (record.retry_after_unreadable && found.wait->first < long_wait / 2) {
+    found.wait = {long_wait / 2, std::max(found.wait->second, long_wait)};
+    found.rule += asked_to_wait;
+  }
+  return found;
+}
+
+clock::duration retry_schedule::wish_of(const attempt_record& record) const {
+  return std::clamp<clock::duration>(record.retry_after.value_or(clock::duration{}), {},
+                                     policy_->retry_after_limit);
+}
+
+// One draw for the wait. A server's wish is a floor, with jitter on top (a second draw), so that all whom it
+// told the same do not come at once (R7). It is no reason to spare another endpoint.
+retry_decision retry_schedule::draw(const attempt_record& record, const verdict& found,
+                                    random_source& random) const {
+  retry_decision out{.rule = found.rule, .refresh = found.refresh, .refusal = found.refusal};
+  if (!found.wait) return out;
+  out.retry_in = uniform(found.wait->first, found.wait->second, random);
+  if (!record.retry_after || found.refusal || planted::has(planted::bug::retry_after_ignored)) return out;
+  const auto floor = wish_of(record) + uniform({}, policy_->base, random);
+  if (floor <= *out.retry_in) return out;
+  out.retry_in = floor;
+  if (!out.rule.ends_with(asked_to_wait)) out.rule += asked_to_wait;
+  return out;
 }
 
 retry_decision retry_schedule::decide(const attempt_record& record, random_source& random) {
-  const auto least = planted::has(planted::bug::flapping_not_seen) ? clock::duration{}
-                                                                   : clock::duration(policy_->stable_after);
-  const bool stable = record.session_length && *record.session_length >= least;
+  const bool stable = is_stable(record);
   flapping_ = record.session_length && !stable;
   if (stable || record.after_network_change) step_ = 0;
   had_session_ = had_session_ || record.session_length.has_value();
 
-  auto decision = from_table(record, stable, random);
+  const auto found = judge(record, stable);
+  auto decision = draw(record, found, random);
   if (policy_->decide) decision = policy_->decide(record, decision);
   if (decision.retry_in && policy_->attempt_limit && record.attempt >= *policy_->attempt_limit && !stable) {
     decision = {.retry_in = std::nullopt, .rule = "attempt-limit"};
@@ -183,55 +191,8 @@ retry_decision retry_schedule::decide(const attempt_record& record, random_sourc
     decision = {.retry_in = std::nullopt, .rule = "first-connect-failed"};
   }
   // 16 doublings of any sensible base are beyond any cap; counting on would only invite an overflow.
-  if (!stable) step_ = std::min(step_ + 1, 16U);
+  if (!stable && !found.next_address) step_ = std::min(step_ + 1, 16U);
   return decision;
-}
-
-std::vector<schedule_entry> explain(const retry_policy& policy, const attempt_record& failure,
-                                    unsigned count) {
-  retry_schedule schedule{policy};
-  random_source random{1};
-  std::vector<schedule_entry> entries;
-  auto record = failure;
-  for (unsigned n = 1; n <= count; ++n) {
-    record.attempt = n;
-    const bool stable = record.session_length && *record.session_length >= policy.stable_after;
-    if (stable || record.after_network_change) schedule.reset();
-    const retry_rule* rule = schedule.match(record, stable);
-    const auto [low, high] = schedule.bounds(rule != nullptr ? rule->delay : retry_delay::never);
-    const auto decision = schedule.decide(record, random);
-    if (!decision.retry_in) {
-      entries.push_back({n, clock::duration(-1), clock::duration(-1), decision.rule});
-      break;
-    }
-    record.credentials_fresh = decision.refresh;
-    if (policy.decide) {
-      entries.push_back({n, *decision.retry_in, *decision.retry_in, decision.rule});
-      continue;
-    }
-    const auto floor = std::clamp<clock::duration>(record.retry_after.value_or(clock::duration{}), {},
-                                                   policy.retry_after_limit);
-    entries.push_back({n, std::max(low, floor),
-                       std::max<clock::duration>(high, record.retry_after ? floor + policy.base : floor),
-                       decision.rule});
-  }
-  return entries;
-}
-
-std::string describe(const std::vector<schedule_entry>& schedule) {
-  std::string out;
-  for (const auto& entry : schedule) {
-    std::array<char, 96> line{};
-    if (entry.latest < clock::duration::zero()) {
-      std::snprintf(line.data(), line.size(), "after attempt %u: stop", entry.attempt);
-    } else {
-      std::snprintf(line.data(), line.size(), "after attempt %u: %.2f s to %.2f s", entry.attempt,
-                    std::chrono::duration<double>(entry.earliest).count(),
-                    std::chrono::duration<double>(entry.latest).count());
-    }
-    out.append(line.data()).append("  [").append(entry.rule).append("]\n");
-  }
-  return out;
 }
 
 }  // namespace holdfast

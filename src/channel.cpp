@@ -25,7 +25,7 @@ import :completion;
 
 namespace holdfast {
 
-state_channel::state_channel(net::any_io_executor executor, log_function log)
+state_channel::state_channel(net::any_io_executor executor, std::shared_ptr<journal> log)
     : executor_(std::move(executor)), log_(std::move(log)) {}
 
 state_change state_channel::snapshot() const {

@@ -17,6 +17,7 @@ module holdfast:channel;
 
 import :completion;
 import :error;
+import :journal;
 import :options;
 import :state;
 import :state_channel;
@@ -25,10 +26,9 @@ namespace holdfast {
 
 class state_channel : public std::enable_shared_from_this<state_channel> {
  public:
-  using log_function = std::function<void(log_level, std::string_view)>;
   using operation = pending_operation<error_code, observed_change>;
 
-  state_channel(net::any_io_executor executor, log_function log);
+  state_channel(net::any_io_executor executor, std::shared_ptr<journal> log);
 
   [[nodiscard]] connection_state status() const noexcept { return status_.load(std::memory_order_acquire); }
   [[nodiscard]] state_change snapshot() const;
@@ -38,6 +38,9 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   void publish(state_change change);
   // Nothing more will come: readers drain what is in the ring, then get `why`.
   void finish(error_code why);
+  // True: every listener has been called with all there is. Else `then` is called when they have, on any
+  // thread.
+  bool when_told(std::function<void()> then);
   // Drops the waits without completing them: the context has ended.
   void forget_waits();
   // finish(), and no listener is called any more once this has returned.
@@ -68,7 +71,8 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   struct listener {
     std::string id;
     connection_listener callbacks;
-    std::uint64_t next;  // sequence number of the transition it wants next
+    std::uint64_t next;         // sequence number of the transition it wants next
+    std::uint64_t session = 0;  // the last one that on_session was called for
     std::thread::id running{};
     bool removed = false;
   };
@@ -89,12 +93,12 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   void schedule(const std::shared_ptr<group>& which);
   void serve(const std::shared_ptr<group>& which);
   std::shared_ptr<listener> next_to_serve(const group& which) const;
-  void call(const listener& one, const observed_change& change) const;
+  void call(listener& one, const observed_change& change) const;
+  [[nodiscard]] bool all_told() const;
+  void report_if_told(std::unique_lock<std::mutex>& lock);
   void wait_until_idle(std::unique_lock<std::mutex>& lock, const listener& one);
-  void log(log_level level, const std::string& text) const;
-
   const net::any_io_executor executor_;
-  const log_function log_;
+  const std::shared_ptr<journal> log_;
   std::atomic<connection_state> status_{connection_state::disconnected};
 
   mutable std::mutex mutex_;
@@ -107,6 +111,7 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   std::uint64_t last_wait_id_ = 0;
   std::vector<std::shared_ptr<group>> groups_;  // its own first, once there has been a listener for it
   std::condition_variable idle_;
+  std::function<void()> when_told_{};
 };
 
 }  // namespace holdfast

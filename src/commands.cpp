@@ -39,8 +39,7 @@ import :message_handler;
 namespace holdfast {
 namespace {
 
-constexpr std::uint16_t normal_closure = 1000;  // RFC 6455 section 7.4.1
-constexpr std::uint16_t going_away = 1001;
+constexpr std::uint16_t going_away = 1001;  // RFC 6455 section 7.4.1
 
 // A strand over the concrete executor spares one level of type erasure in each hop.
 net::any_io_executor make_strand_of(const net::any_io_executor& executor) {
@@ -60,10 +59,11 @@ actor::actor(net::any_io_executor on, std::shared_ptr<const options> checked, re
     : executor(std::move(on)),
       strand(make_strand_of(executor)),
       settings(std::move(checked)),
+      log(std::make_shared<journal>(settings->log, settings->log_to_clog)),
       spoken(settings->protocol ? settings->protocol() : nullptr),
-      channel(std::make_shared<state_channel>(executor, settings->log)),
+      channel(std::make_shared<state_channel>(executor, log)),
       in(std::make_shared<inbox>(settings->limits, strand)),
-      out(std::make_shared<outbox>(settings->limits, strand, spoken)),
+      out(std::make_shared<outbox>(settings->limits, strand, spoken, log)),
       memory_(std::make_shared<dial_memory>(*settings)),
       random_(settings->random_seed ? *settings->random_seed : entropy()),
       retry_({settings, &settings->retry}, std::move(table)),
@@ -73,6 +73,8 @@ actor::actor(net::any_io_executor on, std::shared_ptr<const options> checked, re
       told_final_(settings->mode == connect_mode::manual),
       wanted_(settings->mode == connect_mode::automatic) {
   if (wanted_) out->expect_session();
+  if (!settings->receive_messages) in->finish(net::error::operation_not_supported);
+  for (const auto& line : options_without_effect(*settings)) log->write(log_level::warning, line);
 }
 
 // The table of the policy is large: only the schedule keeps one.
@@ -149,22 +151,23 @@ void actor::connect() {
     self.wanted_ = true;
     self.asked_ = true;
     if (self.away_) self.stop_reason_ = error::in_background;  // until the foreground
+    self.rotation_.forget_wishes();
     self.keep_alive();
     self.interrupt();
   });
 }
 
-void actor::disconnect() {
-  post([](actor& self) { self.stop_trying(error::disconnect_requested, normal_closure); });
+void actor::disconnect(close_reason how) {
+  post([how = std::move(how)](actor& self) { self.stop_trying(error::disconnect_requested, how); });
 }
 
-void actor::close(error_code why) {
-  post([why](actor& self) {
+void actor::close(error_code why, close_reason how) {
+  post([why, how = std::move(how)](actor& self) {
     if (self.closing_) return;
     self.closing_ = true;
     if (why != error::closed) self.run_result_ = why;
-    self.out->retire(error::closed);
-    self.stop_trying(why, normal_closure);
+    self.stop_trying(why, how);  // first: what was accepted leaves
+    self.out->retire(error::closed, why);
     if (self.running_) return;  // else finished() tells those who wait
     self.channel->finish(why);
     self.in->finish(why);
@@ -175,22 +178,23 @@ void actor::abandon() {
   channel->abandon();
   if (const auto handler = in->handler()) handler->set({});
   in->finish(net::error::operation_aborted);
-  out->retire(net::error::operation_aborted);
+  out->retire(net::error::operation_aborted, net::error::operation_aborted);
   post([](actor& self) {
     self.closing_ = true;
     self.run_result_ = net::error::operation_aborted;
-    self.stop_trying(net::error::operation_aborted, going_away);
+    self.stop_trying(net::error::operation_aborted, {.code = going_away});
     if (self.session_) self.session_->end({.error = net::error::operation_aborted, .at = stage::session});
     self.settlers_.complete_all(net::error::operation_aborted);
   });
+  log->sum_up();  // while the program is still there to hear it
 }
 
 // Nothing is to be open or tried from now on.
-void actor::stop_trying(error_code why, std::uint16_t close_code) {
+void actor::stop_trying(error_code why, const close_reason& how) {
   wanted_ = false;
   told_to_stop_ = true;
   stop_reason_ = why;
-  if (session_) session_->stop(close_code, why);
+  if (session_) session_->stop(how.code, how.text, why);
   wake_up();
 }
 
@@ -211,6 +215,7 @@ void actor::retry_now(bool reset_backoff) {
       self.retry_.reset();
       self.rotation_.forget_failures();
     }
+    self.rotation_.forget_wishes();
     self.interrupt();
   });
 }
@@ -219,9 +224,16 @@ void actor::network_changed() {
   post([](actor& self) {
     self.network_changed_ = !self.session_;
     self.rotation_.forget_failures();
-    self.memory_->last_good.reset();  // RFC 8305 section 4: such history must not be used across networks
+    self.memory_->network_changed();
     if (self.session_) self.session_->probe();
     self.interrupt();
+  });
+}
+
+// What the machine's other links do is no news for us (R53).
+void actor::network_changed(const network_news& news) {
+  post([news](actor& self) {
+    if (self.routes_.concerned_by(news)) self.network_changed();
   });
 }
 
@@ -234,9 +246,7 @@ void actor::time_jumped() {
   });
 }
 
-void actor::note(log_level level, std::string_view line) {
-  if (settings->log) settings->log(level, line);
-}
+void actor::note(log_level level, std::string_view line) { log->write(level, line); }
 
 void actor::enter_background() {
   post([](actor& self) {
@@ -244,7 +254,7 @@ void actor::enter_background() {
     if (self.settings->mode == connect_mode::manual) return self.keep_alive();
     self.away_ = true;
     self.stop_reason_ = error::in_background;
-    if (self.session_) self.session_->stop(going_away, error::in_background);
+    if (self.session_) self.session_->stop(going_away, {}, error::in_background);
     if (!self.session_ && planted::has(planted::bug::background_ignored)) self.away_ = false;
     self.wake_up();
   });
@@ -275,7 +285,7 @@ net::awaitable<void> actor::watch_background() {
   while (in_background_ && wanted_ && !closing_) {
     const auto close_at = last_keep_alive_ + settings->background_grace;
     if (clock::now() >= close_at) {
-      stop_trying(error::in_background, going_away);
+      stop_trying(error::in_background, {.code = going_away});
     } else {
       co_await background_wake_.wait_until(close_at);
     }
@@ -303,7 +313,7 @@ void actor::ping(session::ping_operation op) {
 
 // The session that is open is being closed, and no other one follows at once.
 bool actor::is_leaving() const {
-  const bool moves = migration_ && migration_->next;
+  const bool moves = migration_ && migration_->next && session_->hands_over();
   return told_to_stop_ || !may_connect() || (session_->is_ending() && !moves);
 }
 

@@ -15,6 +15,7 @@ module;
 #include <mutex>
 #include <optional>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +40,17 @@ struct json_receiver {
     std::move(handler)(ec, std::move(read));
   }
 };
+
+// What a client may say in a close frame of its own accord (RFC 6455 section 7.4, as in browsers).
+close_reason checked(close_reason how) {
+  const bool allowed = how.code == 1000 || how.code == 1001 || (how.code >= 3000 && how.code <= 4999);
+  if (!allowed) throw std::invalid_argument("close_reason.code: must be 1000, 1001, or from 3000 to 4999");
+  if (how.text.size() > 123)
+    throw std::invalid_argument(
+        "close_reason.text: must not be longer than 123 bytes (RFC 6455 section 5.5)");
+  if (!is_valid_utf8(how.text)) throw std::invalid_argument("close_reason.text: must be UTF-8");
+  return how;
+}
 
 }  // namespace
 }  // namespace holdfast
@@ -83,8 +95,9 @@ void connection::network_changed() { actor_->network_changed(); }
 void connection::enter_background() { actor_->enter_background(); }
 void connection::enter_foreground() { actor_->enter_foreground(); }
 void connection::tell_connect() { actor_->connect(); }
-void connection::tell_disconnect() { actor_->disconnect(); }
-void connection::tell_close() { actor_->close(error::closed); }
+void connection::tell_disconnect(close_reason how) { actor_->disconnect(checked(std::move(how))); }
+void connection::tell_close(close_reason how) { actor_->close(error::closed, checked(std::move(how))); }
+std::size_t connection::discard_waiting() { return actor_->out->discard_waiting(); }
 
 connection_state connection::status() const noexcept { return actor_->channel->status(); }
 state_change connection::snapshot() const { return actor_->channel->snapshot(); }
@@ -143,11 +156,15 @@ void connection::start_receive_json(const std::shared_ptr<actor>& self,
                                     any_handler<error_code, json_message> handler) {
   self->in->receive(inbox::single(json_receiver{std::move(handler)}, self->executor));
 }
-void connection::set_message_handler(std::function<void(const message_view&)> handler) {
+void connection::set_message_handler(std::function<void(const message_view&)> handler,
+                                     net::any_io_executor executor) {
   const auto& self = *actor_;
-  const auto set = self.in->handler(
-      [&] { return std::make_shared<message_handler>(self.executor, *self.in, self.settings->log); });
-  set->set(std::move(handler));
+  if (!executor) executor = self.executor;
+  const auto present = self.in->handler();
+  if (present && present->executor() == executor) return present->set(std::move(handler));
+  const auto next = std::make_shared<message_handler>(std::move(executor), *self.in, self.log);
+  if (const auto before = self.in->exchange_handler(next)) before->retire();
+  next->set(std::move(handler));
 }
 
 }  // namespace holdfast

@@ -92,6 +92,10 @@ void conversation::resume(clock::time_point now) noexcept {
   if (answer_by_) answer_by_ = now + options_.heartbeat.pong_deadline;
 }
 
+void conversation::heard_progress(clock::time_point now) noexcept {
+  if (answer_by_) answer_by_ = now + options_.heartbeat.pong_deadline;
+}
+
 void conversation::lift_expired(clock::time_point now) {
   const auto lifted = std::erase_if(
       throttled_, [now](const throttled_feature& each) { return each.until && *each.until <= now; });

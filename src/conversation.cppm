@@ -59,6 +59,9 @@ class conversation final : public protocol_link {
   // While the session does not read, an answer cannot be heard.
   void pause() noexcept { paused_ = true; }
   void resume(clock::time_point now) noexcept;
+  // What we write comes nearer to the peer, and with it the heartbeat that it is to answer.
+  void heard_progress(clock::time_point now) noexcept;
+  [[nodiscard]] bool waits_for_answer() const noexcept { return answer_by_.has_value() && !paused_; }
   [[nodiscard]] bool is_ready() const noexcept { return ready_; }
   // Set once.
   [[nodiscard]] const std::optional<ending>& wants_to_end() const noexcept { return ending_; }

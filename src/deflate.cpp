@@ -138,11 +138,13 @@ error_code inflater::run(std::string_view input, std::string& message, int flush
     set_output(stream, place);
     const int outcome = inflate(&stream, flush);
     if (outcome == Z_MEM_ERROR) throw std::bad_alloc();
+    // What came before a fault is handed out: so the faults of a message have one order, however it is cut.
+    const auto count = place.size() - stream.avail_out;
+    const auto allowed = std::min(count, limit_ - std::min(limit_, message.size()));
+    append(message, {place.data(), allowed}, limit_);
+    if (allowed < count) return error::message_too_big;
     if (outcome != Z_OK && outcome != Z_STREAM_END && outcome != Z_BUF_ERROR)
       return error::protocol_violation;
-    const auto count = place.size() - stream.avail_out;
-    if (count > limit_ - std::min(limit_, message.size())) return error::message_too_big;
-    append(message, {place.data(), count}, limit_);
     // Behind a final block there may be another (section 7.2.3.4), which may still repeat what was before it:
     // the window stays. To copy it out and in by inflateSetDictionary would let a peer's two bytes cost us 64
     // KiB.

@@ -13,6 +13,7 @@ module;
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/errc.hpp>
 #include <boost/system/system_error.hpp>
 #include <chrono>
 #include <coroutine>
@@ -35,14 +36,26 @@ import :address_race;
 import :dial;
 
 namespace holdfast {
+namespace {
+
+// A look-up has this error for one thing alone.
+std::string about_zone(error_code why) {
+  return why == boost::system::errc::no_such_device
+             ? "the address has a zone that names no network interface of this machine"
+             : "";
+}
+
+}  // namespace
 
 dial_attempt::dial_attempt(std::shared_ptr<const options> given, std::shared_ptr<dial_memory> memory,
-                           credential_request ask)
+                           credential_request ask, note_function note)
     : options_(std::move(given)),
       memory_(std::move(memory)),
       ask_(std::move(ask)),
+      note_(std::move(note)),
       deadline_(clock::now() + options_->deadlines.attempt),
-      place_{.url = ask_.url, .to = parse_url(ask_.url)} {
+      place_{.url = ask_.url, .to = parse_url(ask_.url)},
+      is_fallback_(memory_->has_secure_url && !place_.to.secure) {
   record_.may_refresh = static_cast<bool>(options_->provider);
   record_.credentials_fresh = ask_.refused;
 }
@@ -74,7 +87,7 @@ void dial_attempt::take_exception(const std::exception_ptr& thrown) {
 }
 
 void dial_attempt::abandon(error_code why) {
-  fail(why);
+  fail(why, why == error::timed_out && stream_ ? stream_->error_detail() : std::string());
   over_ = true;
   on_news_ = nullptr;
   if (stop_race_) stop_race_();
@@ -85,31 +98,14 @@ void dial_attempt::abandon(error_code why) {
 }
 
 net::awaitable<void> dial_attempt::run() {
-  if (options_->provider && !co_await ask_provider()) co_return;
-  while (!over_ && co_await reach() && co_await upgrade()) {
-    if (socket_) break;  // else the server has sent us elsewhere
+  if (options_->provider) {
+    if (const bool asked = co_await ask_provider(); !asked) co_return;
   }
-}
-
-// What a provider throws may carry its secrets: only an error code is passed on. One that may heal, such as a
-// token service out of reach, is no reason to stop for good.
-net::awaitable<bool> dial_attempt::ask_provider() {
-  enter(stage::provider, options_->deadlines.provider);
-  try {
-    credentials_ = co_await options_->provider(ask_);
-  } catch (const boost::system::system_error& e) {
-    if (e.code() == condition::transient) co_return fail(e.code());
-    co_return fail(error::provider_failed, e.code().message());
-  } catch (...) {
-    co_return fail(error::provider_failed);
+  while (!over_) {
+    if (const bool there = co_await reach(); !there) co_return;
+    if (const bool done = co_await upgrade(); !done || socket_) co_return;
+    // else the server has sent us elsewhere
   }
-  if (over_) co_return false;
-  memory_->credentials_serial = credentials_.serial;
-  if (auto problem = check_credentials(credentials_); !problem.empty()) {
-    co_return fail(error::provider_failed, std::move(problem));
-  }
-  if (credentials_.url) place_ = {.url = *credentials_.url, .to = parse_url(*credentials_.url)};
-  co_return true;
 }
 
 // A stream to the server at `place_`, through a proxy or not: what is written from here on, the server reads.
@@ -118,55 +114,74 @@ net::awaitable<bool> dial_attempt::reach() {
   const auto proxy = choose_way();
   if (record_.reason.error) co_return false;
   if (proxy) {
-    if (!co_await connect(stage::proxy, proxy->host, proxy->port)) co_return false;
-    if (!co_await pass(*proxy)) co_return false;
-  } else if (!co_await connect(stage::connect, place_.to.host, place_.to.port)) {
-    co_return false;
+    if (const bool there = co_await connect(stage::proxy, proxy->host, proxy->port); !there) co_return false;
+    if (const bool passed = co_await pass(*proxy); !passed) co_return false;
+  } else {
+    const bool there = co_await connect(stage::connect, place_.to.host, place_.to.port);
+    if (!there) co_return false;
   }
-  co_return !place_.to.secure || co_await start_tls();
+  if (!place_.to.secure) co_return true;
+  co_return co_await start_tls();
 }
 
 // To the server or to a proxy. The first address that answers is taken. Whether it is good, the rest of the
-// attempt will show: until then none is.
+// attempt will show.
 net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::uint16_t port) {
   const bool through_proxy = shown == stage::proxy;
   peer_.reset();  // that of the way before a redirect
+  found_.addresses = {};
+  found_.routes = peer_routes();
   enter(through_proxy ? shown : stage::resolve, options_->deadlines.resolve);
-  auto found = co_await memory_->network->resolve(std::move(host), port);
+  auto resolved = co_await memory_->network->resolve(std::move(host), port);
   if (over_) co_return false;
-  if (found.has_error()) co_return fail(found.error());
-  if (found->empty()) co_return fail(error::host_not_found);
+  if (resolved.has_error()) co_return fail(resolved.error(), about_zone(resolved.error()));
+  if (resolved->empty()) co_return fail(error::host_not_found);
 
   enter(shown, options_->deadlines.connect);
-  auto ordered = interleave(std::move(*found), memory_->last_good);
-  peer_ = ordered.front();  // if none answers before the deadline
-  auto race = co_await connect_to_any(memory_->network, std::move(ordered), options_->deadlines.address_step,
-                                      stop_race_);
+  auto& trial = found_.addresses;
+  trial.network = memory_->addresses.network();
+  trial.resolved = memory_->addresses.order(std::move(*resolved));
+  peer_ = trial.resolved.front();  // if none answers before the deadline
+  if (options_->watch_network) found_.routes.dialled(trial.resolved);
+  auto race = co_await connect_to_any(memory_->network, trial.resolved, options_->deadlines.address_step,
+                                      trial.begun, stop_race_);
   if (over_) co_return false;
   peer_ = race.peer;
   if (!race.stream) co_return fail(race.failure);
   stream_.emplace(std::move(*race.stream));
-  memory_->last_good.reset();
+  trial.reached = race.peer;
+  if (options_->watch_network) found_.routes.settled(race.peer);
   co_return true;
 }
 
 // True: `socket_` is there, or `place_` is another one.
 net::awaitable<bool> dial_attempt::upgrade() {
   enter(stage::upgrade, options_->deadlines.upgrade);
+  found_.to = named_target();
+  auto fields = headers();
+  found_.sent_cookies = add_cookies(fields);
+  const auto& offered = subprotocols();
   const auto key = make_websocket_key();
-  if (!co_await write(upgrade_request(place_.to, *options_, headers(), key))) co_return false;
+  auto request = upgrade_request(place_.to, *options_, fields, offered, found_.to.host_header, key);
+  if (const bool written = co_await write(std::move(request)); !written) co_return false;
   auto answer = co_await read_head();
   if (!answer || over_) co_return false;
   if (is_redirect(answer->status)) co_return follow(*answer);
-  auto opened = check_answer(*answer, *options_, key);
-  if (opened.has_error()) {
-    co_await refused(std::move(*answer), opened.error());
+  auto checked = check_answer(*answer, *options_, offered, key);
+  if (checked.error) {
+    co_await refused(std::move(*answer), checked.error, std::move(checked.detail));
     co_return false;
   }
-  memory_->last_good = peer_;
-  socket_.emplace(std::move(*stream_), to_string(*peer_), origin(), std::move(answer->body),
-                  std::move(opened->subprotocol), opened->compression,
-                  place_.same_origin ? credentials_.token : std::string());
+  found_.answer = answer->headers;
+  socket_.emplace(opened_socket{.stream = std::move(*stream_),
+                                .endpoint = to_string(*peer_),
+                                .origin = origin(),
+                                .first_bytes = std::move(answer->body),
+                                .subprotocol = std::move(checked.opened.subprotocol),
+                                .compression = checked.opened.compression,
+                                .token = may_show_credentials() ? credentials_.token : std::string(),
+                                .headers = without_handshake(std::move(answer->headers)),
+                                .found = std::move(found_)});
   co_return true;
 }
 
@@ -176,10 +191,12 @@ bool dial_attempt::follow(const http_head& answer) {
   if (!decision.to) {
     record_.reason.http_status = answer.status;
     record_.http_headers = answer.headers;
+    const auto wish = read_retry_after(answer);
+    record_.retry_after = wish.after;
+    record_.retry_after_unreadable = wish.unreadable;
     return fail(error::redirect_refused, std::move(decision.refusal));
   }
   place_ = std::move(*decision.to);
-  memory_->last_good.reset();
   return true;
 }
 

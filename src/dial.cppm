@@ -14,6 +14,7 @@ module;
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -44,15 +45,20 @@ struct opened_socket {
   std::string first_bytes{};  // of frames that came with the answer
   std::string subprotocol{};
   std::optional<agreed_compression> compression{};
-  std::string token{};  // of the provider, for the protocol's login
+  std::string token{};    // of the provider, for the protocol's login
+  header_list headers{};  // of the answer, without those of the handshake
+  dial_findings found{};  // for dial_memory::session_opened()
 };
 
 // On the strand of the actor; shared by the actor and its own coroutine, because either may end first.
 class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
  public:
-  // To the URL in `ask`, unless the provider names another.
+  using note_function = std::function<void(log_level, std::string_view)>;
+
+  // To the URL in `ask`, unless the provider names another. `note` gets lines for the log, while the attempt
+  // is under way.
   dial_attempt(std::shared_ptr<const options> given, std::shared_ptr<dial_memory> memory,
-               credential_request ask);
+               credential_request ask, note_function note);
 
   // Runs the attempt on `strand`, and calls `on_news` when it is over, and when deadline() is sooner than it
   // was.
@@ -65,6 +71,8 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   // After it is over: the socket, or the reason for which there is none.
   std::optional<opened_socket> take_socket() { return std::exchange(socket_, std::nullopt); }
   [[nodiscard]] const attempt_record& record() const noexcept { return record_; }
+  // For dial_memory::attempt_failed(), if there is no socket.
+  [[nodiscard]] const dial_findings& found() const noexcept { return found_; }
   // Where it has led to.
   [[nodiscard]] std::string origin() const { return to_origin(place_.to); }
 
@@ -78,11 +86,20 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   net::awaitable<bool> start_tls();
   net::awaitable<bool> upgrade();
   net::awaitable<std::optional<http_head>> read_head();
-  net::awaitable<void> refused(http_head answer, error_code why);
+  net::awaitable<void> refused(http_head answer, error_code why, std::string detail);
   bool follow(const http_head& answer);
 
   std::optional<proxy_server> choose_way();
+  // What belongs to this attempt, as far as it may be shown at `place_`.
+  [[nodiscard]] bool is_bare() const { return is_fallback_ && !place_.to.secure; }
+  [[nodiscard]] bool may_show_credentials() const;
   [[nodiscard]] header_list headers() const;
+  [[nodiscard]] const std::vector<std::string>& subprotocols() const;
+  [[nodiscard]] std::string server_name() const;
+  [[nodiscard]] target named_target() const;
+  bool add_cookies(header_list& to) const;
+  bool use(credentials given);
+  bool provider_threw();
   net::awaitable<bool> write(std::string bytes);
   net::awaitable<std::size_t> read(std::span<char> into, error_code& ec);
   void enter(stage next, milliseconds limit);
@@ -93,8 +110,10 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   const std::shared_ptr<const options> options_;
   const std::shared_ptr<dial_memory> memory_;  // shared with the actor
   const credential_request ask_;
+  const note_function note_;
   const clock::time_point deadline_;
-  redirect_target place_;  // where the attempt has come to
+  redirect_target place_;   // where the attempt has come to
+  const bool is_fallback_;  // a ws:// endpoint beside one that is wss://
   credentials credentials_{};
   std::optional<endpoint> peer_{};  // whom the attempt is about: see change_reason::address
   clock::time_point stage_deadline_{};
@@ -104,6 +123,7 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   std::optional<transport> stream_;
   std::optional<opened_socket> socket_;
   attempt_record record_;
+  dial_findings found_;
   bool answered_ = false;  // the reason is the server's own, and stays
   bool over_ = false;
 };

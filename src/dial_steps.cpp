@@ -44,27 +44,33 @@ struct body_beginning {
   bool enough;
 };
 
-// RFC 9112 section 7.1.
+// RFC 9112 section 7.1. As in a header, a line may end with a line feed alone.
 body_beginning read_chunks(std::string_view bytes) {
   std::string text;
   while (text.size() < body_bytes) {
-    const auto line = bytes.find("\r\n");
+    const auto line = bytes.find('\n');
     if (line == std::string_view::npos) return {text, false};
+    const auto begin = bytes.substr(0, line).find_first_not_of(" \t");
     std::size_t size = 0;
-    const auto [end, failed] = std::from_chars(bytes.data(), bytes.data() + line, size, 16);
+    const auto [end, failed] =
+        std::from_chars(bytes.data() + std::min(begin, line), bytes.data() + line, size, 16);
     if (failed != std::errc{} || size == 0) break;  // nonsense, or the last one
-    bytes.remove_prefix(line + 2);
+    bytes.remove_prefix(line + 1);
     text += bytes.substr(0, size);
-    if (bytes.size() <= size || bytes.size() - size < 2) return {text, false};
-    bytes.remove_prefix(size + 2);
+    bytes.remove_prefix(std::min(size, bytes.size()));
+    const std::size_t line_end = bytes.starts_with('\r') ? 2 : 1;
+    if (bytes.size() < line_end) return {text, false};
+    bytes.remove_prefix(line_end);
   }
   return {text, true};
 }
 
 body_beginning read_body(const http_head& answer) {
+  const auto packing = answer.joined("Content-Encoding");
+  if (!packing.empty() && !boost::beast::iequals(packing, "identity")) return {{}, true};  // is not text
   const auto coding = answer.joined("Transfer-Encoding");
   if (boost::beast::iequals(coding, "chunked")) return read_chunks(answer.body);
-  if (!coding.empty()) return {{}, true};  // is not text
+  if (!coding.empty()) return {{}, true};  // likewise
   const auto length = answer.header("Content-Length");
   if (length.empty()) return {answer.body, true};
   std::size_t announced = 0;
@@ -72,10 +78,27 @@ body_beginning read_body(const http_head& answer) {
   return {answer.body.substr(0, announced), answer.body.size() >= std::min(announced, body_bytes)};
 }
 
+// No more than is worth having, and no part of a character of UTF-8 at its end.
+std::string beginning_of(std::string_view text) {
+  text = text.substr(0, body_bytes);
+  auto last = text.size();
+  while (last != 0 && (static_cast<unsigned char>(text[last - 1]) & 0xC0U) == 0x80U) --last;
+  if (last == 0) return std::string(text);
+  const auto lead = static_cast<unsigned char>(text[last - 1]);
+  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+  return std::string(text.size() - (last - 1) < length ? text.substr(0, last - 1) : text);
+}
+
+// What came of a header before its end: nothing more is known of an answer that is cut off.
+std::string cut_off(std::size_t bytes) {
+  return bytes == 0 ? "" : "its answer ends within the header, after " + std::to_string(bytes) + " bytes";
+}
+
 // With TLS 1.3 a server tells only behind the handshake that it does not like our certificate: whoever reads
 // or writes first hears of it.
 bool is_about_tls(error_code ec) {
-  return ec == error::client_certificate_refused || ec == error::tls_failed;
+  return ec == error::client_certificate_refused || ec == error::tls_failed ||
+         ec == error::renegotiation_refused;
 }
 
 }  // namespace
@@ -84,6 +107,9 @@ bool is_about_tls(error_code ec) {
 std::optional<proxy_server> dial_attempt::choose_way() {
   const auto& to = place_.to;
   try {
+    auto problem = environment_problem(options_->proxy, to.secure, to.host, to.port, memory_->variables);
+    if (!problem.empty() && note_ && memory_->environment_problems.insert(problem).second)
+      note_(log_level::warning, problem);
     return choose_proxy(options_->proxy, to.secure, to.host, to.port, memory_->variables);
   } catch (const option_error& e) {
     record_.reason.at = stage::proxy;
@@ -98,7 +124,7 @@ net::awaitable<bool> dial_attempt::pass(proxy_server proxy) {
   std::array<char, 1024> piece{};
   while (talk.progress() == proxy_progress::needs_input) {
     if (auto output = talk.take_output(); !output.empty()) {
-      if (!co_await write(std::move(output))) co_return false;
+      if (const bool written = co_await write(std::move(output)); !written) co_return false;
       continue;
     }
     error_code ec;
@@ -119,15 +145,16 @@ net::awaitable<bool> dial_attempt::pass(proxy_server proxy) {
 
 net::awaitable<bool> dial_attempt::start_tls() {
   enter(stage::tls, options_->deadlines.tls);
-  std::shared_ptr<tls_context> context;
+  current_tls found;
   try {
-    context = memory_->tls_for(options_->tls);
+    found = memory_->tls.current(options_->tls);
   } catch (const option_error& e) {
     co_return fail(error::tls_failed, e.what());
   }
-  auto secured =
-      std::make_unique<tls_stream>(std::move(*stream_), std::move(context), co_await net::this_coro::executor,
-                                   place_.to.host, place_.to.port);
+  if (!found.warning.empty() && note_) note_(log_level::warning, found.warning);
+  auto secured = std::make_unique<tls_stream>(std::move(*stream_), std::move(found.context),
+                                              co_await net::this_coro::executor, place_.to.host,
+                                              place_.to.port, server_name());
   auto& tls = *secured;  // stays where it is
   stream_.emplace(std::move(secured));
   auto done = co_await tls.handshake();
@@ -135,46 +162,47 @@ net::awaitable<bool> dial_attempt::start_tls() {
   co_return done.ok() || fail(done.error, std::move(done.detail));
 }
 
-// Credentials go to nobody but the origin that they are for, whatever a redirect says. There, a field of the
-// provider takes the place of a static one: a request has one Authorization, and one Cookie.
-header_list dial_attempt::headers() const {
-  if (!place_.same_origin) return without_credentials(options_->headers);
-  auto own = credentials_.headers;
-  if (!credentials_.token.empty()) own.emplace_back("Authorization", "Bearer " + credentials_.token);
-  auto out = options_->headers;
-  std::erase_if(out, [&](const auto& field) {
-    return std::ranges::any_of(own,
-                               [&](const auto& each) { return is_same_header(each.first, field.first); });
-  });
-  out.insert(out.end(), own.begin(), own.end());
-  return out;
-}
-
+// Interim answers count against the limit, too.
 net::awaitable<std::optional<http_head>> dial_attempt::read_head() {
+  const auto limit = options_->limits.upgrade_bytes;
   std::string bytes;
   std::array<char, 2048> piece{};
   while (!over_) {
-    const auto room = std::min(piece.size(), options_->limits.upgrade_bytes - bytes.size());
-    error_code ec = room == 0 ? make_error_code(error::upgrade_invalid) : error_code{};
-    if (!ec) bytes.append(piece.data(), co_await read({piece.data(), room}, ec));
+    const auto room = std::min(piece.size(), limit - bytes.size());
+    if (room == 0) {
+      fail(error::upgrade_invalid,
+           "the header is longer than limits.upgrade_bytes (" + std::to_string(limit) + ')');
+      break;
+    }
+    error_code ec;
+    const auto count = co_await read({piece.data(), room}, ec);
     if (over_) break;
+    bytes.append(piece.data(), count);
     if (is_about_tls(ec)) record_.reason.at = stage::tls;
-    if (ec) fail(ec == net::error::eof ? make_error_code(error::connection_lost) : ec);
-    if (ec) break;
-    auto head = parse_answer(bytes);
-    if (head.has_error()) fail(head.error());
-    if (head.has_error()) break;
-    if (*head) co_return std::move(**head);
+    if (ec) {
+      auto detail = stream_->error_detail();
+      if (detail.empty()) detail = cut_off(bytes.size());
+      fail(ec == net::error::eof ? make_error_code(error::connection_lost) : ec, std::move(detail));
+      break;
+    }
+    auto reading = read_answer(bytes);
+    if (reading.head) co_return std::move(reading.head);
+    if (reading.error) {
+      fail(reading.error, std::move(reading.detail));
+      break;
+    }
   }
   co_return std::nullopt;
 }
 
 // The reason is known, and stays; the rest of the text is worth a moment, not a deadline. When that is over,
 // the attempt is abandoned: so what is known is written down before.
-net::awaitable<void> dial_attempt::refused(http_head answer, error_code why) {
-  fail(why);
+net::awaitable<void> dial_attempt::refused(http_head answer, error_code why, std::string detail) {
+  fail(why, std::move(detail));
+  const auto wish = read_retry_after(answer);
   record_.reason.http_status = answer.status;
-  record_.retry_after = retry_after(answer);
+  record_.retry_after = wish.after;
+  record_.retry_after_unreadable = wish.unreadable;
   record_.http_headers = answer.headers;
   answered_ = true;
   if (answer.status == 101) co_return;
@@ -183,7 +211,7 @@ net::awaitable<void> dial_attempt::refused(http_head answer, error_code why) {
   error_code ec;
   while (!over_) {
     const auto begun = read_body(answer);
-    record_.reason.close_text = begun.text.substr(0, body_bytes);
+    if (!begun.text.empty()) record_.reason.close_text = beginning_of(begun.text);
     if (begun.enough || ec || answer.body.size() >= options_->limits.upgrade_bytes) break;
     answer.body.append(piece.data(), co_await read(piece, ec));
   }
@@ -193,7 +221,7 @@ net::awaitable<bool> dial_attempt::write(std::string bytes) {
   const auto ec = co_await write_all(*stream_, bytes);
   if (over_) co_return false;
   if (is_about_tls(ec)) record_.reason.at = stage::tls;
-  co_return !ec || fail(ec);
+  co_return !ec || fail(ec, stream_->error_detail());
 }
 
 // At least one byte, or an error.
@@ -202,6 +230,11 @@ net::awaitable<std::size_t> dial_attempt::read(std::span<char> into, error_code&
     auto [failed, count] = co_await stream_->async_read_some(into, net::as_tuple(net::deferred));
     ec = failed;
     if (would_block(ec) && !over_) count = stream_->read_some(into, ec);
+    if (!over_ && stream_->unsent()) {  // what was read wants an answer (TLS): nobody else writes now
+      const auto failed_write = co_await write_all(*stream_, {});
+      if (failed_write && count == 0 && would_block(ec)) count = stream_->read_some(into, ec);  // the reason
+      if (failed_write && count == 0 && would_block(ec)) ec = failed_write;
+    }
     if (count != 0 || over_ || !would_block(ec)) co_return count;
   }
 }

@@ -1,5 +1,5 @@
 // Decoding: a whole, unfragmented message is handed out where it lies; anything else is put together in
-// message_.
+// message_, and its text is judged as it comes.
 module;
 #include <algorithm>
 #include <array>
@@ -91,6 +91,7 @@ void engine::commit_message(std::size_t count) {
     apply_mask(message_.data() + before, message_.data() + before, count, mask_);
     mask_ = turned(mask_, count);
   }
+  scan_text(before);
   payload_left_ -= count;
   frame_is_read_ = payload_left_ == 0;
 }
@@ -221,10 +222,16 @@ frame_result engine::data(const header& frame) {
     const auto length = static_cast<std::size_t>(frame.length);
     if (frame.masked) apply_mask(begin, begin, length, frame.mask);
     skip(frame.size + length);
-    return complete({begin, length});
+    const std::string_view payload(begin, length);
+    bad_text_ = kind_ == message_kind::text && !is_valid_utf8(payload);
+    return complete(payload);
   }
   skip(frame.size);
-  if (frame.opcode != 0) compressed_ = frame.compressed;
+  if (frame.opcode != 0) {
+    compressed_ = frame.compressed;
+    text_ = {};
+    bad_text_ = false;
+  }
   in_message_ = true;
   final_ = frame.final;
   masked_ = frame.masked;
@@ -248,15 +255,29 @@ frame_result engine::continue_payload() {
   }
   payload_left_ -= count;
   const bool last = payload_left_ == 0 && final_;
-  if (!compressed_) {
+  const auto before = message_.size();
+  error_code failure;
+  if (compressed_) {
+    failure = inflate_payload(count, last);
+  } else {
     message_.append(data_, count);
-  } else if (const auto ec = inflate_payload(count, last)) {
-    return fail(ec, ec == error::message_too_big ? 1009 : 1002);
   }
   skip(count);
+  scan_text(before);
+  // The first fault of the message counts, however it is cut: before what does not inflate there may be text
+  // that is wrong.
+  if (bad_text_ && rule_ == utf8_rule::strict) return fail(error::invalid_utf8, 1007);
+  if (failure) return fail(failure, failure == error::message_too_big ? 1009 : 1002);
   if (!last) return {};
   handed_out_ = true;
+  bad_text_ = kind_ == message_kind::text && !text_.complete();
   return complete(message_);
+}
+
+// What has come of the message since it had `from` bytes.
+void engine::scan_text(std::size_t from) {
+  if (kind_ == message_kind::binary || bad_text_) return;
+  bad_text_ = !text_.feed(std::string_view(message_).substr(from));
 }
 
 error_code engine::inflate_payload(std::size_t count, bool last) {
@@ -266,8 +287,20 @@ error_code engine::inflate_payload(std::size_t count, bool last) {
 
 frame_result engine::complete(std::string_view payload) {
   in_message_ = false;
-  if (kind_ == message_kind::text && !is_valid_utf8(payload)) return fail(error::invalid_utf8, 1007);
+  if (bad_text_) return complete_bad_text(payload);
   return {.event = frame_event::message, .kind = kind_, .payload = payload};
+}
+
+frame_result engine::complete_bad_text(std::string_view payload) {
+  if (rule_ == utf8_rule::strict) return fail(error::invalid_utf8, 1007);
+  if (rule_ == utf8_rule::as_binary) {
+    return {.event = frame_event::message, .kind = message_kind::binary, .payload = payload};
+  }
+  auto repaired = replace_bad_utf8(payload, limit_);  // three bytes for one: it can grow over the limit
+  if (!repaired) return fail(error::message_too_big, 1009);
+  message_ = std::move(*repaired);
+  handed_out_ = true;
+  return {.event = frame_event::message, .kind = message_kind::text, .payload = message_};
 }
 
 std::string engine::take_message(const frame_result& event) {

@@ -46,9 +46,9 @@ const char* text(error value) noexcept {
     case error::invalid_utf8:
       return "text message is not valid UTF-8";
     case error::message_too_big:
-      return "message is larger than the limit";
+      return "message is larger than limits.message_bytes";
     case error::outbound_full:
-      return "outbound limit reached";
+      return "outbound limit reached: limits.outbound_messages or limits.outbound_bytes";
     case error::tls_failed:
       return "TLS failed";
     case error::certificate_expired:
@@ -93,6 +93,12 @@ const char* text(error value) noexcept {
       return "the session went on over another socket";
     case error::server_going_away:
       return "server asked us to leave";
+    case error::provider_gave_up:
+      return "credential provider says that another attempt is of no use";
+    case error::renegotiation_refused:
+      return "server wants to negotiate TLS 1.2 anew, which is not supported";
+    case error::message_discarded:
+      return "thrown away by the program";
   }
   return "unknown holdfast error";
 }
@@ -102,7 +108,7 @@ bool is_fatal(error value) noexcept {
     case error::already_running:
     case error::closed:
     case error::disconnect_requested:
-    case error::provider_failed:
+    case error::provider_gave_up:
     case error::subprotocol_mismatch:
     case error::login_refused:
       return true;

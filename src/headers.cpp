@@ -67,4 +67,15 @@ header_list without_credentials(header_list fields) {
   return fields;
 }
 
+header_list without_handshake(header_list fields) {
+  static constexpr std::array<std::string_view, 6> its_own = {
+      "Upgrade", "Connection", "Date", "Server", "Content-Length", "Transfer-Encoding"};
+  constexpr std::string_view prefix = "Sec-WebSocket-";
+  std::erase_if(fields, [&](const auto& field) {
+    const std::string_view name = field.first;
+    return is_one_of(name, its_own) || is_same_header(name.substr(0, prefix.size()), prefix);
+  });
+  return fields;
+}
+
 }  // namespace holdfast

@@ -8,6 +8,7 @@ module;
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -39,12 +40,11 @@ class inbox : public std::enable_shared_from_this<inbox> {
   void receive(batch op);
   // Nothing more will come: what waits can still be received, then `why`.
   void finish(error_code why);
-  // Any thread. The one that `make` returns, if there is none yet.
-  template <class Make>
-  std::shared_ptr<message_handler> handler(Make make) {
+  // Any thread. From now on `next` is the one; returns the one before, which has still to be retired.
+  std::shared_ptr<message_handler> exchange_handler(std::shared_ptr<message_handler> next) {
     const std::lock_guard lock(mutex_);
-    if (!handler_) handler_ = make();
-    return handler_;
+    handler_waits_ = false;
+    return std::exchange(handler_, std::move(next));
   }
   // Null if there is none.
   [[nodiscard]] std::shared_ptr<message_handler> handler() {

@@ -36,7 +36,8 @@ bool is_failure(const state_change& change) {
 
 // Each callback may remove its listener or destroy the handle: `wanted` is asked before the next one.
 template <class Wanted>
-void call_all(const connection_listener& callbacks, const observed_change& change, const Wanted& wanted) {
+void call_all(const connection_listener& callbacks, const observed_change& change, bool new_session,
+              const Wanted& wanted) {
   const auto call_if = [&](const std::function<void(const observed_change&)>& callback,
                            const observed_change& what) {
     if (callback && wanted()) callback(what);
@@ -56,14 +57,15 @@ void call_all(const connection_listener& callbacks, const observed_change& chang
       call_if(callbacks.on_feature_throttled, change);
       break;
   }
+  if (new_session) call_if(callbacks.on_session, change);
   call_if(callbacks.on_state_change, change);
 }
 
-}  // namespace
-
-void state_channel::log(log_level level, const std::string& text) const {
-  if (log_) log_(level, text);
+bool is_usable(connection_state state) {
+  return state == connection_state::connected || state == connection_state::feature_throttled;
 }
+
+}  // namespace
 
 bool state_channel::add_listener(std::string id, connection_listener callbacks, listener_options how) {
   std::size_t count = 1;
@@ -84,11 +86,11 @@ bool state_channel::add_listener(std::string id, connection_listener callbacks, 
     }
   }
   if (count == 0) {
-    log(log_level::warning, "listener \"" + id + "\" refused: the ID is taken");
+    log_->write(log_level::warning, "listener \"" + id + "\" refused: the ID is taken");
     return false;
   }
   if (count > suspicious_listener_count) {
-    log(log_level::warning, std::to_string(count) + " listeners: is one added again and again?");
+    log_->write(log_level::warning, std::to_string(count) + " listeners: is one added again and again?");
   }
   return true;
 }
@@ -114,6 +116,7 @@ bool state_channel::remove_listener(std::string_view id) {
     listeners.erase(found);
     if (listeners.empty() && !(*each)->own) groups_.erase(each);
     wait_until_idle(lock, *removed);
+    report_if_told(lock);
     return true;
   }
   return false;
@@ -131,6 +134,29 @@ void state_channel::abandon() {
   }
   std::erase_if(groups_, [](const auto& each) { return !each->own; });
   for (const auto& one : all) wait_until_idle(lock, *one);
+  report_if_told(lock);
+}
+
+// A group is idle when none of its listeners lags behind, and its job has ended.
+bool state_channel::all_told() const {
+  return std::ranges::none_of(groups_, [this](const auto& each) {
+    return (each->scheduled && !each->listeners.empty()) || next_to_serve(*each) != nullptr;
+  });
+}
+
+bool state_channel::when_told(std::function<void()> then) {
+  const std::lock_guard lock(mutex_);
+  if (all_told()) return true;
+  when_told_ = std::move(then);
+  return false;
+}
+
+void state_channel::report_if_told(std::unique_lock<std::mutex>& lock) {
+  if (!when_told_ || !all_told()) return;
+  const auto report = std::exchange(when_told_, {});
+  lock.unlock();
+  report();
+  lock.lock();
 }
 
 // From within its own callback there is nothing to wait for (and it would be forever).
@@ -169,16 +195,20 @@ void state_channel::serve(const std::shared_ptr<group>& which) {
     lock.lock();
   }
   which->scheduled = false;
+  report_if_told(lock);
 }
 
-void state_channel::call(const listener& one, const observed_change& change) const {
+// Only one call of a listener is under way at a time: what it remembers needs no lock.
+void state_channel::call(listener& one, const observed_change& change) const {
+  const bool new_session =
+      is_usable(change.to) && std::exchange(one.session, change.session) != change.session;
   try {
-    call_all(one.callbacks, change, [&] {
+    call_all(one.callbacks, change, new_session, [&] {
       const std::lock_guard lock(mutex_);
       return !one.removed;
     });
   } catch (...) {
-    log(log_level::error, "listener \"" + one.id + "\" " + describe_thrown());
+    log_->write(journal::kind::thrown, log_level::error, "listener \"" + one.id + "\" " + describe_thrown());
   }
 }
 

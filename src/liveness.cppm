@@ -36,26 +36,36 @@ class liveness {
     paused_ = false;
     alive(now);
   }
+  // The ping comes nearer to the peer, behind what it is still receiving: the answer is due that much later
+  // (R62).
+  void heard_progress(clock::time_point now) noexcept {
+    if (pong_due_) pong_due_ = now + patience_;
+  }
+  [[nodiscard]] bool waits_for_answer() const noexcept { return pong_due_.has_value(); }
+  [[nodiscard]] bool is_off() const noexcept { return options_->ping_interval == milliseconds::zero(); }
   // A ping was sent for another reason (ping()): it is as good as ours.
   void pinged(clock::time_point now) noexcept {
     idle_since_ = now;
-    if (!paused_ && !pong_due_) pong_due_ = now + options_->pong_deadline;
+    if (paused_ || pong_due_ || is_off()) return;
+    patience_ = options_->pong_deadline;
+    pong_due_ = now + patience_;
   }
   // A ping was sent because there is reason to doubt (R27, R10): its answer is expected sooner. What was due
   // before stays due, so that probing again and again does not put the verdict off.
   void probe(clock::time_point now) noexcept {
     pinged(now);
-    const clock::duration patience = std::min(options_->probe_deadline, options_->pong_deadline);
-    if (pong_due_) pong_due_ = std::min<clock::time_point>(*pong_due_, now + patience);
+    patience_ = std::min(options_->probe_deadline, options_->pong_deadline);
+    if (pong_due_) pong_due_ = std::min<clock::time_point>(*pong_due_, now + patience_);
   }
 
   [[nodiscard]] verdict judge(clock::time_point now) const noexcept {
     if (pong_due_) return now >= *pong_due_ ? verdict::lost : verdict::fine;
-    return now >= idle_since_ + options_->ping_interval ? verdict::ping : verdict::fine;
+    return !is_off() && now >= idle_since_ + options_->ping_interval ? verdict::ping : verdict::fine;
   }
   // When judge() may next say something else. A pong can come at any moment, and the next ping is due one
   // interval after it, which may be before the deadline of this one.
   [[nodiscard]] clock::time_point next_look(clock::time_point now) const noexcept {
+    if (is_off()) return clock::time_point::max();
     if (pong_due_) return std::min<clock::time_point>(*pong_due_, now + options_->ping_interval);
     return idle_since_ + options_->ping_interval;
   }
@@ -69,6 +79,7 @@ class liveness {
   const heartbeat_options* options_;
   clock::time_point idle_since_;
   std::optional<clock::time_point> pong_due_{};
+  clock::duration patience_{};  // with the answer that is due
   bool paused_ = false;
 };
 

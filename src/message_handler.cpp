@@ -35,13 +35,25 @@ constexpr int calls_per_turn = 64;  // then what else the executor has to do get
 void message_handler::set(function next) {
   auto wanted = next ? std::make_shared<const function>(std::move(next)) : nullptr;
   std::unique_lock lock(mutex_);
-  function_.swap(wanted);  // what the old one holds ends after the lock
+  if (!retired_) replace(lock, std::move(wanted));
+}
+
+void message_handler::retire() {
+  std::unique_lock lock(mutex_);
+  retired_ = true;
+  replace(lock, nullptr);
+}
+
+void message_handler::replace(std::unique_lock<std::mutex>& lock, std::shared_ptr<const function> wanted) {
+  function_.swap(wanted);
   if (!function_) {
     give_back();
   } else if (!std::exchange(serving_, true)) {
     net::post(executor_, [self = shared_from_this()] { self->serve(); });
   }
   idle_.wait(lock, [&] { return running_ == std::thread::id{} || running_ == std::this_thread::get_id(); });
+  lock.unlock();  // what the old one holds (the handle, perhaps) ends after the lock
+  wanted.reset();
 }
 
 void message_handler::messages_wait() {
@@ -91,6 +103,7 @@ void message_handler::give_back() {
   if (planted::has(planted::bug::handler_loses_one)) ++next_;
   while (batch_ && next_ < batch_->size()) {
     const auto each = (*batch_)[next_++];
+    rest.stamp(each.session, each.received);
     rest.push_back(each.kind, each.payload);
   }
   batch_.reset();
@@ -101,7 +114,7 @@ void message_handler::call(const function& one, const message_view& given) const
   try {
     one(given);
   } catch (...) {
-    if (log_) log_(log_level::error, "message handler " + describe_thrown());
+    log_->write(journal::kind::thrown, log_level::error, "message handler " + describe_thrown());
   }
 }
 

@@ -17,26 +17,29 @@ module holdfast:message_handler;
 
 import :error;
 import :inbox;
+import :journal;
 import :message;
-import :options;
 
 namespace holdfast {
 
 class message_handler : public std::enable_shared_from_this<message_handler> {
  public:
   using function = std::function<void(const message_view&)>;
-  using log_function = std::function<void(log_level, std::string_view)>;
 
-  message_handler(net::any_io_executor executor, inbox& from, log_function log)
+  message_handler(net::any_io_executor executor, inbox& from, std::shared_ptr<journal> log)
       : executor_(std::move(executor)), inbox_(from.weak_from_this()), log_(std::move(log)) {}
 
   // Any thread. From now on `next` is called, or none if it is empty. Once this has returned, the one before
   // is not running (unless it is the caller) and never runs again; what it has not seen waits in the inbox.
   void set(function next);
+  // Any thread. As set() with an empty function, for good: another handler has taken its place.
+  void retire();
+  [[nodiscard]] const net::any_io_executor& executor() const noexcept { return executor_; }
   // The inbox, under its lock: what serve() found missing has come.
   void messages_wait();
 
  private:
+  void replace(std::unique_lock<std::mutex>& lock, std::shared_ptr<const function> wanted);
   void serve();
   bool take_batch();
   void call_next(std::unique_lock<std::mutex>& lock);
@@ -45,12 +48,13 @@ class message_handler : public std::enable_shared_from_this<message_handler> {
 
   const net::any_io_executor executor_;
   const std::weak_ptr<inbox> inbox_;  // which holds this
-  const log_function log_;
+  const std::shared_ptr<journal> log_;
 
   std::mutex mutex_;  // before that of the inbox
   std::condition_variable idle_;
   std::shared_ptr<const function> function_{};
-  std::thread::id running_{};               // its call
+  std::thread::id running_{};  // its call
+  bool retired_ = false;
   bool serving_ = false;                    // serve() is under way, or the inbox will call for it
   std::shared_ptr<message_batch> batch_{};  // shared with the call that reads in it
   std::size_t next_ = 0;                    // of the batch

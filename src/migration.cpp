@@ -93,7 +93,8 @@ void actor::begin_to_move(clock::duration after) {
 net::awaitable<void> actor::move() {
   const auto mine = migration_;
   const auto goes_on = [&] { return migration_ == mine && may_connect() && !told_to_stop_; };
-  while (goes_on() && clock::now() < mine->begins) co_await mine->wake.wait_until(mine->begins);
+  const auto begins = [&] { return std::max(mine->begins, rotation_.allowed_at(clock::now())); };
+  while (goes_on() && clock::now() < begins()) co_await mine->wake.wait_until(begins());
   if (!goes_on()) co_return;  // the end of the session is told by end_session()
   auto rotation = rotation_;
   const auto attempt = mine->attempt = choose_endpoint(rotation);
@@ -110,12 +111,18 @@ net::awaitable<void> actor::move() {
   if (!goes_on()) {
     mine->next.reset();
   } else if (mine->next) {
+    if (ready_since_ && clock::now() - *ready_since_ >= settings->retry.stable_after)
+      rotation.was_stable(rotation_.current());
     rotation_ = rotation;
     mine->from->hand_over();
   } else {
     const auto& why = attempt->record().reason;
+    memory_->attempt_failed(attempt->found(), why);
     note(log_level::warning, "could not move to another socket, so the present one stays: " + describe(why));
-    rotation_.failed(rotation.current(), clock::now());
+    const auto wish = std::clamp<clock::duration>(attempt->record().retry_after.value_or(clock::duration{}),
+                                                  {}, settings->retry.retry_after_limit);
+    rotation_.failed(rotation.current(), clock::now(), wish);
+    if (wish > clock::duration{}) note_wish();
     end_move(why.error);
   }
 }
@@ -130,6 +137,8 @@ bool actor::take_next_session() {
       why == error::moved || why == error::closed_by_peer || why == error::connection_lost;
   if (!may_follow || !may_connect() || told_to_stop_) return false;
   last_end_ = why;
+  const bool stable = ready_since_ && clock::now() - *ready_since_ >= settings->retry.stable_after;
+  memory_->session_ended(session_->reason(), stable);
   begin_session(std::move(*next));
   return true;
 }

@@ -9,6 +9,8 @@ module;
 #endif
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,6 +24,21 @@ module;
 module holdfast;
 
 namespace holdfast {
+
+void network_news::add(const network_news& more) {
+  interfaces.insert(more.interfaces.begin(), more.interfaces.end());
+  routes = routes || more.routes;
+  unknown = unknown || more.unknown;
+}
+
+bool concerns(const network_news& news, const std::optional<route_to_peer>& before,
+              const std::optional<route_to_peer>& now) {
+  const auto known = [](const std::optional<route_to_peer>& route) {
+    return !route || route->interface_index != 0;
+  };
+  if (news.unknown || !known(before) || !known(now) || before != now) return true;
+  return now && news.interfaces.contains(now->interface_index);
+}
 
 #ifdef __linux__
 
@@ -56,6 +73,7 @@ std::optional<std::pair<Header, bytes>> next_part(bytes& rest) {
 // A look at one address: which it is, and whether it can be used (duplicate address detection has passed it).
 struct address_facts {
   std::string key{};
+  int interface = 0;
   bool usable = false;
 };
 
@@ -64,6 +82,7 @@ std::optional<address_facts> parse_address(bytes body) {
   if (!head) return std::nullopt;
   address_facts out;
   std::uint32_t flags = head->ifa_flags;
+  out.interface = static_cast<int>(head->ifa_index);
   out.key = std::to_string(head->ifa_index) + '/' + std::to_string(head->ifa_prefixlen);
   auto rest = without_front(body, padded(sizeof *head));
   while (const auto attribute = next_part<rtattr, &rtattr::rta_len>(rest)) {
@@ -87,55 +106,59 @@ bool is_route_that_matters(bytes body) {
 
 }  // namespace
 
-netlink_news netlink_reader::read(bytes datagram) {
+netlink_news netlink_reader::read(std::span<const char> datagram) {
   netlink_news out;
   while (const auto message = next_part<nlmsghdr, &nlmsghdr::nlmsg_len>(datagram)) {
     const auto& [header, body] = *message;
-    bool changed = false;
-    switch (header.nlmsg_type) {
-      case NLMSG_DONE:
-      case NLMSG_ERROR:
-        out.list_ended = true;
-        break;
-      case RTM_NEWLINK:
-      case RTM_DELLINK:
-        changed = heard_link(header.nlmsg_type == RTM_DELLINK, body);
-        break;
-      case RTM_NEWADDR:
-      case RTM_DELADDR:
-        changed = heard_address(header.nlmsg_type == RTM_DELADDR, body);
-        break;
-      case RTM_NEWROUTE:
-      case RTM_DELROUTE:
-        changed = is_route_that_matters(body);
-        break;
-      default:
-        break;
-    }
+    if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) out.list_ended = true;
+    const auto what = heard(header.nlmsg_type, body);
     // An item of a list is not news.
-    if ((header.nlmsg_flags & NLM_F_MULTI) == 0) out.changed = out.changed || changed;
+    if ((header.nlmsg_flags & NLM_F_MULTI) == 0) out.what.add(what);
   }
+  out.changed = !out.what.empty();
   return out;
 }
 
-// `ifi_change` does not help: the kernel leaves it empty when a carrier comes or goes.
-bool netlink_reader::heard_link(bool gone, bytes body) {
-  const auto head = front<ifinfomsg>(body);
-  if (!head || head->ifi_family != AF_UNSPEC) return false;  // of a bridge: its port, not the link
-  if (gone) {
-    links_.erase(head->ifi_index);
-    return true;
+network_news netlink_reader::heard(std::uint16_t type, bytes body) {
+  std::optional<int> interface;
+  switch (type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+      interface = heard_link(type == RTM_DELLINK, body);
+      break;
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      interface = heard_address(type == RTM_DELADDR, body);
+      break;
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      return {.routes = is_route_that_matters(body)};
+    default:
+      break;
   }
-  const unsigned flags = head->ifi_flags & static_cast<unsigned>(IFF_UP | IFF_RUNNING);
-  return std::exchange(links_[head->ifi_index], flags) != flags;
+  return interface ? network_news{.interfaces = {*interface}} : network_news{};
 }
 
-bool netlink_reader::heard_address(bool gone, bytes body) {
+// `ifi_change` does not help: the kernel leaves it empty when a carrier comes or goes.
+std::optional<int> netlink_reader::heard_link(bool gone, bytes body) {
+  const auto head = front<ifinfomsg>(body);
+  if (!head || head->ifi_family != AF_UNSPEC) return std::nullopt;  // of a bridge: its port, not the link
+  if (gone) {
+    links_.erase(head->ifi_index);
+    return head->ifi_index;
+  }
+  const unsigned flags = head->ifi_flags & static_cast<unsigned>(IFF_UP | IFF_RUNNING);
+  if (std::exchange(links_[head->ifi_index], flags) == flags) return std::nullopt;
+  return head->ifi_index;
+}
+
+std::optional<int> netlink_reader::heard_address(bool gone, bytes body) {
   auto heard = parse_address(body);
-  if (!heard) return false;
-  if (!gone && heard->usable) return addresses_.insert(std::move(heard->key)).second;
-  const bool was_usable = addresses_.erase(heard->key) != 0;
-  return was_usable || (gone && heard->usable);
+  if (!heard) return std::nullopt;
+  const bool is_there = !gone && heard->usable;
+  const bool changed = is_there ? addresses_.insert(std::move(heard->key)).second
+                                : addresses_.erase(heard->key) != 0 || (gone && heard->usable);
+  return changed ? std::optional(heard->interface) : std::nullopt;
 }
 
 std::string netlink_request(netlink_list what) {
@@ -150,10 +173,98 @@ std::string netlink_request(netlink_list what) {
   return {reinterpret_cast<const char*>(&request), request.head.nlmsg_len};
 }
 
+namespace {
+
+template <class Value>
+void append(std::string& to, const Value& value) {
+  to.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+template <class Bytes>
+void append_attribute(std::string& to, std::uint16_t type, const Bytes& value) {
+  append(to, rtattr{.rta_len = static_cast<std::uint16_t>(sizeof(rtattr) + sizeof value), .rta_type = type});
+  append(to, value);  // all of ours fill their 4 bytes
+}
+
+// How a packet with such an address travels (RFC 4291 section 2.5.5.2).
+net::ip::address on_the_wire(const net::ip::address& peer) {
+  if (!peer.is_v6() || !peer.to_v6().is_v4_mapped()) return peer;
+  return net::ip::make_address_v4(net::ip::v4_mapped, peer.to_v6());
+}
+
+net::ip::address read_address(bytes from) {
+  if (const auto v4 = front<net::ip::address_v4::bytes_type>(from); v4 && from.size() == sizeof *v4)
+    return net::ip::address_v4(*v4);
+  if (const auto v6 = front<net::ip::address_v6::bytes_type>(from); v6 && from.size() == sizeof *v6)
+    return net::ip::address_v6(*v6);
+  return {};
+}
+
+// The kernel's words for "you cannot get there".
+bool says_no_route(int code) {
+  return code == ENETUNREACH || code == EHOSTUNREACH || code == EACCES || code == EINVAL || code == ENODEV;
+}
+
+std::optional<route_to_peer> parse_route(bytes body) {
+  const auto head = front<rtmsg>(body);
+  if (!head) return route_to_peer{};
+  if (head->rtm_type != RTN_UNICAST && head->rtm_type != RTN_LOCAL) return std::nullopt;
+  route_to_peer out;
+  auto rest = without_front(body, padded(sizeof *head));
+  while (const auto attribute = next_part<rtattr, &rtattr::rta_len>(rest)) {
+    const auto& [header, value] = *attribute;
+    if (header.rta_type == RTA_OIF) out.interface_index = front<int>(value).value_or(0);
+    if (header.rta_type == RTA_PREFSRC) out.source = read_address(value);
+    if (header.rta_type == RTA_GATEWAY) out.gateway = read_address(value);
+    if (header.rta_type == RTA_VIA)  // a gateway of the other family
+      out.gateway = read_address(without_front(value, sizeof(rtvia)));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string route_request(const net::ip::address& peer) {
+  const auto to = on_the_wire(peer);
+  rtmsg body{};
+  body.rtm_family = to.is_v6() ? AF_INET6 : AF_INET;
+  body.rtm_dst_len = to.is_v6() ? 128 : 32;
+  std::string attributes;
+  if (to.is_v6()) {
+    append_attribute(attributes, RTA_DST, to.to_v6().to_bytes());
+    if (const auto scope = to.to_v6().scope_id(); scope != 0)
+      append_attribute(attributes, RTA_OIF, static_cast<std::uint32_t>(scope));
+  } else {
+    append_attribute(attributes, RTA_DST, to.to_v4().to_bytes());
+  }
+  nlmsghdr head{};
+  head.nlmsg_len = static_cast<std::uint32_t>(sizeof head + sizeof body + attributes.size());
+  head.nlmsg_type = RTM_GETROUTE;
+  head.nlmsg_flags = NLM_F_REQUEST;
+  head.nlmsg_seq = 1;
+  std::string out;
+  append(out, head);
+  append(out, body);
+  return out + attributes;
+}
+
+std::optional<route_to_peer> read_route(std::span<const char> datagram) {
+  while (const auto message = next_part<nlmsghdr, &nlmsghdr::nlmsg_len>(datagram)) {
+    const auto& [header, body] = *message;
+    if (header.nlmsg_type == RTM_NEWROUTE) return parse_route(body);
+    if (header.nlmsg_type != NLMSG_ERROR) continue;
+    const auto refusal = front<nlmsgerr>(body);
+    if (refusal && says_no_route(-refusal->error)) return std::nullopt;
+  }
+  return route_to_peer{};
+}
+
 #else
 
 netlink_news netlink_reader::read(std::span<const char>) { return {}; }
 std::string netlink_request(netlink_list) { return {}; }
+std::string route_request(const net::ip::address&) { return {}; }
+std::optional<route_to_peer> read_route(std::span<const char>) { return route_to_peer{}; }
 
 #endif
 

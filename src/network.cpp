@@ -1,5 +1,14 @@
-// The real network: Asio's resolver and non-blocking TCP sockets.
+// The real network: non-blocking TCP sockets; names are left to the lookup_pool.
 module;
+#ifdef __linux__
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#endif
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
@@ -12,8 +21,15 @@ module;
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+#include <cerrno>
+#include <chrono>
 #include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,6 +76,25 @@ bool transport::writes_from_any_thread() const noexcept {
   return stream == nullptr || (*stream)->writes_from_any_thread();
 }
 
+// Linux counts what it has not sent yet, too (tcp(7), SIOCOUTQ).
+std::optional<std::size_t> transport::unconfirmed_bytes() const noexcept {
+  if (const auto* stream = std::get_if<std::unique_ptr<byte_stream>>(&stream_))
+    return *stream ? (*stream)->unconfirmed_bytes() : std::nullopt;
+#ifdef SIOCOUTQ
+  // Asio's native_handle() changes nothing, but is not declared const.
+  auto& socket = const_cast<tcp_socket&>(std::get<tcp_socket>(stream_));
+  int count = 0;
+  if (socket.is_open() && ::ioctl(socket.native_handle(), SIOCOUTQ, &count) == 0 && count >= 0)
+    return static_cast<std::size_t>(count);
+#endif
+  return std::nullopt;
+}
+
+std::string transport::error_detail() const {
+  const auto* stream = std::get_if<std::unique_ptr<byte_stream>>(&stream_);
+  return stream != nullptr && *stream ? (*stream)->error_detail() : std::string();
+}
+
 void transport::close() noexcept {
   if (auto* socket = std::get_if<tcp_socket>(&stream_)) {
     error_code ignored;
@@ -89,29 +124,37 @@ net::any_io_executor below_strand(const net::any_io_executor& here) {
   return here;
 }
 
+// Close-on-exec from the first instant: a child that another thread starts just now must not keep the
+// connection open (R49). Asio's own open() cannot do that.
+error_code open(tcp::socket& socket, const tcp& protocol) {
+  error_code failed;
+#ifdef SOCK_CLOEXEC
+  const int made = ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (made < 0) return {errno, boost::system::system_category()};
+  socket.assign(protocol, made, failed);
+  if (failed) ::close(made);
+#else
+  socket.open(protocol, failed);
+  if (!failed && ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC) != 0)
+    failed = error_code(errno, boost::system::system_category());
+#endif
+  return failed;
+}
+
 class asio_network final : public network {
  public:
   net::awaitable<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port) override {
-    // A literal needs no resolver, whose one thread per context another look-up may be blocking.
-    error_code not_literal;
-    if (const auto address = net::ip::make_address(host, not_literal); !not_literal) {
-      co_return std::vector<endpoint>{{address, port}};
-    }
-    tcp::resolver resolver(co_await net::this_coro::executor);
-    const auto [ec, found] =
-        co_await resolver.async_resolve(host, std::to_string(port), net::as_tuple(net::deferred));
-    if (ec) co_return ec;
+    const auto found = co_await lookup_pool::of_process().resolve(std::move(host));
+    if (found.has_error()) co_return found.error();
     std::vector<endpoint> addresses;
-    for (const auto& entry : found)
-      addresses.push_back({entry.endpoint().address(), entry.endpoint().port()});
+    for (const auto& each : *found) addresses.push_back({each, port});
     co_return addresses;
   }
 
   net::awaitable<result<transport>> connect(endpoint peer) override {
     tcp::socket socket(below_strand(co_await net::this_coro::executor));
     // Before the connect, which would do the same for its own duration.
-    error_code failed;
-    socket.open(peer.address.is_v6() ? tcp::v6() : tcp::v4(), failed);
+    auto failed = open(socket, peer.address.is_v6() ? tcp::v6() : tcp::v4());
     if (!failed) socket.non_blocking(true, failed);
     if (failed) co_return failed;
     const auto [ec] = co_await socket.async_connect({peer.address, peer.port}, net::as_tuple(net::deferred));

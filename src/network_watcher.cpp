@@ -19,6 +19,7 @@ module;
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -46,14 +47,14 @@ import :wakeup;
 namespace holdfast {
 
 struct network_watcher::implementation : std::enable_shared_from_this<implementation> {
-  implementation(const net::any_io_executor& executor, std::function<void()> call, log_function hook);
+  implementation(const net::any_io_executor& executor, news_function call, log_function hook);
 
   void begin();
   void end();
   void give_up(error_code why);
 
   const net::any_io_executor strand;
-  const std::function<void()> on_change;
+  const news_function on_news;
   const log_function log;
   std::atomic<bool> ended{false};  // set by whoever destroys the handle
 
@@ -65,20 +66,26 @@ struct network_watcher::implementation : std::enable_shared_from_this<implementa
   void drain();
   void take(std::span<const char> datagram);
   void ask_for(netlink_list what);
-  void changed();
+  void changed(const network_news& what);
 
   net::posix::stream_descriptor socket;
   netlink_reader reader;
   std::optional<netlink_list> asked;
   change_burst burst;
-  wakeup news;  // wakes report()
+  network_news gathered;  // in the burst
+  wakeup news;            // wakes report()
 #endif
 };
 
 network_watcher::network_watcher(const net::any_io_executor& executor, std::function<void()> on_change,
+                                 log_function log)
+    : network_watcher(
+          executor, [call = std::move(on_change)](const network_news&) { call(); }, std::move(log)) {}
+
+network_watcher::network_watcher(const net::any_io_executor& executor, news_function on_news,
                                  log_function log) {
   if (clock::source() != nullptr) return;
-  implementation_ = std::make_shared<implementation>(executor, std::move(on_change), std::move(log));
+  implementation_ = std::make_shared<implementation>(executor, std::move(on_news), std::move(log));
   net::post(implementation_->strand, [self = implementation_] { self->begin(); });
 }
 
@@ -108,10 +115,10 @@ constexpr int reads_per_turn = 64;                 // then others get theirs
 
 }  // namespace
 
-network_watcher::implementation::implementation(const net::any_io_executor& executor,
-                                                std::function<void()> call, log_function hook)
+network_watcher::implementation::implementation(const net::any_io_executor& executor, news_function call,
+                                                log_function hook)
     : strand(net::make_strand(executor)),
-      on_change(std::move(call)),
+      on_news(std::move(call)),
       log(std::move(hook)),
       socket(strand),
       news(strand) {}
@@ -167,7 +174,7 @@ net::awaitable<void> network_watcher::implementation::listen() {
 net::awaitable<void> network_watcher::implementation::report() {
   while (!ended && socket.is_open()) {
     co_await news.wait_until(burst.due().value_or(clock::time_point::max()));
-    if (!ended && burst.take(clock::now())) on_change();
+    if (!ended && burst.take(clock::now())) on_news(std::exchange(gathered, {}));
   }
 }
 
@@ -186,7 +193,7 @@ void network_watcher::implementation::drain() {
     if (count >= 0) {
       if (from.nl_pid == 0) take({place.data(), static_cast<std::size_t>(count)});  // only the kernel
     } else if (errno == ENOBUFS) {  // more came than could be kept, and what we know may be wrong
-      changed();
+      changed({.unknown = true});
       reader = {};
       ask_for(netlink_list::links);
     } else if (errno != EINTR) {
@@ -201,7 +208,7 @@ void network_watcher::implementation::drain() {
 // The lists are asked for one after the other: the kernel makes one at a time for a socket.
 void network_watcher::implementation::take(std::span<const char> datagram) {
   const auto heard = reader.read(datagram);
-  if (heard.changed) changed();
+  if (heard.changed) changed(heard.what);
   if (!heard.list_ended) return;
   if (std::exchange(asked, std::nullopt) == netlink_list::links) ask_for(netlink_list::addresses);
 }
@@ -214,16 +221,17 @@ void network_watcher::implementation::ask_for(netlink_list what) {
   socket.write_some(net::buffer(request), ignored);
 }
 
-void network_watcher::implementation::changed() {
+void network_watcher::implementation::changed(const network_news& what) {
+  gathered.add(what);
   burst.changed(clock::now());
   news.notify();
 }
 
 #else
 
-network_watcher::implementation::implementation(const net::any_io_executor& executor,
-                                                std::function<void()> call, log_function hook)
-    : strand(net::make_strand(executor)), on_change(std::move(call)), log(std::move(hook)) {}
+network_watcher::implementation::implementation(const net::any_io_executor& executor, news_function call,
+                                                log_function hook)
+    : strand(net::make_strand(executor)), on_news(std::move(call)), log(std::move(hook)) {}
 
 void network_watcher::implementation::begin() { give_up(net::error::operation_not_supported); }
 void network_watcher::implementation::end() {}

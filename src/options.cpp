@@ -7,6 +7,7 @@ module;
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 module holdfast;
@@ -45,17 +46,43 @@ void check_subprotocols(const options& given) {
     if (std::ranges::count(given.subprotocols, name) > 1)
       throw option_error("subprotocols", name + " is there twice");
   }
-  if (given.subprotocols.empty() && given.subprotocol == subprotocol_rule::required)
+  if (given.subprotocols.empty() && !given.provider && given.subprotocol == subprotocol_rule::required)
     throw option_error("subprotocol", "is required, but subprotocols is empty");
 }
 
-void check_endpoints(const endpoint_options& given) {
-  for (std::size_t i = 0; i < given.further_urls.size(); ++i) {
-    const auto field = "endpoints.further_urls[" + std::to_string(i) + "]";
-    if (const auto problem = read_url(given.further_urls[i]).problem; !problem.empty())
-      throw option_error(field, problem);
+struct named_url {
+  std::string field;
+  target to;
+};
+
+named_url read_endpoint(const std::string& list, std::size_t i, const std::string& url) {
+  auto field = list + '[' + std::to_string(i) + ']';
+  const auto reading = read_url(url);
+  if (!reading.problem.empty()) throw option_error(field, reading.problem);
+  return {.field = std::move(field), .to = reading.to};
+}
+
+// Nothing downgrades by itself (R60): where one endpoint is wss://, each ws:// one is named twice.
+void check_endpoints(const options& given) {
+  std::vector<named_url> all{{.field = "url", .to = parse_url(given.url)}};
+  for (std::size_t i = 0; const auto& url : given.endpoints.further_urls)
+    all.push_back(read_endpoint("endpoints.further_urls", i++, url));
+  std::vector<target> plaintext;
+  for (std::size_t i = 0; const auto& url : given.endpoints.plaintext_urls) {
+    const auto each = read_endpoint("endpoints.plaintext_urls", i++, url);
+    if (each.to.secure) throw option_error(each.field, "must be ws://, because wss:// is never plaintext");
+    if (std::ranges::count(all, each.to, &named_url::to) == 0)
+      throw option_error(each.field, "is neither url nor one of endpoints.further_urls");
+    plaintext.push_back(each.to);
   }
-  not_negative("endpoints.cool_down", given.cool_down);
+  const bool any_secure = std::ranges::any_of(all, [](const named_url& each) { return each.to.secure; });
+  for (const auto& each : all) {
+    if (any_secure && !each.to.secure && std::ranges::count(plaintext, each.to) == 0)
+      throw option_error(each.field,
+                         "is ws:// where another endpoint is wss://: list it in endpoints.plaintext_urls "
+                         "if credentials may be left out there");
+  }
+  not_negative("endpoints.cool_down", given.endpoints.cool_down);
 }
 
 void check_retry(const retry_policy& retry) {
@@ -69,6 +96,7 @@ void check_retry(const retry_policy& retry) {
   not_negative("retry.retry_after_limit", retry.retry_after_limit);
   if (retry.attempt_limit == 0U)
     throw option_error("retry.attempt_limit", "must be at least 1, or empty for no limit");
+  at_least_one("retry.refusals_before_final", retry.refusals_before_final);
   if (retry.rules.empty() && !retry.decide)
     throw option_error("retry.rules", "must not be empty without retry.decide");
 }
@@ -89,12 +117,12 @@ void check_congestion(const congestion_options& given) {
 
 void validate(const options& given) {
   parse_url(given.url);
-  check_endpoints(given.endpoints);
+  check_endpoints(given);
   check_headers(given);
   check_subprotocols(given);
   if (!given.proxy.url.empty()) parse_proxy_url(given.proxy.url);
   check_retry(given.retry);
-  positive("heartbeat.ping_interval", given.heartbeat.ping_interval);
+  not_negative("heartbeat.ping_interval", given.heartbeat.ping_interval);
   positive("heartbeat.pong_deadline", given.heartbeat.pong_deadline);
   positive("heartbeat.probe_deadline", given.heartbeat.probe_deadline);
   positive("deadlines.attempt", given.deadlines.attempt);

@@ -40,17 +40,19 @@ constexpr std::size_t keep_compressed_bytes = 64 * 1024;  // what a thread keeps
 }  // namespace
 
 outbox::outbox(const limit_options& limits, net::any_io_executor strand,
-               std::shared_ptr<const protocol> spoken)
+               std::shared_ptr<const protocol> spoken, std::shared_ptr<journal> log)
     : message_limit_(limits.outbound_messages),
       byte_limit_(limits.outbound_bytes),
+      largest_message_(limits.message_bytes),
       strand_(std::move(strand)),
       protocol_(std::move(spoken)),
+      log_(std::move(log)),
       expiry_(strand_) {}
 
 // The operation is made behind the write, so that the peer need not wait for it.
 void outbox::send(std::string_view payload, const send_options& how, operation::handler_type handler,
                   const net::any_io_executor& fallback) {
-  const std::lock_guard lock(mutex_);
+  const section lock(*this);
   auto [act, why] = judge(payload, how);
   const auto id = ++last_id_;
   if (act == fate::leaves) why = send_now(id, payload, how);
@@ -58,13 +60,12 @@ void outbox::send(std::string_view payload, const send_options& how, operation::
   if (act == fate::waits) {
     return keep(id, payload, how, handler ? operation(std::move(handler), fallback) : operation());
   }
-  if (!handler) return;
-  operation op(std::move(handler), fallback);
-  if (act == fate::refused) {
-    op.complete({delivery::not_sent, why});
-  } else if (act == fate::dropped) {
-    op.complete({delivery::dropped, why});
-  } else if (!frames_.empty()) {  // the last of the frames is the newest
+  operation op;
+  if (handler) op = operation(std::move(handler), fallback);
+  if (act == fate::refused) return tell(op, {delivery::not_sent, why});
+  if (act == fate::dropped) return tell(op, {delivery::dropped, why});
+  if (!op) return;
+  if (!frames_.empty()) {  // the last of the frames is the newest
     cancel_later(op, id);
     frames_.back().op = std::move(op);
   } else if (!unconfirmed_.empty() && unconfirmed_.back().operation_id == id) {
@@ -134,7 +135,8 @@ void outbox::open(transport& stream, std::weak_ptr<wakeup> writer,
   writer_waits_ = false;
   ready_ = false;
   finishing_ = false;
-  written_ = first_frame_begin_ = 0;
+  last_words_.reset();
+  written_ = control_written_ = first_frame_begin_ = 0;
   if (agreed) {
     deflater_ = std::make_unique<deflater>(agreed->client, agreed->level, agreed->minimum_bytes);
   }
@@ -163,8 +165,24 @@ void outbox::control(opcode kind, std::string_view payload) {
   wake_writer();
 }
 
-void outbox::finish(std::uint16_t code, std::string_view reason, error_code why) {
+void outbox::finish_behind_messages(std::uint16_t code, std::string_view reason) {
   const std::lock_guard lock(mutex_);
+  if (stream_ == nullptr || finishing_ || last_words_) return;
+  last_words_ = std::make_unique<std::string>(close_payload(code, reason));
+  say_last_words();
+}
+
+// Once no message is left.
+void outbox::say_last_words() {
+  if (!last_words_ || finishing_ || !data_.empty()) return;
+  finishing_ = true;
+  late_pong_.reset();
+  encode_frame(control_, peer_role::client, opcode::close, *last_words_);
+  wake_writer();
+}
+
+void outbox::finish(std::uint16_t code, std::string_view reason, error_code why) {
+  const section lock(*this);
   if (stream_ == nullptr || finishing_) return;
   finishing_ = true;
   const bool inside = inside_message();
@@ -208,13 +226,17 @@ bool outbox::write_chunk(error_code& ec) {
 
 void outbox::written(const chunk& from, std::size_t count) {
   from.from->consume(count);
-  if (from.from == &control_) return;
+  if (from.from == &control_) {
+    control_written_ += count;
+    return;
+  }
   written_ += count;
   while (first_frame_ < frames_.size() && frames_[first_frame_].end <= written_) {
     first_frame_begin_ = frames_[first_frame_].end;
     pop_frame({delivery::written, {}});
   }
   forget_popped();
+  say_last_words();
 }
 
 void outbox::pop_frame(send_result outcome) {
@@ -261,7 +283,7 @@ void outbox::cancel(std::uint64_t id) {
 }
 
 void outbox::close(error_code why) {
-  const std::lock_guard lock(mutex_);
+  const section lock(*this);
   if (stream_ == nullptr) return;
   stream_ = nullptr;
   ready_ = false;
@@ -271,6 +293,7 @@ void outbox::close(error_code why) {
   unconfirmed_.sort([](const auto& a, const auto& b) { return a.number < b.number; });
   if (!expecting_) settle(std::exchange(unconfirmed_, {}), why);
   late_pong_.reset();
+  last_words_.reset();
   if (!planted::has(planted::bug::deflater_kept)) deflater_.reset();
   control_.truncate(0);
   control_.consume(0);
@@ -293,6 +316,16 @@ void outbox::release_memory() {
 write_progress outbox::progress() {
   const std::lock_guard lock(mutex_);
   return {.written = written_, .given = written_ + data_.size()};
+}
+
+outbox::intake outbox::taken() {
+  const std::lock_guard lock(mutex_);
+  return {.taken = written_ + control_written_, .control_waits = !control_.empty()};
+}
+
+bool outbox::is_finished() {
+  const std::lock_guard lock(mutex_);
+  return stream_ == nullptr || (finishing_ && nothing_to_write());
 }
 
 bool outbox::has_output() {

@@ -24,6 +24,7 @@ import :compression;
 import :congestion;
 import :engine;
 import :error;
+import :journal;
 import :message;
 import :network;
 import :options;
@@ -38,11 +39,12 @@ class outbox : public std::enable_shared_from_this<outbox> {
  public:
   using operation = pending_operation<send_result>;
 
-  // `spoken` may be null; it is shared with the actor.
-  outbox(const limit_options& limits, net::any_io_executor strand, std::shared_ptr<const protocol> spoken);
+  // `spoken` may be null; it and the log are shared with the actor.
+  outbox(const limit_options& limits, net::any_io_executor strand, std::shared_ptr<const protocol> spoken,
+         std::shared_ptr<journal> log);
 
   [[nodiscard]] const net::any_io_executor& strand() const noexcept { return strand_; }
-  // Any thread. An empty handler wants no answer.
+  // Any thread. An empty handler wants no answer; what is lost then stands in the log (R71).
   void send(std::string_view payload, const send_options& how, operation::handler_type handler,
             const net::any_io_executor& fallback);
   // There will be a session: from now on messages may wait for it.
@@ -51,6 +53,10 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void expect_no_session(error_code why);
   // Messages of these features must not be sent now, and of no others.
   void throttle(const std::vector<throttled_feature>& features);
+
+  // Drops what has not begun to leave, and returns how many messages that were. Compressed messages and those
+  // that have a number already leave all the same: the peer would miss them.
+  std::size_t discard_waiting();
 
   // The session, on the strand. From open() to close() the outbox writes to `stream`, which must outlive it,
   // and wakes `writer` when there is something to flush.
@@ -68,6 +74,8 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void protocol_frame(message_kind kind, std::string_view payload);
   void ping(std::string_view payload);
   void pong(std::string_view payload);
+  // What was accepted leaves first, then the close frame; nothing else is accepted meanwhile (R61).
+  void finish_behind_messages(std::uint16_t code, std::string_view reason);
   // The close frame is the last thing that leaves; messages not yet begun are not sent, for the reason `why`.
   void finish(std::uint16_t code, std::string_view reason, error_code why);
   // Writes until all is written or the stream would block; false: the stream has failed with `ec`.
@@ -77,17 +85,43 @@ class outbox : public std::enable_shared_from_this<outbox> {
   // Nothing has happened for a while: keeps no memory for what may come.
   void release_memory();
   [[nodiscard]] write_progress progress();
+  // All bytes that the stream has taken in this session, and whether control frames still wait for it.
+  struct intake {
+    std::uint64_t taken;
+    bool control_waits;
+  };
+  [[nodiscard]] intake taken();
+  // The close frame has been taken by the stream.
+  [[nodiscard]] bool is_finished();
   // False: the writer will be woken when there is something to flush, or after close().
   bool has_output();
   // What could not be written is not sent, for the reason `why`. The stream is not touched any more after
   // this.
   void close(error_code why);
-  // From now on messages are refused with `why`, instead of no_connection.
-  void retire(error_code why);
+  // From now on messages are refused with `refusal`, instead of no_connection; those that wait, with `why`.
+  void retire(error_code refusal, error_code why);
   // Drops all that waits without completing it: the context has ended.
   void forget_senders();
 
  private:
+  // Holds the lock; once it is released, messages that were lost meanwhile, and that nobody awaits, go to the
+  // log: the program's log function may call the connection.
+  class section {
+   public:
+    explicit section(outbox& of) : outbox_(of), lock_(of.mutex_) {}
+    section(const section&) = delete;
+    section& operator=(const section&) = delete;
+    ~section();
+
+   private:
+    outbox& outbox_;
+    std::unique_lock<std::mutex> lock_;
+  };
+  // Messages with the same fate.
+  struct unheard {
+    send_result fate;
+    std::uint64_t count;
+  };
   struct frame {
     std::uint64_t id;
     std::uint64_t end;  // where it ends, counted from the first byte of the session
@@ -106,7 +140,9 @@ class outbox : public std::enable_shared_from_this<outbox> {
     fate act = fate::leaves;
     error_code why{};
   };
-  [[nodiscard]] bool is_open() const noexcept { return stream_ != nullptr && ready_ && !finishing_; }
+  [[nodiscard]] bool is_open() const noexcept {
+    return stream_ != nullptr && ready_ && !finishing_ && !last_words_;
+  }
   [[nodiscard]] verdict judge(std::string_view payload, const send_options& how);
   [[nodiscard]] verdict gate(const send_options& how) const;
   [[nodiscard]] bool make_room(std::size_t more_bytes, const send_options& how);
@@ -117,6 +153,9 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void release(std::list<kept_message> messages);
   void release_what_may_leave();
   void settle(std::list<kept_message> messages, error_code why);
+  // Completes `op`, or writes down that nobody hears of it.
+  void tell(operation& op, send_result fate);
+  void say_last_words();
   void drop(std::list<kept_message> messages, error_code why);
   void take_back(std::size_t from_frame, error_code why);
   void cancel_kept(std::uint64_t id);
@@ -140,9 +179,11 @@ class outbox : public std::enable_shared_from_this<outbox> {
 
   const std::size_t message_limit_;
   const std::size_t byte_limit_;
+  const std::size_t largest_message_;
   const net::any_io_executor strand_;
   const std::shared_ptr<const protocol> protocol_;
   const bool acknowledged_ = protocol_ && protocol_->acknowledges();
+  const std::shared_ptr<journal> log_;
 
   std::mutex mutex_;
   transport* stream_ = nullptr;
@@ -151,6 +192,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   bool ready_ = false;      // the protocol has done its login
   bool held_ = false;
   bool finishing_ = false;
+  std::unique_ptr<std::string> last_words_{};   // the payload of a close frame that follows what waits
   std::atomic<bool> written_this_turn_{false};  // what is sent now leaves together with what follows
   byte_queue control_;
   std::unique_ptr<std::string> late_pong_;  // the newest of those for which control_ had no room
@@ -165,6 +207,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   wakeup expiry_;  // calls expire(); on the strand
   std::optional<clock::time_point> expiry_armed_{};
   std::uint64_t written_ = 0;            // bytes of data_ that have left, in this session
+  std::uint64_t control_written_ = 0;    // likewise of control_
   std::uint64_t first_frame_begin_ = 0;  // where the first of the frames begins
   std::uint64_t last_id_ = 0;
   // What it has compressed must leave, or nothing after it may: the peer has the same context. So messages
@@ -172,6 +215,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   std::unique_ptr<deflater> deflater_;
   std::weak_ptr<wakeup> writer_;
   bool writer_waits_ = false;
+  std::vector<unheard> unheard_;
 };
 
 }  // namespace holdfast

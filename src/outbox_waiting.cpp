@@ -35,7 +35,7 @@ namespace holdfast {
 outbox::verdict outbox::judge(std::string_view payload, const send_options& how) {
   const bool may_wait = expecting_ && (held_ || how.when_offline != offline_rule::fail);
   if (!is_open() && !may_wait) return {fate::refused, refusal_};
-  if (payload.size() > byte_limit_) return {fate::refused, error::message_too_big};
+  if (payload.size() > largest_message_) return {fate::refused, error::message_too_big};
   if (how.kind == message_kind::text && !is_valid_utf8(payload)) return {fate::refused, error::invalid_utf8};
   auto decision = gate(how);
   if (decision.act == fate::dropped || decision.act == fate::refused) return decision;
@@ -60,10 +60,15 @@ bool outbox::is_throttled(std::string_view feature) const {
   return !feature.empty() && std::ranges::find(throttled_, feature) != throttled_.end();
 }
 
+// The limit bounds what waits: a message of any size is taken when nothing does (R69).
 bool outbox::has_room(std::size_t more_bytes, const kept_message* replaced) const {
-  const auto count = frames_.size() - first_frame_ + waiting_.size() + unconfirmed_.size();
-  if (replaced == nullptr) return count < message_limit_ && payload_bytes_ + more_bytes <= byte_limit_;
-  return count <= message_limit_ && payload_bytes_ - replaced->payload.size() + more_bytes <= byte_limit_;
+  auto count = frames_.size() - first_frame_ + waiting_.size() + unconfirmed_.size();
+  auto bytes = payload_bytes_;
+  if (replaced != nullptr) {
+    --count;
+    bytes -= replaced->payload.size();
+  }
+  return count == 0 || (count < message_limit_ && bytes + more_bytes <= byte_limit_);
 }
 
 bool outbox::make_room(std::size_t more_bytes, const send_options& how) {
@@ -123,7 +128,7 @@ error_code outbox::encode_kept(kept_message& one, std::string_view payload) {
 }
 
 void outbox::ready() {
-  const std::lock_guard lock(mutex_);
+  const section lock(*this);
   if (stream_ == nullptr) return;
   ready_ = true;
   held_ = false;
@@ -174,7 +179,7 @@ void outbox::take_back(std::size_t from_frame, error_code why) {
       // Sent again, it has left in an earlier session.
       const bool was_written = !each.kept.empty() && each.kept.front().written;
       payload_bytes_ -= each.payload_bytes;
-      if (each.op) each.op.complete({was_written ? delivery::in_doubt : delivery::not_sent, why});
+      tell(each.op, {was_written ? delivery::in_doubt : delivery::not_sent, why});
     }
   }
   if (acknowledged_) {
@@ -189,14 +194,14 @@ void outbox::settle(std::list<kept_message> messages, error_code why) {
     payload_bytes_ -= each.payload.size();
     if (planted::has(planted::bug::message_never_settled)) continue;
     const bool doubtful = each.written && !planted::has(planted::bug::doubt_told_as_not_sent);
-    if (each.op) each.op.complete({doubtful ? delivery::in_doubt : delivery::not_sent, why});
+    tell(each.op, {doubtful ? delivery::in_doubt : delivery::not_sent, why});
   }
 }
 
 void outbox::drop(std::list<kept_message> messages, error_code why) {
   for (auto& each : messages) {
     payload_bytes_ -= each.payload.size();
-    if (each.op) each.op.complete({delivery::dropped, why});
+    tell(each.op, {delivery::dropped, why});
   }
 }
 
@@ -210,7 +215,7 @@ void outbox::cancel_kept(std::uint64_t id) {
 }
 
 void outbox::throttle(const std::vector<throttled_feature>& features) {
-  const std::lock_guard lock(mutex_);
+  const section lock(*this);
   throttled_.clear();
   for (const auto& each : features) throttled_.push_back(each.name);
   if (planted::has(planted::bug::lifted_throttle_forgotten)) return;
@@ -223,7 +228,7 @@ void outbox::expect_session() {
 }
 
 void outbox::expect_no_session(error_code why) {
-  const std::lock_guard lock(mutex_);
+  const section lock(*this);
   expecting_ = held_ = false;
   settle(waiting_.take_all(), why);
   if (stream_ == nullptr) settle(std::exchange(unconfirmed_, {}), why);
@@ -237,7 +242,7 @@ void outbox::hold() {
 }
 
 void outbox::give_up_hold(error_code why) {
-  const std::lock_guard lock(mutex_);
+  const section lock(*this);
   if (!std::exchange(held_, false) || acknowledged_) return;
   settle(waiting_.take_if([this](const kept_message& each) {
     return each.rule == offline_rule::fail && !is_throttled(each.feature);
@@ -245,10 +250,10 @@ void outbox::give_up_hold(error_code why) {
          why);
 }
 
-void outbox::retire(error_code why) {
+void outbox::retire(error_code refusal, error_code why) {
   {
     const std::lock_guard lock(mutex_);
-    refusal_ = why;
+    refusal_ = refusal;
   }
   expect_no_session(why);
   net::post(strand_, [self = shared_from_this()] { self->expiry_.release(); });
@@ -278,7 +283,7 @@ void outbox::arm_expiry() {
 
 void outbox::expire() {
   {
-    const std::lock_guard lock(mutex_);
+    const section lock(*this);
     const auto now = clock::now();
     if (expiry_armed_ && *expiry_armed_ <= now) expiry_armed_.reset();
     drop(waiting_.take_if([now](const kept_message& each) { return each.expires && *each.expires <= now; }),

@@ -40,9 +40,15 @@ enum class bug : std::uint8_t {
   handler_loses_one,            // of the messages that it had not seen when it was taken away
   endpoints_never_rest,         // the next one is tried at once each time
   deflater_kept,                // for a session that has not agreed to compression
+  loss_in_silence,              // a message that nobody awaits is lost without a line in the log
+  end_before_messages,          // a close frame counts before the messages that came with it
+  upload_taken_for_silence,     // a peer that is still receiving is declared lost
+  close_drops_messages,         // what was accepted before close() does not leave
+  wish_overridden,              // of a server not to be dialled, by whatever wakes the loop
+  run_outlives_hope,            // in automatic mode, of a connection that has given up
 };
 
-inline constexpr std::array<std::string_view, 29> names{
+inline constexpr std::array<std::string_view, 35> names{
     "none",
     "wake_up_lost",
     "backoff_reset_at_once",
@@ -72,8 +78,14 @@ inline constexpr std::array<std::string_view, 29> names{
     "handler_loses_one",
     "endpoints_never_rest",
     "deflater_kept",
+    "loss_in_silence",
+    "end_before_messages",
+    "upload_taken_for_silence",
+    "close_drops_messages",
+    "wish_overridden",
+    "run_outlives_hope",
 };
-static_assert(static_cast<std::size_t>(bug::deflater_kept) + 1 == names.size());
+static_assert(static_cast<std::size_t>(bug::run_outlives_hope) + 1 == names.size());
 
 #ifdef HOLDFAST_PLANTED_BUGS
 inline bug active = bug::none;

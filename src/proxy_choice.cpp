@@ -35,10 +35,17 @@ struct variable {
   std::string value;
 };
 
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view white = " \t\r\n\v\f";
+  const auto begin = text.find_first_not_of(white);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(white) + 1 - begin);
+}
+
 std::optional<variable> first_set(const environment& variables, std::span<const char* const> names) {
   for (const char* name : names) {
-    auto value = variables(name);
-    if (value && !value->empty()) return variable{name, std::move(*value)};
+    const auto value = variables(name);
+    if (value && !trimmed(*value).empty()) return variable{name, std::string(trimmed(*value))};
   }
   return std::nullopt;
 }
@@ -51,14 +58,18 @@ std::optional<Number> to_number(std::string_view digits) {
   return out;
 }
 
-// As names compare: in lower case, without brackets and without the dot of the root.
-std::string plain_name(std::string_view text) {
-  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
-  if (text.ends_with('.')) text.remove_suffix(1);
+std::string lower(std::string_view text) {
   std::string out(text);
   std::ranges::transform(out, out.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   return out;
+}
+
+// As names compare: in lower case, without brackets and without the dot of the root.
+std::string plain_name(std::string_view text) {
+  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
+  if (text.ends_with('.')) text.remove_suffix(1);
+  return lower(text);
 }
 
 // ::ffff:192.0.2.1 is 192.0.2.1, and a zone says nothing about whom one reaches.
@@ -88,6 +99,9 @@ bool is_at_or_below(std::string_view name, std::string_view domain) {
 bool is_this_machine(const server_name& server) {
   return server.address ? server.address->is_loopback() : is_at_or_below(server.name, "localhost");
 }
+
+// RFC 6874: a zone means something on this machine only, and must not be sent.
+bool has_zone(std::string_view host) { return host.find('%') != std::string_view::npos; }
 
 std::vector<unsigned char> to_bytes(const ip::address& address) {
   const auto copy = [](const auto& bytes) { return std::vector<unsigned char>(bytes.begin(), bytes.end()); };
@@ -145,6 +159,39 @@ bool is_excepted(std::string_view list, const server_name& server) {
   }
 }
 
+// The value of a variable as a URL that the option would take, if it can be understood at all (R57).
+std::string to_proxy_url(std::string_view value) {
+  while (value.starts_with("//")) value.remove_prefix(2);
+  const auto colon = value.find("://");
+  const auto authority = colon == std::string_view::npos ? 0 : colon + 3;
+  while (value.size() > authority && value.ends_with('/')) value.remove_suffix(1);
+  // GNOME's settings export their SOCKS proxy without its version; what they mean is 5.
+  if (colon != std::string_view::npos && lower(value.substr(0, colon)) == "socks")
+    return "socks5" + std::string(value.substr(colon));
+  return std::string(value);
+}
+
+struct proxy_choice {
+  std::optional<proxy_server> proxy{};  // empty: directly
+  std::string warning{};
+};
+
+proxy_choice choose_from(const environment& variables, bool secure, std::string_view host,
+                         std::uint16_t port) {
+  server_name server{plain_name(host), std::nullopt, port};
+  server.address = to_address(server.name);
+  if (is_this_machine(server) || has_zone(host)) return {};
+  const auto exceptions = first_set(variables, exception_names);
+  if (exceptions && is_excepted(exceptions->value, server)) return {};
+  const auto found = secure ? first_set(variables, secure_names) : first_set(variables, plain_names);
+  if (!found) return {};
+  auto reading = read_proxy_url(to_proxy_url(found->value));
+  if (reading.problem.empty()) return {.proxy = std::move(reading.server)};
+  return {.warning =
+              "the environment's " + found->name +
+              " is passed over, and the server reached without a proxy: " + std::string(reading.problem)};
+}
+
 }  // namespace
 
 environment process_environment() {
@@ -166,16 +213,21 @@ environment process_environment() {
 
 std::optional<proxy_server> choose_proxy(const proxy_options& given, bool secure, std::string_view host,
                                          std::uint16_t port, const environment& variables) {
-  if (!given.url.empty()) return parse_proxy_url(given.url);
+  if (!given.url.empty()) {
+    auto proxy = parse_proxy_url(given.url);
+    if (has_zone(host))
+      throw option_error("proxy.url",
+                         "must be empty for an address with a zone, which only this machine can reach");
+    return proxy;
+  }
   if (!given.from_environment || !variables) return std::nullopt;
-  server_name server{plain_name(host), std::nullopt, port};
-  server.address = to_address(server.name);
-  if (is_this_machine(server)) return std::nullopt;
-  const auto exceptions = first_set(variables, exception_names);
-  if (exceptions && is_excepted(exceptions->value, server)) return std::nullopt;
-  const auto found = secure ? first_set(variables, secure_names) : first_set(variables, plain_names);
-  if (!found) return std::nullopt;
-  return parse_proxy_url(found->value, "proxy (" + found->name + ')');
+  return choose_from(variables, secure, host, port).proxy;
+}
+
+std::string environment_problem(const proxy_options& given, bool secure, std::string_view host,
+                                std::uint16_t port, const environment& variables) {
+  if (!given.url.empty() || !given.from_environment || !variables) return {};
+  return choose_from(variables, secure, host, port).warning;
 }
 
 }  // namespace holdfast

@@ -36,7 +36,7 @@ std::string one_line(std::string_view text, std::size_t most) {
 bool can_be_sent_as_host(std::string_view host) {
   return !host.empty() && host.size() <= 255 && std::ranges::all_of(host, [](char each) {
     const auto byte = static_cast<unsigned char>(each);
-    return byte > 0x20 && byte < 0x7F;
+    return byte > 0x20 && byte < 0x7F && each != '%';
   });
 }
 

@@ -1,4 +1,4 @@
-// A proxy's URL, taken apart and checked. No text of an error repeats a part of it: one wrong character,
+// A proxy's URL, taken apart and checked. No text of a problem repeats a part of it: one wrong character,
 // and what the parser takes for a host or a path is the password.
 module;
 #include <algorithm>
@@ -8,6 +8,7 @@ module;
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 module holdfast;
 
@@ -27,10 +28,14 @@ std::string lower(std::string_view text) {
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
-// Throws option_error for `field`.
+struct wrong {
+  std::string_view problem;
+};
+
+// Throws wrong.
 class checked_url {
  public:
-  checked_url(const boost::urls::url_view& parts, const std::string& field) : parts_(parts), field_(field) {}
+  explicit checked_url(const boost::urls::url_view& parts) : parts_(parts) {}
 
   [[nodiscard]] proxy_server server() const {
     proxy_server out;
@@ -45,24 +50,22 @@ class checked_url {
   }
 
  private:
-  [[nodiscard]] option_error wrong(std::string_view problem) const { return {field_, problem}; }
-
   [[nodiscard]] proxy_kind kind() const {
     const auto scheme = lower(parts_.scheme());
     if (scheme == "http") return proxy_kind::http;
     if (scheme == "socks5" || scheme == "socks5h") return proxy_kind::socks5;
     if (scheme == "https")
-      throw wrong(
-          "https:// proxies are not supported; wss:// is encrypted up to the server through http:// too");
-    throw wrong("scheme must be http://, socks5:// or socks5h://");
+      throw wrong{
+          "https:// proxies are not supported; wss:// is encrypted up to the server through http:// too"};
+    throw wrong{"scheme must be http://, socks5:// or socks5h://"};
   }
 
   [[nodiscard]] std::string host() const {
     std::string out = parts_.host_address();
-    if (out.empty()) throw wrong("has no host");
+    if (out.empty()) throw wrong{"has no host"};
     if (std::ranges::any_of(
             out, [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c < 0 || c == 0x7F; }))
-      throw wrong("host must be ASCII (a name in its xn-- form) without spaces");
+      throw wrong{"host must be ASCII (a name in its xn-- form) without spaces"};
     return out;
   }
 
@@ -72,49 +75,56 @@ class checked_url {
     std::uint16_t out = 0;
     const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
     if (ec != std::errc{} || end != digits.data() + digits.size() || out == 0)
-      throw wrong("port must be from 1 to 65535");
+      throw wrong{"port must be from 1 to 65535"};
     return out;
   }
 
   void check_credentials(const proxy_server& given) const {
     if (std::ranges::any_of(given.username, is_control) || std::ranges::any_of(given.password, is_control))
-      throw wrong("user name or password has a control character");
+      throw wrong{"user name or password has a control character"};
     if (given.kind == proxy_kind::http) {
       // RFC 7617 section 2: what stands behind the first colon is the password.
-      if (given.username.find(':') != std::string::npos) throw wrong("user name must not have a colon");
+      if (given.username.find(':') != std::string::npos) throw wrong{"user name must not have a colon"};
       return;
     }
     if (given.username.size() > socks_most_bytes || given.password.size() > socks_most_bytes)
-      throw wrong("user name and password for SOCKS5 must not be longer than 255 bytes");
-    if (given.username.empty() && !given.password.empty()) throw wrong("password needs a user name");
+      throw wrong{"user name and password for SOCKS5 must not be longer than 255 bytes"};
+    if (given.username.empty() && !given.password.empty()) throw wrong{"password needs a user name"};
   }
 
   void check_nothing_follows() const {
     if (!parts_.encoded_path().empty() && parts_.encoded_path() != "/")
-      throw wrong("must not have a path (a proxy script is not supported)");
-    if (parts_.has_query() || parts_.has_fragment()) throw wrong("must end behind the port");
+      throw wrong{"must not have a path (a proxy script is not supported)"};
+    if (parts_.has_query() || parts_.has_fragment()) throw wrong{"must end behind the port"};
   }
 
   const boost::urls::url_view& parts_;
-  const std::string& field_;
 };
 
 }  // namespace
 
-proxy_server parse_proxy_url(std::string_view url) { return parse_proxy_url(url, "proxy.url"); }
-
-proxy_server parse_proxy_url(std::string_view url, const std::string& field) {
-  if (url.empty()) throw option_error(field, "is missing");
+proxy_reading read_proxy_url(std::string_view url) {
+  if (url.empty()) return {{}, "is missing"};
   // "host:port" is what many people write, and curl understands.
   const auto whole =
       url.find("://") == std::string_view::npos ? "http://" + std::string(url) : std::string(url);
   const auto parsed = boost::urls::parse_uri(whole);
   if (!parsed) {
-    throw option_error(field,
-                       "is not a URL such as http://host:port or socks5://host:port "
-                       "(in user name and password, special characters must be percent-encoded)");
+    return {{},
+            "is not a URL such as http://host:port or socks5://host:port "
+            "(in user name and password, special characters must be percent-encoded)"};
   }
-  return checked_url(*parsed, field).server();
+  try {
+    return {checked_url(*parsed).server(), {}};
+  } catch (const wrong& url_is) {
+    return {{}, url_is.problem};
+  }
+}
+
+proxy_server parse_proxy_url(std::string_view url) {
+  auto reading = read_proxy_url(url);
+  if (!reading.problem.empty()) throw option_error("proxy.url", reading.problem);
+  return std::move(reading.server);
 }
 
 }  // namespace holdfast

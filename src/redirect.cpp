@@ -1,7 +1,8 @@
 // One redirect, decided. What a server says is taken for a wish: it must not lead us out of TLS, to another
 // protocol, or round in circles.
 module;
-#include <boost/beast/core/string.hpp>
+#include <boost/asio/ip/address_v6.hpp>
+#include <boost/system/error_code.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/scheme.hpp>
 #include <boost/url/url.hpp>
@@ -13,15 +14,29 @@ module;
 
 module holdfast;
 
+import :url_text;
+
 namespace holdfast {
 namespace {
 
+namespace ip = boost::asio::ip;
+
 redirect_decision refuse(std::string why) { return {.to = std::nullopt, .refusal = std::move(why)}; }
 
-// RFC 6454 section 5. A host that is written in another way counts as another one: that costs no more than
-// credentials which are not sent.
+// RFC 6454 section 5. A host has one spelling once it was read. On another link the same address is another
+// host: so its zone counts.
 bool is_same_origin(const target& a, const target& b) {
-  return a.secure == b.secure && a.port == b.port && boost::beast::iequals(a.host, b.host);
+  return a.secure == b.secure && a.port == b.port && a.host == b.host;
+}
+
+// A server knows its own link-local address, but not what we call the link that we share with it: it makes
+// its Location of our Host header, which has no zone.
+void stay_on_link(const target& here, target& next) {
+  const auto sign = here.host.find('%');
+  if (sign == std::string::npos || next.host.find('%') != std::string::npos) return;
+  error_code not_an_address;
+  const auto address = ip::make_address_v6(next.host, not_an_address);
+  if (!not_an_address && address.is_link_local()) next.host += here.host.substr(sign);
 }
 
 // Servers redirect web-sockets as they do pages: RFC 6455 section 3 knows only ws and wss, and the schemes of
@@ -57,10 +72,11 @@ redirect_decision follow_redirect(const redirect_target& here, unsigned status, 
   if (!is_redirect(status)) return refuse("HTTP " + std::to_string(status) + " is no redirect");
   if (here.followed >= redirect_limit)
     return refuse("more than " + std::to_string(redirect_limit) + " redirects");
-  if (location.empty()) return refuse("the redirect has no Location");
-  const auto reference = boost::urls::parse_uri_reference(location);
+  const auto strict = strict_url(location);
+  if (strict.empty()) return refuse("the redirect has no Location");
+  const auto reference = boost::urls::parse_uri_reference(strict);
   if (!reference) return refuse("Location is not a URL (RFC 3986)");
-  boost::urls::url resolved(here.url);
+  boost::urls::url resolved(strict_url(here.url));
   if (!resolved.resolve(*reference)) return refuse("Location cannot be resolved (RFC 3986 section 5)");
   const auto scheme = websocket_scheme(resolved.scheme_id());
   if (scheme.empty()) return refuse("Location has a scheme other than ws, wss, http and https");
@@ -71,7 +87,10 @@ redirect_decision follow_redirect(const redirect_target& here, unsigned status, 
   auto reading = read_url(next.url);
   if (!reading.problem.empty()) return refuse("Location " + reading.problem);
   next.to = std::move(reading.to);
-  if (here.to.secure && !next.to.secure) return refuse("the redirect leads out of TLS, from wss:// to ws://");
+  // At every hop: what began as ws:// and has come to wss:// stays there.
+  if (leads_out_of_tls(here.to, next.to))
+    return refuse("the redirect leads out of TLS, from wss:// to ws://");
+  stay_on_link(here.to, next.to);
   next.same_origin = here.same_origin && is_same_origin(here.to, next.to);
   return {.to = std::move(next)};
 }

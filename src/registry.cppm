@@ -26,6 +26,7 @@ module holdfast:registry;
 
 import :error;
 import :jump_detector;
+import :netlink;
 import :network_watcher;
 import :options;
 import :time;
@@ -45,7 +46,7 @@ class registry : public net::execution_context::service {
     virtual void context_ends() noexcept = 0;
     // Any thread, none of our locks held.
     virtual void time_jumped() = 0;
-    virtual void network_changed() = 0;
+    virtual void network_changed(const network_news& news) = 0;
     virtual void note(log_level level, std::string_view line) = 0;
   };
 
@@ -113,7 +114,10 @@ class registry : public net::execution_context::service {
   }
   void watch_network(const net::any_io_executor& executor) {
     watcher_.emplace(
-        executor, [this] { tell(&entry::watches_network, &member::network_changed); },
+        executor,
+        [this](const network_news& news) {
+          for (const auto& one : living(&entry::watches_network)) one->network_changed(news);
+        },
         [this](log_level level, std::string_view line) {
           for (const auto& one : living(&entry::watches_network)) one->note(level, line);
         });

@@ -45,9 +45,12 @@ template class boost::asio::any_completion_handler<void(boost::system::error_cod
 namespace holdfast {
 namespace {
 
-constexpr std::size_t large_bytes = 32 * 1024;     // from here on a copy costs more than a system call
-constexpr std::size_t beginning_bytes = 4 * 1024;  // of a message, when large ones are expected
-constexpr int reads_per_turn = 16;                 // then the other coroutines of the strand get theirs
+constexpr std::size_t large_bytes = 32 * 1024;       // from here on a copy costs more than a system call
+constexpr std::size_t beginning_bytes = 4 * 1024;    // of a message, when large ones are expected
+constexpr int reads_per_turn = 16;                   // then the other coroutines of the strand get theirs
+constexpr std::size_t most_scanned_bytes = 8 << 20;  // more than a host usually keeps for a socket
+constexpr std::size_t most_dropped_at_once = 1 << 20;
+constexpr std::chrono::seconds silent_pause{5};  // then a program that does not receive gets a warning
 
 // Used only between two suspensions, so one per thread serves any number of connections.
 std::span<char> scratch() {
@@ -62,16 +65,16 @@ clock::duration random_phase(const heartbeat_options& given, random_source& rand
 
 }  // namespace
 
-session::session(net::any_io_executor executor, std::shared_ptr<const options> given,
-                 std::shared_ptr<inbox> in, std::shared_ptr<outbox> out, opened_socket socket,
-                 random_source& random)
-    : executor_(std::move(executor)),
-      strand_(out->strand()),
-      options_(std::move(given)),
-      inbox_(std::move(in)),
-      outbox_(std::move(out)),
+session::session(surroundings of, opened_socket socket, random_source& random)
+    : executor_(std::move(of.executor)),
+      strand_(of.out->strand()),
+      options_(std::move(of.settings)),
+      inbox_(std::move(of.in)),
+      outbox_(std::move(of.out)),
+      log_(std::move(of.log)),
+      number_(of.number),
       stream_(std::move(socket.stream)),
-      engine_(peer_role::client, options_->limits.message_bytes),
+      engine_(peer_role::client, options_->limits.message_bytes, options_->invalid_text),
       liveness_(options_->heartbeat, clock::now(), random_phase(options_->heartbeat, random)),
       work_(strand_) {
   if (!socket.first_bytes.empty()) engine_.feed(socket.first_bytes);
@@ -116,18 +119,30 @@ net::awaitable<void> session::read() {
   }
 }
 
-// As far as it goes without waiting.
+// As far as it goes without waiting. An end that came together with messages is acted on only after the
+// program has had its turn with them (R64).
 session::pause session::read_on() {
+  gives_way_ = false;
   for (int reads = 1; !over_; ++reads) {
     const auto delivered = delivered_;
-    if (!decode()) {
+    const bool went_on = decode();
+    if (over_) break;
+    if (delivered_ != delivered) {
+      gives_way_ = true;
+      return pause::give_way;
+    }
+    if (peer_end_) {
+      act_on_end();
+      continue;
+    }
+    follow_protocol();
+    if (over_) break;
+    if (!went_on) {
       // Nobody receives any more: the answer to our close frame is out of reach. Where a session is to follow
       // this one, the program gets all that was sent before.
-      if (ending_ && !hand_over_by_) end(ending_->reason);
+      if (ending_ && !hand_over_by_ && outbox_->is_finished()) end(ending_->reason);
       return over_ ? pause::over : pause::no_room;
     }
-    if (over_) break;
-    if (delivered_ != delivered) return pause::give_way;
     if (socket_is_empty_) return pause::no_bytes;
     read_some();
     if (reads == reads_per_turn) return pause::give_way;
@@ -136,7 +151,7 @@ session::pause session::read_on() {
 }
 
 // A large message is read where it will stay. For that, not much of it may be read together with its header.
-void session::read_some() {
+std::size_t session::read_some() {
   auto place = engine_.prepare_message();
   const bool direct = !place.empty();
   if (!direct) place = engine_.prepare(large_messages_ ? scratch().first(beginning_bytes) : scratch());
@@ -145,6 +160,7 @@ void session::read_some() {
   socket_is_empty_ = count < place.size();  // a short read: wait without asking it again
   direct ? engine_.commit_message(count) : engine_.commit(count);
   took(count, ec);
+  return count;
 }
 
 // Waits for bytes in memory of our own, because the scratch memory is for others meanwhile.
@@ -176,7 +192,8 @@ net::awaitable<void> session::read_first_bytes() {
 void session::took(std::size_t count, error_code ec) {
   if (stream_.unsent()) work_.notify();  // reading can make a stream of TLS answer
   if (count != 0) {
-    liveness_.heard_bytes(clock::now());
+    read_at_ = clock::now();
+    liveness_.heard_bytes(read_at_);
     outbox_->next_turn();
   } else if (ec && !would_block(ec)) {
     lost(ec == net::error::eof ? make_error_code(error::connection_lost) : ec);
@@ -190,6 +207,8 @@ net::awaitable<void> session::wait_for_room() {
   if (conversation_) conversation_->pause();
   if (link_) link_->judge.pause();
   reader_waits_ = true;
+  pause_warned_at_ = clock::now() + silent_pause;
+  work_.notify();
   co_await inbox_->wait_for_room();
   reader_waits_ = false;
   if (hand_over_by_ && ending_) ending_->close_by = clock::now() + options_->close_timeout;
@@ -198,45 +217,78 @@ net::awaitable<void> session::wait_for_room() {
   work_.notify();
 }
 
+// All of ours has left, and the inbox is full: what still comes is read to its end all the same, because a
+// socket that is closed with bytes unread is reset, and takes with it what we have written last (R61). A
+// protocol must not hear of messages that nobody gets: it would not ask for them again.
+bool session::drops_messages() const {
+  if (conversation_) return false;
+  return scanning_ || (ending_ && !hand_over_by_ && outbox_->is_finished());
+}
+
+// The link is broken, and the program does not receive: the peer's close frame may be in what was not read
+// (R66).
+void session::scan_for_end() {
+  scanning_ = true;
+  bool more = !conversation_;
+  for (std::size_t bytes = 0; more && bytes < most_scanned_bytes;) {
+    decode();
+    const auto count = over_ || peer_end_ ? 0 : read_some();
+    bytes += count;
+    more = count != 0;
+  }
+  if (peer_end_ && !over_) act_on_end();
+  if (!over_) lost(broken_->why);
+}
+
 // Hands on what is whole; false: the inbox is full, and there may be more.
 bool session::decode() {
   thread_local message_batch decoded;  // used within this call only, so one per thread will do
   decoded.clear();
-  const auto room = inbox_->room();
-  if (room.messages == 0) return false;
-  while (decoded.size() < room.messages && decoded.size_bytes() < room.bytes) {
+  decoded.stamp(number_, read_at_);
+  if (ending_ && ending_->lingers) {
+    while (engine_.next().event != frame_event::none) continue;  // nobody waits for it any more
+    return true;
+  }
+  auto space = inbox_->room();
+  const bool drops = space.messages == 0 && drops_messages();
+  if (drops) space = {.messages = most_dropped_at_once, .bytes = most_dropped_at_once};
+  if (space.messages == 0) return false;
+  while (!peer_end_ && decoded.size() < space.messages && decoded.size_bytes() < space.bytes) {
     const auto event = engine_.next();
     if (event.event == frame_event::none || over_) break;
     if (event.event == frame_event::message) {
-      // Most small messages lie in the scratch memory, and are copied once, behind each other.
-      large_messages_ = event.payload.size() >= large_bytes;
-      if (conversation_) {
-        // A login that is given up must not succeed any more: nobody would hear what it has brought.
-        const bool given_up = ending_ && !conversation_->is_ready();
-        if (given_up && !planted::has(planted::bug::ready_after_stop)) continue;
-        conversation_->received({event.kind, event.payload}, decoded);
-        follow_protocol();
-      } else if (engine_.owns(event)) {
-        decoded.take_back(event.kind, engine_.take_message(event));
-      } else {
-        decoded.push_back(event.kind, event.payload);
-      }
+      take(event, decoded);
+      if (conversation_ && conversation_->wants_to_end()) break;
     } else {
       handle(event);
     }
   }
-  const bool filled = decoded.size() >= room.messages || decoded.size_bytes() >= room.bytes;
+  const bool filled = decoded.size() >= space.messages || decoded.size_bytes() >= space.bytes;
+  if (drops) dropped_ += decoded.size();
+  if (drops || !options_->receive_messages) decoded.clear();
   if (!decoded.empty()) {
     ++delivered_;
     inbox_->put(decoded);
   }
-  return !filled;
+  return drops || !filled;
+}
+
+void session::take(const frame_result& event, message_batch& into) {
+  // Most small messages lie in the scratch memory, and are copied once, behind each other.
+  large_messages_ = event.payload.size() >= large_bytes;
+  if (conversation_) {
+    // A login that is given up must not succeed any more: nobody would hear what it has brought.
+    const bool given_up = ending_ && !conversation_->is_ready();
+    if (given_up && !planted::has(planted::bug::ready_after_stop)) return;
+    conversation_->received({event.kind, event.payload, number_, read_at_}, into);
+  } else if (engine_.owns(event)) {
+    into.take_back(event.kind, engine_.take_message(event));
+  } else {
+    into.push_back(event.kind, event.payload);
+  }
 }
 
 void session::handle(const frame_result& event) {
-  // While we are closing, however the peer ends it: the reason is our own (R8).
-  if (ending_ && (event.event == frame_event::close || event.event == frame_event::failed))
-    return end(ending_->reason);
   switch (event.event) {
     case frame_event::ping:
       outbox_->pong(event.payload);
@@ -245,26 +297,15 @@ void session::handle(const frame_result& event) {
       handle_pong(event.payload);
       break;
     case frame_event::close:
-      outbox_->finish(event.close_code, {}, error::closed_by_peer);  // the answer (section 5.5.1)
-      return end({.error = error::closed_by_peer,
-                  .at = stage::session,
-                  .close_code = event.close_code,
-                  .close_text = std::string(event.payload)});
     case frame_event::failed:
-      return peer_failed(event);
+      peer_end_ =
+          std::make_unique<peer_end>(event.event, event.close_code, std::string(event.payload), event.error);
+      if (planted::has(planted::bug::end_before_messages)) act_on_end();
+      break;
     case frame_event::none:
     case frame_event::message:
       break;
   }
-}
-
-void session::peer_failed(const frame_result& event) {
-  outbox_->finish(event.close_code, event.error.message(), event.error);
-  end({.error = event.error, .at = stage::session});
-}
-
-void session::lost(error_code why) {
-  end(ending_ ? ending_->reason : change_reason{.error = why, .at = stage::session});
 }
 
 }  // namespace holdfast

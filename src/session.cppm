@@ -25,6 +25,7 @@ import :dial;
 import :engine;
 import :error;
 import :inbox;
+import :journal;
 import :liveness;
 import :message;
 import :network;
@@ -33,6 +34,7 @@ import :outbox;
 import :protocol;
 import :state;
 import :time;
+import :upstream;
 import :wakeup;
 
 namespace holdfast {
@@ -59,8 +61,17 @@ class session : public std::enable_shared_from_this<session> {
  public:
   using ping_operation = pending_operation<error_code, clock::duration>;
 
-  session(net::any_io_executor executor, std::shared_ptr<const options> given, std::shared_ptr<inbox> in,
-          std::shared_ptr<outbox> out, opened_socket socket, random_source& random);
+  // What a session has from its connection; all but the number is shared with it.
+  struct surroundings {
+    net::any_io_executor executor;
+    std::shared_ptr<const options> settings;
+    std::shared_ptr<inbox> in;
+    std::shared_ptr<outbox> out;
+    std::shared_ptr<journal> log;
+    std::uint64_t number;  // generation
+  };
+
+  session(surroundings of, opened_socket socket, random_source& random);
 
   // From now on frames can be sent; compressed if that was agreed.
   void open(const std::optional<agreed_compression>& agreed);
@@ -75,6 +86,8 @@ class session : public std::enable_shared_from_this<session> {
   net::awaitable<void> serve();
   // It is closing, by whomever, or over.
   [[nodiscard]] bool is_ending() const noexcept { return ending_ != nullptr; }
+  // Another one follows without a break, unless it is stopped.
+  [[nodiscard]] bool hands_over() const noexcept { return hand_over_by_.has_value(); }
   // Why it has ended.
   [[nodiscard]] const change_reason& reason() const noexcept { return ending_->reason; }
   // What the server has asked for: not to come back before.
@@ -85,8 +98,9 @@ class session : public std::enable_shared_from_this<session> {
   // Another session is to follow without a break: sends what has been given, then closes; reason() is
   // error::moved.
   void hand_over();
-  // Closing handshake (RFC 6455 section 7.1.2), bounded by close_timeout. `why` becomes the reason.
-  void stop(std::uint16_t close_code, error_code why);
+  // What was accepted leaves, then the closing handshake follows (RFC 6455 section 7.1.2): all of it bounded
+  // by close_timeout. `why` becomes the reason.
+  void stop(std::uint16_t close_code, std::string_view text, error_code why);
   // Ends now; the close frame, if any is waiting, gets one chance to leave.
   void end(change_reason why);
   // Drops them without completing them: the context has ended.
@@ -101,7 +115,7 @@ class session : public std::enable_shared_from_this<session> {
   enum class pause : std::uint8_t { over, give_way, no_room, no_bytes };
   net::awaitable<void> read();
   pause read_on();
-  void read_some();
+  std::size_t read_some();
   void tend();
   void write();
   void wait_until_writable();
@@ -110,14 +124,22 @@ class session : public std::enable_shared_from_this<session> {
   net::awaitable<void> read_first_bytes();
   void took(std::size_t count, error_code ec);
   net::awaitable<void> wait_for_room();
+  [[nodiscard]] bool drops_messages() const;
+  void scan_for_end();
   bool decode();
+  void take(const frame_result& event, message_batch& into);
   void handle(const frame_result& event);
+  void act_on_end();
   void handle_pong(std::string_view payload);
-  void peer_failed(const frame_result& event);
   void follow_protocol();
+  void watch_upload(clock::time_point now);
+  void expire_pings(clock::time_point now);
+  void warn_of_pause(clock::time_point now);
   [[nodiscard]] clock::time_point next_look() const;
   void close_when_written();
-  void begin_to_close(std::uint16_t close_code, change_reason why);
+  void begin_to_close(std::uint16_t close_code, std::string_view text, change_reason why);
+  void linger(change_reason why);
+  void write_failed(error_code why);
   void lost(error_code why);
 
   struct pending_ping {
@@ -131,6 +153,21 @@ class session : public std::enable_shared_from_this<session> {
   struct ending {
     change_reason reason;
     clock::time_point close_by{};
+    bool lingers = false;  // all is said: only the end of the TCP connection is awaited
+  };
+
+  // How the peer ends the session, while the program gets the messages before it.
+  struct peer_end {
+    frame_event event;
+    std::uint16_t close_code;
+    std::string text;
+    error_code error;
+  };
+
+  // Nothing can be written any more; what the peer has said before it went may still be read.
+  struct broken_link {
+    error_code why;
+    clock::time_point read_until;
   };
 
   // Only where the options name features for it.
@@ -145,9 +182,12 @@ class session : public std::enable_shared_from_this<session> {
   const std::shared_ptr<const options> options_;
   const std::shared_ptr<inbox> inbox_;
   const std::shared_ptr<outbox> outbox_;
+  const std::shared_ptr<journal> log_;
+  const std::uint64_t number_;
   transport stream_;
   engine engine_;
   liveness liveness_;
+  upstream upstream_;
   std::unique_ptr<conversation> conversation_;  // none: messages are passed on as they are
   std::unique_ptr<link_watch> link_;
   wakeup work_;  // calls tend()
@@ -155,13 +195,21 @@ class session : public std::enable_shared_from_this<session> {
   std::vector<pending_ping> pings_;
   std::uint64_t last_ping_ = 0;
   std::unique_ptr<ending> ending_;
+  std::unique_ptr<peer_end> peer_end_;
+  std::unique_ptr<broken_link> broken_;
   std::optional<clock::time_point> hand_over_by_{};  // another session is to follow
-  std::uint64_t delivered_ = 0;                      // batches
+  clock::time_point read_at_ = clock::now();  // the newest bytes; at first, those behind the upgrade's answer
+  std::uint64_t delivered_ = 0;               // batches
+  std::size_t dropped_ = 0;  // messages behind a full inbox, at the end
+  clock::time_point pause_warned_at_{};       // of the pause under way, or when it will be
   bool socket_is_empty_ = false;
   bool large_messages_ = false;  // the last one was large
   bool socket_is_full_ = false;  // until it is writable again
   bool reader_waits_ = false;    // for room in the inbox
-  bool was_idle_ = false;        // since the last byte came
+  bool warned_of_pause_ = false;
+  bool scanning_ = false;  // for the peer's close frame, behind messages that nobody takes
+  bool gives_way_ = false;  // to the program, which has just got messages
+  bool was_idle_ = false;   // since the last byte came
   bool over_ = false;
 };
 

@@ -35,7 +35,8 @@ import :session;
 namespace holdfast {
 namespace {
 
-constexpr std::uint16_t normal_closure = 1000;  // RFC 6455 section 7.4.1
+constexpr std::size_t most_pings = 64;  // of the program's, that wait for their answers
+constexpr int looks_per_patience = 20;  // at an upload, while an answer is due behind it: 5 % of the time
 
 }  // namespace
 
@@ -60,6 +61,7 @@ void session::ping(ping_operation op, std::uint64_t id) {
     if (op) op.complete(ending_->reason.error, {});
     return;
   }
+  if (op && pings_.size() >= most_pings) return op.complete(error::outbound_full, {});
   const auto now = clock::now();
   ++last_ping_;
   std::array<char, sizeof last_ping_> payload{};
@@ -73,6 +75,7 @@ void session::ping(ping_operation op, std::uint64_t id) {
 }
 
 void session::probe() {
+  if (liveness_.is_off()) return;
   ping();
   liveness_.probe(clock::now());
 }
@@ -90,6 +93,8 @@ void session::tend() {
     write();
     if (hand_over_by_) close_when_written();
     watch_liveness(clock::now());
+    expire_pings(clock::now());
+    warn_of_pause(clock::now());
     look_for_congestion(clock::now());
     if (conversation_ && !over_) conversation_->tend(clock::now());
     follow_protocol();
@@ -100,7 +105,14 @@ void session::tend() {
 
 clock::time_point session::next_look() const {
   if (ending_) return hand_over_by_ && reader_waits_ ? clock::time_point::max() : ending_->close_by;
-  auto next = liveness_.next_look(clock::now());
+  const auto now = clock::now();
+  auto next = liveness_.next_look(now);
+  if (broken_) next = std::min(next, broken_->read_until);
+  if (upstream_.watches())
+    next = std::min<clock::time_point>(next, now + options_->heartbeat.pong_deadline / looks_per_patience);
+  if (!pings_.empty())
+    next = std::min<clock::time_point>(next, pings_.front().sent + options_->heartbeat.pong_deadline);
+  if (reader_waits_ && !warned_of_pause_) next = std::min(next, pause_warned_at_);
   if (conversation_) next = std::min(next, conversation_->next_look());
   if (link_) next = std::min(next, link_->judge.next_look(outbox_->progress(), clock::now()));
   if (hand_over_by_) next = std::min(next, *hand_over_by_);
@@ -109,14 +121,16 @@ clock::time_point session::next_look() const {
 
 // All that there is, or as much as the socket takes.
 void session::write() {
-  while (!over_ && !socket_is_full_ && outbox_->has_output()) {
+  while (!over_ && !broken_ && !socket_is_full_ && outbox_->has_output()) {
     error_code ec;
     if (!outbox_->flush(ec)) {
-      lost(ec);
+      write_failed(ec);
     } else if (ec) {
       wait_until_writable();
     }
   }
+  // Now what the peer has still to say may be read, whether the program receives or not.
+  if (ending_ && reader_waits_ && drops_messages()) inbox_->cancel_wait();
 }
 
 void session::wait_until_writable() {
@@ -124,7 +138,7 @@ void session::wait_until_writable() {
   stream_.async_wait(readiness::writable,
                      net::bind_executor(strand_, [self = shared_from_this()](error_code failed) {
                        self->socket_is_full_ = false;
-                       if (failed && !self->over_) self->lost(failed);
+                       if (failed && !self->over_) self->write_failed(failed);
                        self->work_.notify();
                      }));
 }
@@ -135,6 +149,8 @@ void session::watch_liveness(clock::time_point now) {
     if (now >= next_look()) end(ending_->reason);
     return;
   }
+  if (broken_ && now >= broken_->read_until) return reader_waits_ ? scan_for_end() : lost(broken_->why);
+  watch_upload(now);
   switch (liveness_.judge(now)) {
     case liveness::verdict::ping:
       outbox_->release_memory();
@@ -169,68 +185,48 @@ void session::look_for_congestion(clock::time_point now) {
   if (judge.wants_ping(now) && !reader_waits_) ping();
 }
 
-// What the protocol wants, as soon as it does: it was called a moment ago.
+// A ping that stands behind a slow upload cannot be answered before it has arrived (R62).
+void session::watch_upload(clock::time_point now) {
+  const bool asked = liveness_.waits_for_answer() || (conversation_ && conversation_->waits_for_answer());
+  if (!asked) return upstream_.answered();
+  upstream_.asked();
+  if (!upstream_.watches() || planted::has(planted::bug::upload_taken_for_silence)) return;
+  const auto [taken, control_waits] = outbox_->taken();
+  if (!upstream_.looked({taken, stream_.unconfirmed_bytes(), control_waits})) return;
+  liveness_.heard_progress(now);
+  if (conversation_) conversation_->heard_progress(now);
+}
+
+// Other signs of life do not answer the program's question (R65).
+void session::expire_pings(clock::time_point now) {
+  std::erase_if(pings_, [&](pending_ping& each) {
+    if (now < each.sent + options_->heartbeat.pong_deadline) return false;
+    each.op.complete(error::timed_out, {});
+    return true;
+  });
+}
+
+void session::warn_of_pause(clock::time_point now) {
+  if (!reader_waits_ || warned_of_pause_ || now < pause_warned_at_) return;
+  warned_of_pause_ = true;
+  log_->write(
+      log_level::warning,
+      "the program does not receive, so the socket is not read any more, and the server's pings are not "
+      "answered: limits.inbound_bytes or limits.inbound_messages is reached (a program that only sends "
+      "can set receive_messages to false)");
+}
+
+// What the protocol wants, as soon as the program has had its turn with the messages before it.
 void session::follow_protocol() {
-  if (!conversation_ || !conversation_->wants_to_end() || over_ || ending_) return;
+  if (!conversation_ || !conversation_->wants_to_end() || over_ || ending_ || gives_way_) return;
   const auto& wanted = *conversation_->wants_to_end();
   if (wanted.reason.error == error::server_going_away) {
-    return begin_to_close(wanted.close_code, wanted.reason);
+    return begin_to_close(wanted.close_code, {}, wanted.reason);
   }
   if (wanted.reason.error != error::liveness_lost) {
     outbox_->finish(wanted.close_code, wanted.reason.error.message(), wanted.reason.error);
   }
   end(wanted.reason);
-}
-
-void session::hand_over() {
-  if (over_ || ending_ || hand_over_by_) return;
-  hand_over_by_ = clock::now() + options_->close_timeout;
-  if (!planted::has(planted::bug::hold_forgotten)) outbox_->hold();
-  work_.notify();
-}
-
-// The server is to have read all of this socket's messages before it sees those of the next: it has when it
-// answers the close frame.
-void session::close_when_written() {
-  if (over_ || ending_) return;
-  if (outbox_->has_output() && clock::now() < *hand_over_by_) return;
-  begin_to_close(normal_closure, {.error = error::moved, .at = stage::session});
-}
-
-void session::stop(std::uint16_t close_code, error_code why) {
-  begin_to_close(close_code, {.error = why, .at = stage::session});
-  if (over_ || !hand_over_by_) return;
-  hand_over_by_.reset();
-  ending_->reason.error = why;  // no other session follows
-  ending_->close_by = std::min(ending_->close_by, clock::now() + options_->close_timeout);
-  inbox_->cancel_wait();
-  work_.notify();
-}
-
-void session::begin_to_close(std::uint16_t close_code, change_reason why) {
-  if (over_ || ending_) return;
-  ending_ = std::make_unique<ending>(std::move(why), clock::now() + options_->close_timeout);
-  if (planted::has(planted::bug::close_without_bound)) ending_->close_by = clock::time_point::max();
-  outbox_->finish(close_code, {}, ending_->reason.error);
-  if (!hand_over_by_) inbox_->cancel_wait();
-  work_.notify();
-}
-
-void session::end(change_reason why) {
-  if (over_) return;
-  over_ = true;
-  ending_ = std::make_unique<ending>(std::move(why));
-  const auto& reason = ending_->reason;
-  if (conversation_ && !conversation_->is_ready() && reason.at == stage::session) {
-    ending_->reason.at = stage::login;
-  }
-  error_code ignored;
-  outbox_->flush(ignored);  // a close frame that waits gets its chance (R26); nobody waits for it (R24)
-  outbox_->close(reason.error);
-  stream_.close();
-  inbox_->cancel_wait();
-  work_.notify();
-  for (auto& each : std::exchange(pings_, {})) each.op.complete(reason.error, {});
 }
 
 }  // namespace holdfast

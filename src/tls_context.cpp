@@ -1,12 +1,15 @@
-// What is trusted and shown, read once: every file that cannot be used is an error with the name of its
-// option.
+// What is trusted and shown: every file that cannot be used is an error with the name of its option.
 module;
+#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <unistd.h>
 
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/system/error_code.hpp>
@@ -14,8 +17,6 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <new>
 #include <span>
@@ -39,17 +40,45 @@ struct pem {
   std::string text;
 };
 
-pem read_file(const char* field, const std::string& path) {
+// A file that is open for reading, by this process only: a child does not get it.
+class open_file {
+ public:
+  explicit open_file(const std::string& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  ~open_file() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  open_file(const open_file&) = delete;
+  open_file& operator=(const open_file&) = delete;
+
+  // Appends all of it. Returns what errno says if that fails, else 0.
+  [[nodiscard]] int read_into(std::string& text) const {
+    if (descriptor_ < 0) return failure_;
+    std::array<char, 16 * 1024> piece{};
+    for (;;) {
+      const auto count = ::read(descriptor_, piece.data(), piece.size());
+      if (count == 0) return 0;
+      if (count > 0) text.append(piece.data(), static_cast<std::size_t>(count));
+      if (count < 0 && errno != EINTR) return errno;
+    }
+  }
+
+ private:
+  const int descriptor_;
+  const int failure_ = errno;  // of open()
+};
+
+// Adds to `digest`, by which one sees later whether another reading has brought the same.
+pem read_file(const char* field, const std::string& path, std::string& digest) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) throw option_error(field, "is a directory: " + path);
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file) {
-    const int why = errno;
-    throw option_error(
-        field, "cannot be read: " + path + (why == 0 ? "" : ": " + std::generic_category().message(why)));
-  }
+  std::string text;
+  if (const int why = open_file(path).read_into(text); why != 0)
+    throw option_error(field, "cannot be read: " + path + ": " + std::generic_category().message(why));
+  std::array<unsigned char, EVP_MAX_MD_SIZE> sum{};
+  std::size_t size = 0;
+  if (EVP_Q_digest(nullptr, "SHA256", nullptr, text.data(), text.size(), sum.data(), &size) != 1)
+    throw std::bad_alloc();
+  digest.append(reinterpret_cast<const char*>(sum.data()), size);
   return {field, std::move(text)};
 }
 
@@ -116,12 +145,12 @@ openssl_ptr<SSL_CTX> lend(net::ssl::context& from) {
   return openssl_ptr<SSL_CTX>(from.native_handle());
 }
 
-void use_trust(SSL_CTX* context, const tls_options& given) {
+void use_trust(SSL_CTX* context, const tls_options& given, std::string& digest) {
   const bool has_files = !given.ca_file.empty() || !given.ca_directory.empty();
   if (!given.ca_pem.empty() && has_files)
     throw option_error("tls.ca_pem", "stands in place of ca_file and ca_directory: give one or the others");
   if (!given.ca_pem.empty()) trust(context, {"tls.ca_pem", given.ca_pem});
-  if (!given.ca_file.empty()) trust(context, read_file("tls.ca_file", given.ca_file));
+  if (!given.ca_file.empty()) trust(context, read_file("tls.ca_file", given.ca_file, digest));
   if (!given.ca_directory.empty()) {
     std::error_code ignored;
     if (!std::filesystem::is_directory(given.ca_directory, ignored))
@@ -132,18 +161,18 @@ void use_trust(SSL_CTX* context, const tls_options& given) {
   ERR_clear_error();
 }
 
-void use_own_certificate(SSL_CTX* context, const tls_options& given) {
+void use_own_certificate(SSL_CTX* context, const tls_options& given, std::string& digest) {
   if (given.certificate_file.empty()) {
     if (!given.key_file.empty()) throw option_error("tls.key_file", "needs a certificate_file");
     return;
   }
-  const auto chain = read_file("tls.certificate_file", given.certificate_file);
+  const auto chain = read_file("tls.certificate_file", given.certificate_file, digest);
   show(context, chain);
   if (given.key_file.empty()) {
     use_key(context, chain, "tls.key_file",
             "is missing, and certificate_file holds no key (not encrypted, PEM)");
   } else {
-    use_key(context, read_file("tls.key_file", given.key_file), "tls.key_file",
+    use_key(context, read_file("tls.key_file", given.key_file, digest), "tls.key_file",
             "holds no key in PEM form, or an encrypted one");
   }
 }
@@ -168,8 +197,8 @@ tls_context::tls_context(const tls_options& given) : implementation_(std::make_u
     return;
   }
   self.handle = make_handle(TLS_client_method(), tls_version::tls_1_3);
-  use_trust(self.handle.get(), given);
-  use_own_certificate(self.handle.get(), given);
+  use_trust(self.handle.get(), given, self.digest);
+  use_own_certificate(self.handle.get(), given, self.digest);
 }
 
 tls_context::tls_context(const tls_server_options& given)

@@ -61,11 +61,13 @@ struct tls_engine_callbacks {
     return 1;
   }
 
-  // Whether the server has asked for a certificate is nowhere to be read once the handshake has failed. The
-  // context's own callback, which this one hides, is called as well.
+  // Whether the server has asked for a certificate is nowhere to be read once the handshake has failed, nor
+  // is its wish for another handshake. The context's own callback, which this one hides, is called as well.
   static void information(const SSL* ssl, int where, int value) {
     auto* const self = static_cast<tls_engine*>(SSL_get_ex_data(ssl, index()));
-    if (self != nullptr && SSL_get_state(ssl) == TLS_ST_CR_CERT_REQ) self->asked_ = true;
+    const auto state = SSL_get_state(ssl);
+    if (self != nullptr && state == TLS_ST_CR_CERT_REQ) self->history_.asked = true;
+    if (self != nullptr && state == TLS_ST_CR_HELLO_REQ) self->history_.anew = renegotiation::declined;
     if (auto* const outer = SSL_CTX_get_info_callback(SSL_get_SSL_CTX(ssl))) outer(ssl, where, value);
   }
 
@@ -98,12 +100,19 @@ std::string without_final_dot(std::string host) {
   return host;
 }
 
+// The first that is not empty, from that of one attempt to that of the URL.
+std::string choose_name(std::string of_the_attempt, const std::string& of_the_options, std::string host) {
+  if (!of_the_attempt.empty()) return of_the_attempt;
+  return of_the_options.empty() ? std::move(host) : of_the_options;
+}
+
 }  // namespace
 
-tls_engine::tls_engine(std::shared_ptr<tls_context> context, std::string host, std::uint16_t port)
+tls_engine::tls_engine(std::shared_ptr<tls_context> context, std::string host, std::uint16_t port,
+                       std::string server_name)
     : context_(std::move(context)),
       shared_(*context_->implementation_),
-      host_(without_final_dot(shared_.server_name.empty() ? std::move(host) : shared_.server_name)),
+      host_(without_final_dot(choose_name(std::move(server_name), shared_.server_name, std::move(host)))),
       server_(host_ + ':' + std::to_string(port)),
       ssl_(SSL_new(shared_.handle.get())) {
   openssl_ptr<BIO> bio(BIO_new(tls_engine_callbacks::method()));
@@ -116,6 +125,7 @@ tls_engine::tls_engine(std::shared_ptr<tls_context> context, std::string host, s
   // A session that waits holds no buffers.
   SSL_set_mode(ssl_.get(),
                SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  history_.is_server = shared_.is_server;
   if (shared_.is_server) {
     SSL_set_accept_state(ssl_.get());
   } else {
@@ -133,6 +143,7 @@ void tls_engine::prepare_client() {
   SSL_set_verify(ssl_.get(), shared_.verify == tls_verify::peer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
                  SSL_get_verify_callback(ssl_.get()));
   SSL_set_info_callback(ssl_.get(), tls_engine_callbacks::information);
+  SSL_set_post_handshake_auth(ssl_.get(), 1);  // RFC 8446 section 4.2.6: may be asked for a certificate later
   constexpr std::array<unsigned char, 9> protocols{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   SSL_set_alpn_protos(ssl_.get(), protocols.data(), protocols.size());  // RFC 7301
   if (!prepare_name()) {
@@ -157,7 +168,8 @@ bool tls_engine::prepare_name() {
     return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), address.to_string().c_str()) == 1;
   }
   if (host_.empty() || host_.find('\0') != std::string::npos) return false;
-  SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  // A name in the subject alone counts for nothing (RFC 9525 section 2).
+  SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   return SSL_set1_host(ssl_.get(), host_.c_str()) == 1 &&
          SSL_set_tlsext_host_name(ssl_.get(), host_.c_str()) == 1;
 }
@@ -171,7 +183,7 @@ tls_progress tls_engine::progress_of(int returned) {
       return tls_progress::finished;
     default:
       failed_ = true;
-      why_ = openssl_failure(ssl_.get(), shared_.is_server, asked_, host_);
+      why_ = openssl_failure(ssl_.get(), history_, host_);
       return tls_progress::failed;
   }
 }
@@ -187,6 +199,7 @@ tls_progress tls_engine::read(std::span<char> into, std::size_t& count) {
   if (failed_) return tls_progress::failed;
   ERR_clear_error();
   const auto progress = progress_of(SSL_read_ex(ssl_.get(), into.data(), into.size(), &count));
+  if (count != 0 && renegotiation_is_declined()) history_.anew = renegotiation::survived;
   if (progress == tls_progress::done || progress == tls_progress::wants_bytes) answer_new_keys();
   return progress;
 }

@@ -2,6 +2,7 @@
 // stream, no clock and no coroutine; calls OpenSSL such that no code of ours but a copy runs below it.
 module;
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>
@@ -29,6 +30,7 @@ struct openssl_free {
   void operator()(BIO_METHOD* each) const noexcept { BIO_meth_free(each); }
   void operator()(X509* each) const noexcept { X509_free(each); }
   void operator()(EVP_PKEY* each) const noexcept { EVP_PKEY_free(each); }
+  void operator()(GENERAL_NAMES* each) const noexcept { GENERAL_NAMES_free(each); }
 };
 template <class T>
 using openssl_ptr = std::unique_ptr<T, openssl_free>;
@@ -57,15 +59,34 @@ struct tls_context::implementation {
   tls_verify verify = tls_verify::peer;
   std::string server_name;
   bool resume_sessions = true;
+  std::string digest;  // of the files that were read
   tls_sessions sessions;
+};
+
+// Whether the server has asked for another handshake in a session of TLS 1.2 (RFC 5246 section 7.4.1.1). We
+// always decline; some servers go on, others end the session.
+enum class renegotiation : std::uint8_t {
+  never_wanted,
+  declined,  // and nothing has come since
+  survived,  // the server has gone on
+};
+inline constexpr std::string_view renegotiation_text =
+    "the server wants to negotiate TLS 1.2 anew (a client certificate for a part of its paths?): not "
+    "supported; TLS 1.3 with post-handshake authentication is";
+
+// What has happened in a session before it failed.
+struct tls_history {
+  bool is_server = false;
+  bool asked = false;  // the server wants a client certificate
+  renegotiation anew = renegotiation::never_wanted;
 };
 
 // What failed, as an error of ours. `result` is the verdict on the peer's certificate (X509_V_…).
 error certificate_error(long result) noexcept;
-// `alert` is what the server sent us (RFC 8446 section 6.2); `asked`: it had asked for a client certificate.
-error alert_error(int alert, bool asked) noexcept;
+// `alert` is what the server sent us (RFC 8446 section 6.2).
+error alert_error(int alert, const tls_history& before) noexcept;
 // What OpenSSL has in its queue of errors on this thread, in one line.
-tls_result openssl_failure(const SSL* ssl, bool is_server, bool asked, std::string_view host);
+tls_result openssl_failure(const SSL* ssl, const tls_history& before, std::string_view host);
 
 enum class tls_progress : std::uint8_t {
   done,
@@ -76,7 +97,9 @@ enum class tls_progress : std::uint8_t {
 
 class tls_engine {
  public:
-  tls_engine(std::shared_ptr<tls_context> context, std::string host, std::uint16_t port);
+  // `server_name`, if it is not empty, wins over that of the options, which wins over `host`.
+  tls_engine(std::shared_ptr<tls_context> context, std::string host, std::uint16_t port,
+             std::string server_name);
   ~tls_engine();
   tls_engine(const tls_engine&) = delete;
   tls_engine& operator=(const tls_engine&) = delete;
@@ -102,6 +125,10 @@ class tls_engine {
   void reserve_output(std::size_t count);
 
   [[nodiscard]] const tls_result& why() const noexcept { return why_; }
+  // The server has wanted another handshake, and nothing else since: if it ends, this is why.
+  [[nodiscard]] bool renegotiation_is_declined() const noexcept {
+    return history_.anew == renegotiation::declined;
+  }
   [[nodiscard]] bool resumed() const;
   [[nodiscard]] std::string describe() const;
 
@@ -122,7 +149,7 @@ class tls_engine {
   std::span<const char> input_;
   std::string output_;
   std::size_t sent_ = 0;  // of output_
-  bool asked_ = false;    // the server wants a client certificate
+  tls_history history_;
   bool failed_ = false;
   tls_result why_;
 };

@@ -5,8 +5,11 @@ module;
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>
 #include <cstddef>
@@ -26,6 +29,59 @@ namespace holdfast {
 namespace {
 
 constexpr std::size_t detail_bytes = 300;
+constexpr std::size_t most_names = 4;  // of a certificate that can have hundreds
+
+struct alert_name {
+  int number;
+  std::string_view name;
+};
+// RFC 8446 section 6, RFC 5246 section 7.2, RFC 6066, RFC 7301, RFC 9146. OpenSSL's own names come with the
+// version of TLS that had each first, and some are missing.
+constexpr std::array<alert_name, 38> alert_names{{{0, "close notify"},
+                                                  {10, "unexpected message"},
+                                                  {20, "bad record mac"},
+                                                  {21, "decryption failed"},
+                                                  {22, "record overflow"},
+                                                  {30, "decompression failure"},
+                                                  {40, "handshake failure"},
+                                                  {41, "no certificate"},
+                                                  {42, "bad certificate"},
+                                                  {43, "unsupported certificate"},
+                                                  {44, "certificate revoked"},
+                                                  {45, "certificate expired"},
+                                                  {46, "certificate unknown"},
+                                                  {47, "illegal parameter"},
+                                                  {48, "unknown ca"},
+                                                  {49, "access denied"},
+                                                  {50, "decode error"},
+                                                  {51, "decrypt error"},
+                                                  {52, "too many cids requested"},
+                                                  {60, "export restriction"},
+                                                  {70, "protocol version"},
+                                                  {71, "insufficient security"},
+                                                  {80, "internal error"},
+                                                  {86, "inappropriate fallback"},
+                                                  {90, "user canceled"},
+                                                  {100, "no renegotiation"},
+                                                  {109, "missing extension"},
+                                                  {110, "unsupported extension"},
+                                                  {111, "certificate unobtainable"},
+                                                  {112, "unrecognized name"},
+                                                  {113, "bad certificate status response"},
+                                                  {114, "bad certificate hash value"},
+                                                  {115, "unknown psk identity"},
+                                                  {116, "certificate required"},
+                                                  {117, "general error"},
+                                                  {120, "no application protocol"},
+                                                  {121, "ech required"},
+                                                  {255, "no reason"}}};
+
+std::string alert_text(int alert) {
+  const auto known = std::ranges::find(alert_names, alert, &alert_name::number);
+  std::string out = "TLS alert ";
+  if (known == alert_names.end()) return out + std::to_string(alert);
+  return out.append(known->name);
+}
 
 // RFC 2253, in which a name is one line of ASCII whatever it holds.
 std::string subject_of(const X509* certificate) {
@@ -37,16 +93,69 @@ std::string subject_of(const X509* certificate) {
   return size > 0 ? std::string(bytes, static_cast<std::size_t>(size)) : std::string();
 }
 
+// One line, whatever it holds.
+std::string text_of(const ASN1_STRING* from) {
+  const auto* const bytes = ASN1_STRING_get0_data(from);
+  std::string out(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(ASN1_STRING_length(from)));
+  std::ranges::replace_if(out, [](char each) { return each <= ' ' || each > '~'; }, '?');
+  return out;
+}
+
+std::string address_of(const ASN1_OCTET_STRING* from) {
+  const auto* const bytes = ASN1_STRING_get0_data(from);
+  const auto size = static_cast<std::size_t>(ASN1_STRING_length(from));
+  net::ip::address_v4::bytes_type v4{};
+  net::ip::address_v6::bytes_type v6{};
+  if (size == v4.size()) {
+    std::copy_n(bytes, size, v4.begin());
+    return net::ip::address_v4(v4).to_string();
+  }
+  if (size != v6.size()) return "?";
+  std::copy_n(bytes, size, v6.begin());
+  return net::ip::address_v6(v6).to_string();
+}
+
+// For whom it is, as RFC 9525 has it: the DNS names and addresses in its subjectAltName.
+std::string hosts_of(const X509* certificate) {
+  const openssl_ptr<GENERAL_NAMES> names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  std::string out;
+  std::size_t count = 0;
+  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const auto* const each = sk_GENERAL_NAME_value(names.get(), i);
+    if (each->type != GEN_DNS && each->type != GEN_IPADD) continue;
+    if (++count > most_names) return out + " and others";
+    if (count != 1) out += ", ";
+    out += each->type == GEN_DNS ? text_of(each->d.dNSName) : address_of(each->d.iPAddress);
+  }
+  return out;
+}
+
+// ": wanted server, certificate is for other". People look for the name in the subject, so this says when it
+// stands there and does not count.
+std::string mismatch_detail(X509* certificate, long result, std::string_view host) {
+  const auto hosts = hosts_of(certificate);
+  const bool subject_has_it = result == X509_V_ERR_HOSTNAME_MISMATCH &&
+                              X509_check_host(certificate, host.data(), host.size(),
+                                              X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT, nullptr) == 1;
+  std::string out = ": wanted " + std::string(host) + ", certificate is for ";
+  out += hosts.empty() ? "no host" : hosts;
+  if (hosts.empty() || subject_has_it)
+    out += "; a name must stand in subjectAltName, that of the subject (" + subject_of(certificate) +
+           ") does not count";
+  return out;
+}
+
 // "certificate has expired (CN=server)"
 std::string certificate_detail(const SSL* ssl, long result, std::string_view host) {
   std::string out = X509_verify_cert_error_string(result);
   const auto* const chain = SSL_get0_verified_chain(ssl);  // as far as it got; the server's own is the first
-  const auto subject = chain != nullptr && sk_X509_num(chain) > 0 ? subject_of(sk_X509_value(chain, 0)) : "";
-  const bool names_differ = certificate_error(result) == error::certificate_wrong_host;
-  if (names_differ) out += ": wanted " + std::string(host);
-  if (!subject.empty())
-    out += (names_differ ? ", certificate is for " : " (") + subject + (names_differ ? "" : ")");
-  return out;
+  auto* const shown = chain != nullptr && sk_X509_num(chain) > 0 ? sk_X509_value(chain, 0) : nullptr;
+  if (shown == nullptr) return out;
+  if (certificate_error(result) == error::certificate_wrong_host)
+    return out + mismatch_detail(shown, result, host);
+  const auto subject = subject_of(shown);
+  return subject.empty() ? out : out + " (" + subject + ')';
 }
 
 struct queued_errors {
@@ -99,7 +208,7 @@ error certificate_error(long result) noexcept {
   }
 }
 
-error alert_error(int alert, bool asked) noexcept {
+error alert_error(int alert, const tls_history& before) noexcept {
   switch (alert) {
     case SSL_AD_BAD_CERTIFICATE:
     case SSL_AD_UNSUPPORTED_CERTIFICATE:
@@ -110,24 +219,29 @@ error alert_error(int alert, bool asked) noexcept {
     case SSL_AD_ACCESS_DENIED:
     case SSL_AD_CERTIFICATE_REQUIRED:
       return error::client_certificate_refused;
-    case SSL_AD_HANDSHAKE_FAILURE:  // how TLS 1.2 says that it misses one
-      return asked ? error::client_certificate_refused : error::tls_failed;
+    case SSL_AD_NO_RENEGOTIATION:
+    case SSL_AD_HANDSHAKE_FAILURE:
+      if (before.anew != renegotiation::never_wanted) return error::renegotiation_refused;
+      // How TLS 1.2 says that it misses one.
+      return before.asked ? error::client_certificate_refused : error::tls_failed;
     default:
-      return error::tls_failed;
+      return before.anew == renegotiation::declined ? error::renegotiation_refused : error::tls_failed;
   }
 }
 
-tls_result openssl_failure(const SSL* ssl, bool is_server, bool asked, std::string_view host) {
+tls_result openssl_failure(const SSL* ssl, const tls_history& before, std::string_view host) {
   const auto queued = take_errors();
   tls_result out{error::tls_failed, reason_text(queued.first)};
   if (queued.first == 0) out.detail = "OpenSSL gives no reason";
   if (ERR_GET_LIB(queued.first) == ERR_LIB_SSL &&
       ERR_GET_REASON(queued.first) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
     const auto result = SSL_get_verify_result(ssl);
-    if (!is_server) out.error = certificate_error(result);
+    if (!before.is_server) out.error = certificate_error(result);
     out.detail = certificate_detail(ssl, result, host);
-  } else if (queued.alert >= 0 && !is_server) {
-    out.error = alert_error(queued.alert, asked);
+  } else if (queued.alert >= 0) {
+    out.detail = alert_text(queued.alert);
+    if (!before.is_server) out.error = alert_error(queued.alert, before);
+    if (out.error == error::renegotiation_refused) out.detail.insert(0, "; ").insert(0, renegotiation_text);
   }
   if (out.detail.size() > detail_bytes) out.detail.resize(detail_bytes);
   return out;

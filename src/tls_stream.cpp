@@ -47,9 +47,9 @@ thread_local std::unique_ptr<read_ahead> spare_read_ahead;
 
 struct tls_stream::implementation {
   implementation(transport stream, std::shared_ptr<tls_context> context, net::any_io_executor on,
-                 std::string host, std::uint16_t port)
+                 std::string host, std::uint16_t port, std::string server_name)
       : below(std::move(stream)),
-        engine(std::move(context), std::move(host), port),
+        engine(std::move(context), std::move(host), port, std::move(server_name)),
         executor(std::move(on)) {}
 
   bool fill();
@@ -60,6 +60,10 @@ struct tls_stream::implementation {
   void end_of_read();
   void end_of_call();
   void complete(ready_handler handler, error_code ec);
+  // A server that hangs up because we do not negotiate anew: that, rather than `ec`, is why it ends.
+  [[nodiscard]] error_code end_of_stream(error_code ec) const {
+    return engine.renegotiation_is_declined() ? make_error_code(error::renegotiation_refused) : ec;
+  }
   void fail(error_code why) {
     if (!read_error) read_error = why;
     if (!write_error) write_error = why;
@@ -79,9 +83,10 @@ struct tls_stream::implementation {
 };
 
 tls_stream::tls_stream(transport below, std::shared_ptr<tls_context> context, net::any_io_executor executor,
-                       std::string host, std::uint16_t port)
+                       std::string host, std::uint16_t port, std::string server_name)
     : implementation_(std::make_unique<implementation>(std::move(below), std::move(context),
-                                                       std::move(executor), std::move(host), port)) {}
+                                                       std::move(executor), std::move(host), port,
+                                                       std::move(server_name))) {}
 
 tls_stream::~tls_stream() { close(); }
 
@@ -115,7 +120,7 @@ error_code tls_stream::implementation::flush() {
 error_code tls_stream::implementation::write_error_of(error_code ec) {
   auto progress = engine.peek();
   while (progress == tls_progress::wants_bytes && fill()) progress = engine.peek();
-  if (progress != tls_progress::failed) return ec;
+  if (progress != tls_progress::failed) return end_of_stream(ec);
   fail(engine.why().error);
   return engine.why().error;
 }
@@ -198,7 +203,9 @@ net::awaitable<tls_result> tls_stream::handshake() {
       if (!ec) continue;
       outcome.error = ec;
     }
-    if (!outcome.ok()) self.fail(outcome.error);
+    if (outcome.ok()) co_return outcome;
+    self.fail(outcome.error);
+    if (outcome.detail.empty()) outcome.detail = error_detail();
     co_return outcome;
   }
 }
@@ -214,10 +221,10 @@ std::size_t tls_stream::read_some(std::span<char> into, error_code& ec) {
       self.flush();  // what we think of it, in an alert
       self.fail(self.engine.why().error);
     }
-    if (progress == tls_progress::finished) self.read_error = net::error::eof;
+    if (progress == tls_progress::finished) self.read_error = self.end_of_stream(net::error::eof);
     if (progress != tls_progress::wants_bytes || self.fill()) continue;
     if (!self.below_error) break;
-    self.read_error = self.below_error;
+    self.read_error = self.end_of_stream(self.below_error);
   }
   self.end_of_read();
   ec = {};
@@ -264,6 +271,22 @@ void tls_stream::async_wait(readiness kind, ready_handler handler) {
 bool tls_stream::unsent() const noexcept {
   const auto& self = *implementation_;
   return !self.engine.output().empty() || self.below.unsent();
+}
+
+// While a renegotiation is declined this says so without any error too: for whoever loses patience with the
+// server.
+std::string tls_stream::error_detail() const {
+  const auto& self = *implementation_;
+  if (!self.engine.why().ok()) return self.engine.why().detail;
+  if (self.engine.renegotiation_is_declined()) return std::string(renegotiation_text);
+  return self.below.error_detail();
+}
+
+// What is encrypted and has not left counts, too: the stream below does not know of it.
+std::optional<std::size_t> tls_stream::unconfirmed_bytes() const noexcept {
+  const auto below = implementation_->below.unconfirmed_bytes();
+  if (!below) return std::nullopt;
+  return *below + implementation_->engine.output().size();
 }
 
 void tls_stream::close() noexcept {

@@ -31,6 +31,7 @@ module;
 
 module holdfast;
 
+import :door;
 import :wakeup;
 
 namespace holdfast {
@@ -40,39 +41,6 @@ namespace {
 struct answer {
   credentials given{};
   std::exception_ptr failure{};
-};
-
-// The way to an asker's strand, for as long as there is one: its context may end on another thread than ours.
-class door {
- public:
-  using strand_type = net::strand<net::any_io_executor>;
-
-  explicit door(strand_type to) : to_(std::move(to)) {}
-  template <class Function>
-  void post(Function function) {
-    const std::lock_guard lock(mutex_);
-    if (to_) net::post(*to_, std::move(function));
-  }
-  void shut() {
-    const std::lock_guard lock(mutex_);
-    to_.reset();
-  }
-
- private:
-  std::mutex mutex_;
-  std::optional<strand_type> to_;
-};
-
-// Who waits for an answer. Owned by its own coroutine alone, so that it ends with it and with its context.
-struct asker {
-  explicit asker(const door::strand_type& on) : way(std::make_shared<door>(on)), strand(on), news(strand) {}
-  asker(const asker&) = delete;
-  asker& operator=(const asker&) = delete;
-  ~asker() { way->shut(); }
-  const std::shared_ptr<door> way;  // shared with the source
-  const net::any_io_executor strand;
-  wakeup news;
-  std::optional<answer> told{};
 };
 
 // One fetch. Shared with its coroutine, which may outlast our interest.
@@ -112,12 +80,11 @@ class token_source::implementation : public std::enable_shared_from_this<token_s
     std::uint64_t id;
     bool refused;
     std::uint64_t serial;
-    std::weak_ptr<asker> who;  // locked on the asker's strand only, so that it never ends on ours
-    std::shared_ptr<door> way;
+    way_to<answer> way;
   };
 
   static net::awaitable<credentials> wait_in_line(std::shared_ptr<implementation> self,
-                                                  credential_request request, door::strand_type strand);
+                                                  credential_request request, net::any_io_executor strand);
   void ask(waiting one);
   void leave(std::uint64_t id);
   net::awaitable<void> fly();
@@ -154,36 +121,37 @@ credential_provider token_source::as_provider() const {
 // The asker may run on an executor of several threads; to wait and to be told must not happen at once.
 net::awaitable<credentials> token_source::implementation::provide(std::shared_ptr<implementation> self,
                                                                   credential_request request) {
-  const auto strand = net::make_strand(co_await net::this_coro::executor);
+  const net::any_io_executor strand = net::make_strand(co_await net::this_coro::executor);
   co_return co_await net::co_spawn(strand, wait_in_line(std::move(self), std::move(request), strand),
                                    net::use_awaitable);
 }
 
 net::awaitable<credentials> token_source::implementation::wait_in_line(std::shared_ptr<implementation> self,
                                                                        credential_request request,
-                                                                       door::strand_type strand) {
+                                                                       net::any_io_executor strand) {
   // Asked for by hand: if a coroutine throws before it has waited for anything, and was cancelled before it
   // began, co_spawn of Boost 1.83 throws out of the executor.
   co_await net::this_coro::throw_if_cancelled(false);
   const auto cancelled = co_await net::this_coro::cancellation_state;
   if (cancelled.cancelled() != net::cancellation_type::none)
     throw boost::system::system_error(net::error::operation_aborted);
-  const auto me = std::make_shared<asker>(strand);
+  const auto me = std::make_shared<asker<answer>>(strand);
   const auto id = ++self->last_id_;
-  net::post(self->strand_, [self, one = waiting{id, request.refused, request.serial, me, me->way}]() mutable {
-    self->ask(std::move(one));
-  });
-  co_await me->news.wait();
-  if (!me->told) {
+  net::post(self->strand_,
+            [self, one = waiting{id, request.refused, request.serial, way_to<answer>(me)}]() mutable {
+              self->ask(std::move(one));
+            });
+  auto told = co_await me->wait();
+  if (!told) {
     net::post(self->strand_, [self, id] { self->leave(id); });
     throw boost::system::system_error(net::error::operation_aborted);
   }
-  if (me->told->failure) std::rethrow_exception(me->told->failure);
-  co_return std::move(me->told->given);
+  if (told->failure) std::rethrow_exception(told->failure);
+  co_return std::move(told->given);
 }
 
 void token_source::implementation::ask(waiting one) {
-  if (one.who.expired()) return;
+  if (one.way.leads_nowhere()) return;
   line_.push_back(std::move(one));
   if (flying_) return;
   if (may_use_kept(line_.back(), how_.refresh_ahead)) return tell_all({.given = *kept_});
@@ -220,12 +188,13 @@ net::awaitable<void> token_source::implementation::fly() {
 
 // A coroutine that was destroyed with its context has not said that it leaves.
 bool token_source::implementation::anyone_waits() {
-  std::erase_if(line_, [](const waiting& each) { return each.who.expired(); });
+  std::erase_if(line_, [](const waiting& each) { return each.way.leads_nowhere(); });
   return !line_.empty();
 }
 
+// What cannot be sent is passed on, so that each attempt says what is wrong with it, but not kept.
 void token_source::implementation::take(answer landed) {
-  if (!landed.failure) {
+  if (!landed.failure && check_credentials(landed.given).empty()) {
     landed.given.serial = ++last_serial_;
     kept_ = landed.given;
   }
@@ -236,12 +205,7 @@ void token_source::implementation::take(answer landed) {
 void token_source::implementation::tell_all(const answer& landed) {
   for (const auto& each : std::exchange(line_, {})) {
     const bool spared = landed.failure && may_use_kept(each, clock::duration::zero());
-    each.way->post([to = each.who, told = spared ? answer{.given = *kept_} : landed]() mutable {
-      const auto alive = to.lock();
-      if (!alive) return;
-      alive->told = std::move(told);
-      alive->news.notify();
-    });
+    each.way.tell(spared ? answer{.given = *kept_} : landed);
   }
 }
 

@@ -1,26 +1,15 @@
-// The opening handshake. Beast parses HTTP; what RFC 6455 adds to it is checked here.
+// The opening handshake: what is asked, and whether the answer agrees to it (RFC 6455 section 4.1). Each
+// check that fails says what came and what was wanted.
 module;
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/core/string.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/rfc7230.hpp>
-#include <charconv>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
-#include <functional>
-#include <iomanip>
-#include <locale>
 #include <memory>
 #include <optional>
-#include <sstream>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -34,54 +23,131 @@ import :masking;
 namespace holdfast {
 namespace {
 
-namespace http = boost::beast::http;
+constexpr std::string_view deflate_name = "permessage-deflate";
 
-constexpr std::chrono::seconds longest_retry_after =
-    std::chrono::hours(24 * 365);  // more is a wish like any other
-
-bool lists(std::string_view value, std::string_view token) { return http::token_list{value}.exists(token); }
-
-// The header limit is the caller's: it does not read more than limits.upgrade_bytes.
-template <bool is_request>
-result<std::optional<http_head>> parse_head(std::string_view bytes) {
-  http::parser<is_request, http::empty_body> parser;
-  parser.header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(bytes.size() + 1, 1U << 30U)));
-  parser.body_limit(boost::none);
-  error_code ec;
-  http_head head;
-  head.size_bytes = parser.put(boost::asio::buffer(bytes.data(), bytes.size()), ec);
-  if (ec == http::error::need_more) return std::optional<http_head>{};
-  if (ec) return make_error_code(error::upgrade_invalid);
-  if (!parser.is_header_done()) return std::optional<http_head>{};
-  if constexpr (is_request) {
-    head.path = parser.get().target();
-  } else {
-    head.status = parser.get().result_int();
+std::string to_lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
-  for (const auto& field : parser.get()) head.headers.emplace_back(field.name_string(), field.value());
-  head.body = bytes.substr(std::min(head.size_bytes, bytes.size()));
-  return std::optional(std::move(head));
+  return out;
 }
 
-// RFC 9110 section 5.6.7, the form that senders must use: "Sun, 06 Nov 1994 08:49:37 GMT".
-std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
-  std::istringstream in{std::string(text)};
-  in.imbue(std::locale::classic());
-  std::tm parts{};
-  in >> std::get_time(&parts, "%a, %d %b %Y %H:%M:%S GMT");
-  if (in.fail()) return std::nullopt;
-  const std::chrono::year_month_day day{std::chrono::year(parts.tm_year + 1900),
-                                        std::chrono::month(static_cast<unsigned>(parts.tm_mon) + 1),
-                                        std::chrono::day(static_cast<unsigned>(parts.tm_mday))};
-  return std::chrono::sys_days(day) + std::chrono::hours(parts.tm_hour) + std::chrono::minutes(parts.tm_min) +
-         std::chrono::seconds(parts.tm_sec);
+// The elements of a list, of all fields of that name (RFC 9110 section 5.6.1): without white space around
+// them and without empty ones. A comma in quotes separates nothing.
+std::vector<std::string> elements(const http_head& answer, std::string_view name) {
+  std::vector<std::string> out(1);
+  bool in_quotation = false;
+  for (const char c : answer.joined(name)) {
+    if (c == '"') in_quotation = !in_quotation;
+    if (c == ',' && !in_quotation) {
+      out.emplace_back();
+    } else if (!out.back().empty() || (c != ' ' && c != '\t')) {
+      out.back() += c;
+    }
+  }
+  for (auto& each : out) each.erase(each.find_last_not_of(" \t") + 1);
+  std::erase(out, "");
+  return out;
 }
 
-// RFC 6455 section 4.1, the sixth point; how strictly, is the program's choice.
-bool is_acceptable(std::string_view subprotocol, const options& given) {
-  if (given.subprotocol == subprotocol_rule::any) return true;
-  if (subprotocol.empty()) return given.subprotocol != subprotocol_rule::required;
-  return std::ranges::find(given.subprotocols, subprotocol) != given.subprotocols.end();
+// RFC 9110 section 7.8 and 7.6.1: lists of tokens, in any case. Empty: `wanted` is among them.
+std::string missing_token(const http_head& answer, std::string_view name, std::string_view wanted) {
+  if (!answer.has(name)) return "there is no " + std::string(name) + " field";
+  const auto is_it = [&](const auto& each) { return is_same_header(each, wanted); };
+  if (std::ranges::any_of(elements(answer, name), is_it)) return {};
+  return std::string(name) + " is " + in_quotes(answer.joined(name)) + ", wanted " + in_quotes(wanted);
+}
+
+// A field that comes twice with the same value does no harm.
+std::string wrong_accept(const http_head& answer, std::string_view key) {
+  constexpr std::string_view name = "Sec-WebSocket-Accept";
+  if (!answer.has(name)) return "there is no " + std::string(name) + " field";
+  const auto wanted = websocket_accept(key);
+  for (const auto& [each, value] : answer.headers) {
+    if (is_same_header(each, name) && value != wanted)
+      return std::string(name) + " does not belong to our key: it is " + in_quotes(value) + ", wanted " +
+             in_quotes(wanted);
+  }
+  return {};
+}
+
+std::string broken_handshake(const http_head& answer, std::string_view key) {
+  // A request for a web-socket needs HTTP/1.1 or higher, and so does its answer: 1.0 has no 1xx (RFC 9110
+  // section 15.2).
+  if (answer.version < 11)
+    return "HTTP/1.0 has no status 101: wanted HTTP/1.1 or higher (RFC 6455 section 4.1)";
+  if (auto problem = missing_token(answer, "Upgrade", "websocket"); !problem.empty()) return problem;
+  if (auto problem = missing_token(answer, "Connection", "Upgrade"); !problem.empty()) return problem;
+  return wrong_accept(answer, key);
+}
+
+// RFC 6455 section 4.4: a server that refuses our version may name its own.
+std::string other_versions(const http_head& answer) {
+  constexpr std::string_view name = "Sec-WebSocket-Version";
+  const auto versions = elements(answer, name);
+  if (versions.empty() || std::ranges::find(versions, "13") != versions.end()) return {};
+  return std::string(name) + " is " + in_quotes(answer.joined(name)) + ", wanted \"13\"";
+}
+
+// What was offered, without what is not among the options: that comes from the provider, and can be a token.
+std::string describe_offer(std::span<const std::string> offered, const options& given) {
+  if (offered.empty()) return "none was offered";
+  std::string shown;
+  std::size_t hidden = 0;
+  for (const auto& each : offered) {
+    if (std::ranges::find(given.subprotocols, each) == given.subprotocols.end()) {
+      ++hidden;
+    } else {
+      shown += (shown.empty() ? "" : ", ") + each;
+    }
+  }
+  if (hidden == 0) return "offered: " + in_quotes(shown);
+  return "offered: " + (shown.empty() ? "" : in_quotes(shown) + " and ") + std::to_string(hidden) +
+         " by the credential provider";
+}
+
+// True if `chosen` could be one of the provider's subprotocols, changed on its way: then it is not repeated.
+bool resembles_secret(std::string_view chosen, std::span<const std::string> offered, const options& given) {
+  const auto lower = to_lower(chosen);
+  return std::ranges::any_of(offered, [&](const std::string& each) {
+    if (std::ranges::find(given.subprotocols, each) != given.subprotocols.end()) return false;
+    const auto secret = to_lower(each);
+    return secret.find(lower) != std::string::npos || lower.find(secret) != std::string::npos;
+  });
+}
+
+// RFC 6455 section 4.1, the sixth point; how strictly, is the program's choice. Empty: `chosen` is
+// acceptable.
+std::string wrong_subprotocol(const std::vector<std::string>& chosen, const options& given,
+                              std::span<const std::string> offered) {
+  if (given.subprotocol == subprotocol_rule::any) return {};
+  if (chosen.empty()) {
+    if (given.subprotocol != subprotocol_rule::required) return {};
+    return "the server chose no subprotocol, " + describe_offer(offered, given);
+  }
+  if (chosen.size() == 1 && std::ranges::find(offered, chosen[0]) != offered.end()) return {};
+  std::string all;
+  for (const auto& each : chosen) all += (all.empty() ? "" : ", ") + each;
+  const auto shown = resembles_secret(all, offered, given) ? "" : ' ' + in_quotes(all);
+  const auto what = chosen.size() == 1 ? "the subprotocol" : std::to_string(chosen.size()) + " subprotocols";
+  return "the server chose " + what + shown + ", " + describe_offer(offered, given);
+}
+
+// Of an answer to the offer that read_agreement() refuses.
+std::string wrong_extensions(const http_head& answer, const compression_options& offered) {
+  constexpr std::string_view field = "Sec-WebSocket-Extensions";
+  const auto chosen = elements(answer, field);
+  for (const auto& each : chosen) {
+    const auto name = each.substr(0, each.find_first_of("; \t"));
+    if (!offered.enabled || !is_same_header(name, deflate_name))
+      return "the server chose the extension " + in_quotes(name) + ", which was not offered";
+  }
+  if (chosen.size() > 1)
+    return "the server chose the extension " + in_quotes(deflate_name) + ' ' + std::to_string(chosen.size()) +
+           " times";
+  return std::string(field) + " is " + in_quotes(answer.joined(field)) +
+         ", which does not answer our offer " + in_quotes(offer(offered));
 }
 
 }  // namespace
@@ -105,67 +171,48 @@ std::string websocket_accept(std::string_view key) {
 }
 
 std::string upgrade_request(const target& to, const options& given, const header_list& headers,
+                            std::span<const std::string> subprotocols, std::string_view host_header,
                             std::string_view key) {
-  std::string out = "GET " + to.path + " HTTP/1.1\r\nHost: " + to.host_header;
+  auto out = "GET " + to.path + " HTTP/1.1\r\nHost: ";
+  out += host_header.empty() ? std::string_view(to.host_header) : host_header;
   out += "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ";
   out += key;
   if (!given.user_agent.empty()) out += "\r\nUser-Agent: " + given.user_agent;
   if (given.compression.enabled) out += "\r\nSec-WebSocket-Extensions: " + offer(given.compression);
-  for (std::size_t i = 0; i < given.subprotocols.size(); ++i) {
+  for (std::size_t i = 0; i < subprotocols.size(); ++i) {
     out += i == 0 ? "\r\nSec-WebSocket-Protocol: " : ", ";
-    out += given.subprotocols[i];
+    out += subprotocols[i];
   }
   for (const auto& [name, value] : headers) out.append("\r\n").append(name).append(": ").append(value);
   return out + "\r\n\r\n";
 }
 
-std::string_view http_head::header(std::string_view name) const noexcept {
-  const auto found =
-      std::ranges::find_if(headers, [&](const auto& each) { return is_same_header(each.first, name); });
-  return found == headers.end() ? std::string_view{} : std::string_view(found->second);
-}
+checked_answer check_answer(const http_head& answer, const options& given,
+                            std::span<const std::string> offered, std::string_view key) {
+  const auto refuse = [](error why, std::string detail) {
+    return checked_answer{.error = why, .detail = std::move(detail)};
+  };
+  if (answer.status == 401 || answer.status == 403) return refuse(error::unauthorized, {});
+  if (answer.status != 101) return refuse(error::upgrade_refused, other_versions(answer));
+  if (auto problem = broken_handshake(answer, key); !problem.empty())
+    return refuse(error::upgrade_invalid, std::move(problem));
 
-std::string http_head::joined(std::string_view name) const {
-  std::string out;
-  for (const auto& [each, value] : headers) {
-    if (is_same_header(each, name)) out += (out.empty() ? "" : ", ") + value;
+  // Named more than once (RFC 6455 section 11.3.4 forbids it), it is still the same.
+  std::vector<std::string> chosen;
+  for (auto& each : elements(answer, "Sec-WebSocket-Protocol")) {
+    if (std::ranges::find(chosen, each) == chosen.end()) chosen.push_back(std::move(each));
   }
+  if (auto problem = wrong_subprotocol(chosen, given, offered); !problem.empty())
+    return refuse(error::subprotocol_mismatch, std::move(problem));
+
+  const auto extensions = to_lower(answer.joined("Sec-WebSocket-Extensions"));
+  const auto compression = read_agreement(given.compression, extensions);
+  if (compression.has_error())
+    return refuse(error::upgrade_invalid, wrong_extensions(answer, given.compression));
+  checked_answer out{.opened = {.compression = *compression}};
+  for (const auto& each : chosen)
+    out.opened.subprotocol += (out.opened.subprotocol.empty() ? "" : ", ") + each;
   return out;
-}
-
-result<std::optional<http_head>> parse_answer(std::string_view bytes) { return parse_head<false>(bytes); }
-result<std::optional<http_head>> parse_request(std::string_view bytes) { return parse_head<true>(bytes); }
-
-result<opened_upgrade> check_answer(const http_head& answer, const options& given, std::string_view key) {
-  if (answer.status == 401 || answer.status == 403) return make_error_code(error::unauthorized);
-  if (answer.status != 101) return make_error_code(error::upgrade_refused);
-  const bool valid = lists(answer.header("Upgrade"), "websocket") &&
-                     lists(answer.header("Connection"), "upgrade") &&
-                     answer.header("Sec-WebSocket-Accept") == websocket_accept(key);
-  if (!valid) return make_error_code(error::upgrade_invalid);
-  opened_upgrade opened{.subprotocol = std::string(answer.header("Sec-WebSocket-Protocol"))};
-  if (!is_acceptable(opened.subprotocol, given)) return make_error_code(error::subprotocol_mismatch);
-  const auto compression = read_agreement(given.compression, answer.joined("Sec-WebSocket-Extensions"));
-  if (compression.has_error()) return compression.error();
-  opened.compression = *compression;
-  return opened;
-}
-
-std::optional<clock::duration> retry_after(const http_head& answer) {
-  if (answer.status != 429 && answer.status != 503) return std::nullopt;
-  const auto value = answer.header("Retry-After");
-  std::uint64_t seconds = 0;
-  const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-  if (!value.empty() && end == value.data() + value.size()) {
-    const auto most = static_cast<std::uint64_t>(longest_retry_after.count());
-    return std::chrono::seconds(ec == std::errc{} ? std::min(seconds, most) : most);
-  }
-  const auto when = parse_http_date(value);
-  if (!when) return std::nullopt;
-  // By the server's own clock, if it says what that is: ours may be wrong.
-  const auto ours = std::chrono::floor<std::chrono::seconds>(clock::wall());
-  const auto wish = *when - parse_http_date(answer.header("Date")).value_or(ours);
-  return std::clamp<std::chrono::seconds>(wish, -longest_retry_after, longest_retry_after);
 }
 
 }  // namespace holdfast

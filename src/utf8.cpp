@@ -1,7 +1,11 @@
-// UTF-8 validation with a fast path for ASCII, which most chat traffic is.
+// UTF-8: is a text right, whole or piece by piece, and what stands for that which is not. With a fast path
+// for ASCII, which most chat traffic is.
 module;
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
+#include <string>
 #include <string_view>
 
 module holdfast;
@@ -28,9 +32,9 @@ std::size_t sequence_length(std::string_view text) noexcept {
   return length;
 }
 
-}  // namespace
-
-bool is_valid_utf8(std::string_view text) noexcept {
+// How many bytes of `text` are whole characters, up to the first that is bad or cut off.
+std::size_t good_bytes(std::string_view text) noexcept {
+  const auto size = text.size();
   while (!text.empty()) {
     std::uint64_t block = 0;
     while (text.size() >= sizeof block) {
@@ -40,10 +44,69 @@ bool is_valid_utf8(std::string_view text) noexcept {
     }
     if (text.empty()) break;
     const auto length = sequence_length(text);
-    if (length == 0) return false;
+    if (length == 0) break;
     text.remove_prefix(length);
   }
+  return size - text.size();
+}
+
+// How many bytes one U+FFFD stands for, where `text` begins with no character.
+std::size_t bad_bytes(std::string_view text) noexcept {
+  utf8_scan begun;
+  std::size_t count = 0;
+  while (count < text.size() && begun.feed(text.substr(count, 1))) ++count;
+  return count == 0 ? 1 : count;
+}
+
+}  // namespace
+
+bool is_valid_utf8(std::string_view text) noexcept { return good_bytes(text) == text.size(); }
+
+bool utf8_scan::feed(std::string_view piece) noexcept {
+  while (!bad_ && missing_ != 0 && !piece.empty()) {
+    bad_ = !take(static_cast<unsigned char>(piece.front()));
+    piece.remove_prefix(1);
+  }
+  if (bad_) return false;
+  piece.remove_prefix(good_bytes(piece));
+  // Up to three bytes of a character that is cut off, or else one of the next few is bad.
+  for (std::size_t i = 0; i < piece.size() && !bad_; ++i) bad_ = !take(static_cast<unsigned char>(piece[i]));
+  return !bad_;
+}
+
+// Unicode table 3-7: only the second byte has borders of its own.
+bool utf8_scan::take(unsigned char byte) noexcept {
+  if (missing_ != 0) {
+    if (byte < lowest_ || byte > highest_) return false;
+    --missing_;
+    lowest_ = 0x80;
+    highest_ = 0xBF;
+    return true;
+  }
+  if (byte < 0x80) return true;
+  if (byte < 0xC2 || byte > 0xF4) return false;
+  missing_ = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
+  if (byte == 0xE0) lowest_ = 0xA0;   // overlong
+  if (byte == 0xED) highest_ = 0x9F;  // surrogate
+  if (byte == 0xF0) lowest_ = 0x90;   // overlong
+  if (byte == 0xF4) highest_ = 0x8F;  // above U+10FFFF
   return true;
+}
+
+std::optional<std::string> replace_bad_utf8(std::string_view text, std::size_t limit_bytes) {
+  constexpr std::string_view replacement = "\xEF\xBF\xBD";
+  std::string out;
+  while (!text.empty()) {
+    const auto good = good_bytes(text);
+    if (good > limit_bytes - out.size()) return std::nullopt;
+    out.append(text.substr(0, good));
+    text.remove_prefix(good);
+    if (text.empty()) break;
+    if (replacement.size() > limit_bytes - out.size()) return std::nullopt;
+    out.append(replacement);
+    text.remove_prefix(bad_bytes(text));
+  }
+  return out;
 }
 
 }  // namespace holdfast

@@ -49,8 +49,8 @@ net::awaitable<void> chat_story::play() {
     each->run(net::detached);
     co_await each->wait_for(hf::connection_state::connected);
   }
-  co_await bob_.send_json(join("Bob"));
-  co_await ann_.send_json(join("Ann"));
+  bob_.send_json(join("Bob"), net::detached);
+  ann_.send_json(join("Ann"), net::detached);
   co_await say_lines();
   out_.note(std::to_string(seen_.said.size()) + " lines of Ann acknowledged, " +
             std::to_string(seen_.heard.size()) + " heard by Bob, in " +

@@ -10,7 +10,8 @@ struct watch_arguments {
   holdfast::options options;
   std::vector<std::string> greetings;  // sent at each connection
   bool reads_stdin = false;
-  std::string help;  // not empty: print it, and do nothing else
+  std::string close_text;  // for the server, at Ctrl-C
+  std::string help;        // not empty: print it, and do nothing else
 };
 
 // Throws an exception with one line for people. What the options may be, `connection` itself checks.

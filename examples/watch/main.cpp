@@ -20,8 +20,7 @@ void send(holdfast::connection& conn, const std::string& text) {
   });
 }
 
-net::awaitable<void> show_states(holdfast::connection& conn, const std::vector<std::string>& greetings,
-                                 int& exit_status) {
+net::awaitable<void> show_states(holdfast::connection& conn, const std::vector<std::string>& greetings) {
   auto watch = conn.watch();
   for (;;) {
     const auto change = co_await watch.next_state();
@@ -29,18 +28,15 @@ net::awaitable<void> show_states(holdfast::connection& conn, const std::vector<s
     if (change.to == holdfast::connection_state::connected) {
       for (const auto& each : greetings) send(conn, each);
     }
-    if (change.final && change.reason.error != holdfast::error::closed) {
-      exit_status = 1;  // nobody asked for it
-      conn.close();
-    }
   }
 }
 
 net::awaitable<void> show_messages(holdfast::connection& conn) {
   for (;;) {
-    const auto [kind, payload] = co_await conn.receive();
-    const bool text = kind == holdfast::message_kind::text;
-    print(text ? "< " + printable(payload) : "< " + std::to_string(payload.size()) + " bytes, binary");
+    const auto got = co_await conn.receive();
+    const bool text = got.kind == holdfast::message_kind::text;
+    print(text ? "< " + printable(got.payload)
+               : "< " + std::to_string(got.payload.size()) + " bytes, binary");
   }
 }
 
@@ -66,15 +62,16 @@ int watch(const watch_arguments& given) {
   net::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&](holdfast::error_code ec, int) {
     signals.clear();  // so the next one ends us at once
-    if (!ec) conn.close();
+    if (!ec) conn.close(holdfast::close_reason{.text = given.close_text});
   });
-  net::co_spawn(io, show_states(conn, given.greetings, exit_status), net::detached);
-  net::co_spawn(io, show_messages(conn), net::detached);
+  net::co_spawn(io, show_states(conn, given.greetings), net::detached);
+  if (given.options.receive_messages) net::co_spawn(io, show_messages(conn), net::detached);
   net::cancellation_signal stop_reading;
   if (given.reads_stdin) {
     net::co_spawn(io, send_lines(conn), net::bind_cancellation_slot(stop_reading.slot(), net::detached));
   }
-  conn.run([&](holdfast::error_code) {
+  conn.run([&](holdfast::error_code reason) {
+    if (reason) exit_status = 1;  // it has given up, and nobody asked for that
     signals.cancel();
     stop_reading.emit(net::cancellation_type::terminal);
   });

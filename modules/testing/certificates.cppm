@@ -17,6 +17,7 @@ export struct certificate_request {
   bool expired = false;  ///< ended an hour ago
   bool not_yet_valid = false;  ///< begins in an hour
   bool with_root = false;      ///< the certificate of the authority is appended to the chain
+  bool subject_only = false;   ///< `host` is its subject, and it has no subjectAltName but for `ip`
 };
 
 /// PEM texts, as `tls_server_options` wants them; for `tls_options`, write them to files.

@@ -109,12 +109,12 @@ certificate_ptr leaf(const certificate_request& what, EVP_PKEY* key) {
   const auto ends = what.expired ? hours(-1) : hours(48);
   auto out = unsigned_certificate(what.host.empty() ? what.ip : what.host, key, begins, ends);
   std::string names;
-  if (!what.host.empty()) names = "DNS:" + what.host;
+  if (!what.host.empty() && !what.subject_only) names = "DNS:" + what.host;
   if (!what.ip.empty()) names += (names.empty() ? "IP:" : ",IP:") + what.ip;
   add(out.get(), out.get(), NID_basic_constraints, "critical,CA:FALSE");
   add(out.get(), out.get(), NID_key_usage, "critical,digitalSignature");
   add(out.get(), out.get(), NID_ext_key_usage, what.client ? "clientAuth" : "serverAuth");
-  add(out.get(), out.get(), NID_subject_alt_name, names);
+  if (!names.empty()) add(out.get(), out.get(), NID_subject_alt_name, names);
   return out;
 }
 

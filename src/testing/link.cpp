@@ -114,12 +114,39 @@ std::size_t simulated_link::write(side at, std::span<const char> from, error_cod
     most = std::min(most, *how_.reset_after_bytes - written_bytes_);
   const auto count = some(most);
   peer.pending_bytes += count;
-  if (peer.cut_off) return count;  // it fills the window and never arrives
+  peer.given_bytes += count;
+  if (peer.cut_off) {  // it fills the window and never arrives
+    peer.lost_bytes += count;
+    return count;
+  }
   const auto arrives = arrival(other(at), count);
   peer.incoming.push_back({arrives, std::string(from.data(), count)});
   look_again_at(arrives);
   count_towards_reset(count, arrives);
   return count;
+}
+
+// At that end, whether they have been read or not.
+std::size_t simulated_link::arrived_bytes(side at) const {
+  const auto& end = ends_[at];
+  auto count = end.given_bytes - end.lost_bytes;
+  for (auto each = end.incoming.rbegin(); each != end.incoming.rend() && each->arrives > time_.now(); ++each)
+    count -= each->bytes.size();
+  return count;
+}
+
+std::optional<std::size_t> simulated_link::unconfirmed_bytes(side at) const {
+  const auto& self = ends_[at];
+  if (self.closed) return std::nullopt;
+  return ends_[other(at)].given_bytes - self.confirmed_bytes.value_or(arrived_bytes(other(at)));
+}
+
+void simulated_link::silence(silenced which) {
+  for (const auto at : {client, server}) {
+    const bool reached = which == (at == client ? silenced::to_server : silenced::to_client);
+    if (reached || std::exchange(ends_[at].cut_off, true)) continue;
+    ends_[at].confirmed_bytes = arrived_bytes(other(at));
+  }
 }
 
 void simulated_link::wait(side at, readiness kind, byte_stream::ready_handler handler) {

@@ -9,6 +9,7 @@ module;
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -32,16 +33,15 @@ class simulated_link : public std::enable_shared_from_this<simulated_link> {
   std::size_t read(side at, std::span<char> into, error_code& ec);
   std::size_t write(side at, std::span<const char> from, error_code& ec);
   void wait(side at, readiness kind, byte_stream::ready_handler handler);
+  // What TCP would not have seen acknowledged of the bytes that `at` has written: an acknowledgement comes
+  // when the bytes arrive, whether they are read or not, and takes no time of its own. One way that is
+  // silenced loses the bytes, the other one their acknowledgements. Empty: closed.
+  [[nodiscard]] std::optional<std::size_t> unconfirmed_bytes(side at) const;
   void close(side at);
   void reset();
   // Drops those who wait, and with them what they hold: the world has ended.
   void forget_waiters();
-  void silence(silenced which) noexcept {
-    for (const auto at : {client, server}) {
-      const bool reached = which == (at == client ? silenced::to_server : silenced::to_client);
-      if (!reached) ends_[at].cut_off = true;
-    }
-  }
+  void silence(silenced which);
   [[nodiscard]] bool in_use() const noexcept { return !on_use_ && open_at(client); }
   [[nodiscard]] bool open_at(side at) const noexcept { return !ends_[at].closed; }
 
@@ -53,8 +53,11 @@ class simulated_link : public std::enable_shared_from_this<simulated_link> {
   // What one side sees: the bytes that come to it.
   struct end {
     std::deque<piece> incoming{};
-    std::size_t pending_bytes = 0;  // of the other side's window
-    clock::time_point free_from{};  // the way here has carried what was given to it
+    std::size_t pending_bytes = 0;                 // of the other side's window
+    std::size_t given_bytes = 0;                   // that the other side has ever written
+    std::size_t lost_bytes = 0;                    // of them: written when it was cut off
+    std::optional<std::size_t> confirmed_bytes{};  // of ours: the last that we heard before we were cut off
+    clock::time_point free_from{};                 // the way here has carried what was given to it
     clock::time_point last_arrival{};
     bool eof_sent = false;
     clock::time_point eof_arrives{};
@@ -64,6 +67,7 @@ class simulated_link : public std::enable_shared_from_this<simulated_link> {
     byte_stream::ready_handler write_waiter{};
   };
 
+  [[nodiscard]] std::size_t arrived_bytes(side at) const;
   static side other(side at) noexcept { return at == client ? server : client; }
   [[nodiscard]] bool readable(side at) const;
   [[nodiscard]] bool writable(side at) const;
@@ -102,6 +106,9 @@ class simulated_stream final : public byte_stream {
     link_->wait(at_, kind, std::move(handler));
   }
   [[nodiscard]] bool writes_from_any_thread() const noexcept override { return true; }  // as TCP
+  [[nodiscard]] std::optional<std::size_t> unconfirmed_bytes() const noexcept override {
+    return link_->unconfirmed_bytes(at_);
+  }
   void close() noexcept override { link_->close(at_); }
 
  private:

@@ -1,5 +1,11 @@
-// An acceptor that can be shut and reopened at the same port.
+// An acceptor that can be shut and reopened at the same port. Its sockets are close-on-exec from the first
+// instant, as those of the library are (R49): Asio's own open() and accept() cannot do that.
 module;
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
@@ -11,6 +17,9 @@ module;
 #include <boost/asio/ip/address_v4.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
+#include <cerrno>
 #include <chrono>
 #include <coroutine>
 #include <cstdint>
@@ -32,12 +41,48 @@ namespace holdfast::testing {
 
 using net::ip::tcp;
 
+namespace {
+
+error_code last_error() { return {errno, boost::system::system_category()}; }
+
+void open_descriptor(tcp::acceptor& acceptor) {
+#ifdef SOCK_CLOEXEC
+  const int made = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (made < 0) throw boost::system::system_error(last_error());
+  error_code failed;
+  acceptor.assign(tcp::v4(), made, failed);
+  if (failed) ::close(made);
+  if (failed) throw boost::system::system_error(failed);
+#else
+  acceptor.open(tcp::v4());
+  ::fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
+#endif
+  acceptor.non_blocking(true);
+}
+
+// Only if a connection waits.
+error_code accept_descriptor(tcp::acceptor& acceptor, tcp::socket& into) {
+#ifdef SOCK_CLOEXEC
+  const int made = ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+#else
+  const int made = ::accept(acceptor.native_handle(), nullptr, nullptr);
+  if (made >= 0) ::fcntl(made, F_SETFD, FD_CLOEXEC);
+#endif
+  if (made < 0) return last_error();
+  error_code failed;
+  into.assign(tcp::v4(), made, failed);
+  if (failed) ::close(made);
+  return failed;
+}
+
+}  // namespace
+
 struct loopback_port::implementation : std::enable_shared_from_this<implementation> {
   implementation(const net::any_io_executor& executor, server& to) : acceptor(executor), behind(to) {}
 
   void open() {
     const tcp::endpoint at(net::ip::address_v4::loopback(), number);
-    acceptor.open(at.protocol());
+    open_descriptor(acceptor);
     acceptor.set_option(tcp::acceptor::reuse_address(true));
     acceptor.bind(at);
     acceptor.listen();
@@ -50,9 +95,12 @@ struct loopback_port::implementation : std::enable_shared_from_this<implementati
   // Until the port is shut, even if it has been opened again since.
   net::awaitable<void> accept(unsigned opening) {
     for (;;) {
-      auto [ec, socket] = co_await acceptor.async_accept(net::as_tuple(net::use_awaitable));
+      const auto [failed] =
+          co_await acceptor.async_wait(tcp::acceptor::wait_read, net::as_tuple(net::use_awaitable));
       if (!acceptor.is_open() || opening != openings) co_return;
-      if (!ec) behind.accept(transport(std::move(socket)));
+      if (failed) continue;
+      tcp::socket socket(acceptor.get_executor());
+      if (!accept_descriptor(acceptor, socket)) behind.accept(transport(std::move(socket)));
     }
   }
 

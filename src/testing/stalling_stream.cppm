@@ -14,7 +14,9 @@ module;
 #include <boost/system/error_code.hpp>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 module holdfast.testing:stalling_stream;
@@ -41,6 +43,10 @@ class stalling_stream final : public byte_stream {
   void async_wait(readiness kind, ready_handler handler) override {
     below_.async_wait(left_ == 0 ? readiness::readable : kind, std::move(handler));
   }
+  [[nodiscard]] std::optional<std::size_t> unconfirmed_bytes() const noexcept override {
+    return below_.unconfirmed_bytes();
+  }
+  [[nodiscard]] std::string error_detail() const override { return below_.error_detail(); }
   void close() noexcept override { below_.close(); }
 
  private:

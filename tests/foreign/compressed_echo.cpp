@@ -31,7 +31,7 @@ net::awaitable<void> exchange(holdfast::connection& conn, int& echoed, int& wron
          {0U, 1U, 127U, 128U, 129U, 1000U, 32'767U, 32'768U, 65'535U, 65'536U, 100'000U, 1'000'000U}) {
       for (const auto kind : {message_kind::text, message_kind::binary}) {
         const auto payload = some(kind, size);
-        co_await conn.send(payload, {.kind = kind});
+        conn.send(payload, {.kind = kind}, net::detached);
         const auto back = co_await conn.receive();
         ++(back.kind == kind && back.payload == payload ? echoed : wrong);
       }

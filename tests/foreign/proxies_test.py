@@ -136,6 +136,47 @@ def a_proxy_of_the_environment_is_not_for_this_machine(watch):
         del os.environ["all_proxy"]
 
 
+@contextlib.contextmanager
+def all_proxy(value):
+    """The variable for the programs started meanwhile, and no other that would come before it."""
+    others = {name: os.environ.pop(name, None) for name in
+              ("all_proxy", "https_proxy", "HTTPS_PROXY", "http_proxy", "no_proxy", "NO_PROXY", "ALL_PROXY")}
+    os.environ["ALL_PROXY"] = value
+    try:
+        yield
+    finally:
+        del os.environ["ALL_PROXY"]
+        os.environ.update({name: was for name, was in others.items() if was is not None})
+
+
+# The name has no address: only a proxy that is asked can say that it does not reach it.
+ELSEWHERE = "wss://chat.invalid/"
+
+
+# covers R57
+def the_variable_of_a_desktop_is_understood(watch):
+    with Microsocks(False) as proxy:
+        for value in (f"socks://127.0.0.1:{proxy.port}/", f"SOCKS5://127.0.0.1:{proxy.port}",
+                      f"  socks5h://127.0.0.1:{proxy.port}// "):
+            with all_proxy(value), Program(watch, ELSEWHERE) as program:
+                program.expect(rf"  disconnected \(proxy 127\.0\.0\.1:{proxy.port}: proxy refused to connect")
+
+
+# covers R57
+def a_variable_of_no_use_is_passed_over_with_one_warning(watch):
+    for value in (f"socks4://{USER}:{PASSWORD}@127.0.0.1:1", f"https://{USER}:{PASSWORD}@127.0.0.1:1",
+                  f"http://{USER}:{PASSWORD}/@127.0.0.1", PASSWORD + " \x01\xff"):
+        with all_proxy(value), Program(watch, ELSEWHERE) as program:
+            lines = []
+            while sum("  disconnected " in line for line in lines) < 2:  # two attempts
+                lines.append(program.lines.get(timeout=PATIENCE))
+                assert lines[-1] is not None, lines
+            warnings = [line for line in lines if "ALL_PROXY is passed over" in line]
+            assert len(warnings) == 1, lines
+            assert not any(PASSWORD in line for line in lines), lines
+            assert all("(resolve: " in line for line in lines if "  disconnected " in line), lines
+
+
 def a_wrong_url_is_one_line_that_names_the_field(watch):
     for url in f"https://{USER}:{PASSWORD}@127.0.0.1", f"http://{USER}:{PASSWORD}/@127.0.0.1", "socks5://":
         ended = subprocess.run([watch, "ws://127.0.0.1:1/", "--proxy", url], capture_output=True, text=True,
@@ -159,6 +200,8 @@ def main():
             print(f"--- {test.__name__}: {make.__name__}")
             test(sys.argv[1], make)
     for test in (a_proxy_of_the_environment_is_not_for_this_machine,
+                 the_variable_of_a_desktop_is_understood,
+                 a_variable_of_no_use_is_passed_over_with_one_warning,
                  a_wrong_url_is_one_line_that_names_the_field):
         print(f"--- {test.__name__}")
         test(sys.argv[1])

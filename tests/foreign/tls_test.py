@@ -1,4 +1,4 @@
-"""wss:// to servers that we did not write, nginx and haproxy: whom it trusts, what it says if not, and coming back.
+"""wss:// to servers that we did not write, nginx, haproxy and OpenSSL: whom it trusts, what it says if not, and coming back.
 
 Usage: tls_test.py WATCH, which is the path of examples/watch.
 """
@@ -12,6 +12,7 @@ import tempfile
 from certificates import Certificates
 from foreign_server import EchoServer, PATIENCE, skip_without_websockets
 from front_servers import Haproxy, Nginx, free_ports, skip_without
+from openssl_server import OpensslServer
 from watch_program import Watch
 
 # Each is a port of its own: the certificate that it shows, and further settings.
@@ -112,9 +113,9 @@ def asks_for_the_host_by_its_name_but_not_by_its_address(watch, world):
             world.nginx.expect_request(uri=f"/{sni}", status="101", tls=r"TLSv1\.3", sni=sni)
 
 
-def is_refused(watch, options, url, error):
+def is_refused(watch, options, url, error, detail=".+"):
     with Watch(watch, *options, url) as program:
-        wait = program.expect_outcome(rf"disconnected \((?:tls|upgrade): {error}.*\){IN_A_WHILE}")[1]
+        wait = program.expect_outcome(rf'disconnected \(tls: {error} "{detail}"\){IN_A_WHILE}')[1]
         assert float(wait) >= 15, wait
 
 
@@ -143,11 +144,14 @@ def trusts_whoever_answers_if_it_is_told_to(watch, world):
 
 def haproxy_wants_a_client_certificate(watch, world):
     foreign, ours = world.certificates.foreign_client, world.certificates.client
-    for name in "TLS 1.3 wants ours", "TLS 1.2 wants ours":
+    expired = world.certificates.authority.issues("expired-client", "clientAuth", "DNS:client.example", last_day=-1)
+    for name, missing in ("TLS 1.3 wants ours", "certificate required"), ("TLS 1.2 wants ours", "handshake failure"):
         url = world.behind_haproxy(name)
         refused = "server refused our client certificate, or wants one"
-        is_refused(watch, world.trust, url, refused)
-        is_refused(watch, (*world.trust, "--cert", foreign.certificate, "--key", foreign.key), url, refused)
+        for options, alert in (((), missing),
+                               (("--cert", foreign.both), "unknown ca"),
+                               (("--cert", expired.both), "certificate expired")):
+            is_refused(watch, (*world.trust, *options), url, refused, f"TLS alert {alert}")
         for options in (("--cert", ours.certificate, "--key", ours.key), ("--cert", ours.both)):
             with Watch(watch, *world.trust, *options, "--send", "hello", url) as program:
                 program.expect_outcome("connected to .+")
@@ -165,6 +169,54 @@ def nginx_wants_a_client_certificate(watch, world):
             program.expect_end_with_status_1()
     with Watch(watch, *world.trust, "--cert", ours.certificate, "--key", ours.key, url) as program:
         program.expect_outcome("connected to .+")
+
+
+def openssl_server(certificates, *options):
+    return OpensslServer(certificates.server, certificates.authority.certificate, *options)
+
+
+def shows_its_certificate_whenever_it_is_asked(watch, world):
+    """Before the answer to the upgrade, as for a part of a server's paths, and in the open session."""
+    with openssl_server(world.certificates, "-tls1_3") as server:
+        with Watch(watch, *world.trust, "--cert", world.certificates.client.both, server.url) as program:
+            key = server.expect_request()
+            server.command("c")
+            server.expect("depth=0 CN ?= ?client$")
+            server.expect("verify return:1$")
+            server.upgrade(key)
+            program.expect_outcome("connected to .+")
+            server.command("c")
+            server.expect("depth=0 CN ?= ?client$")
+            server.say("still here")
+            program.expect_echo("still here")
+
+
+def changes_keys_with_the_server(watch, world):
+    with openssl_server(world.certificates, "-tls1_3", "-msg") as server:
+        with Watch(watch, *world.trust, server.url) as program:
+            server.upgrade(server.expect_request())
+            program.expect_outcome("connected to .+")
+            for letter in "kKK":
+                server.command(letter)
+                server.expect(">>> TLS 1.3, Handshake .*KeyUpdate")
+                if letter == "K":
+                    server.expect("<<< TLS 1.3, Handshake .*KeyUpdate")  # by itself: nothing is sent
+                server.say("new keys")
+                program.expect_echo("new keys")
+
+
+def says_that_it_does_not_negotiate_anew(watch, world):
+    wanted = 'server wants to negotiate TLS 1.2 anew.* "the server wants to negotiate TLS 1.2 anew .+"'
+    options = *world.trust, "--cert", world.certificates.client.both
+    with openssl_server(world.certificates, "-tls1_2") as server, Watch(watch, *options, server.url) as program:
+        server.expect_request()
+        server.command("R")
+        program.expect_outcome(rf"disconnected \(tls: {wanted}\), retry in .+")
+    with openssl_server(world.certificates, "-tls1_2") as server, Watch(watch, *options, server.url) as program:
+        server.upgrade(server.expect_request())
+        program.expect_outcome("connected to .+")
+        server.command("r")
+        program.expect_outcome(rf"disconnected \(session: {wanted}\), retry in .+")
 
 
 def continues_its_tls_session_when_it_comes_back(watch, certificates):
@@ -242,6 +294,9 @@ def main():
                          trusts_whoever_answers_if_it_is_told_to,
                          haproxy_wants_a_client_certificate,
                          nginx_wants_a_client_certificate,
+                         shows_its_certificate_whenever_it_is_asked,
+                         changes_keys_with_the_server,
+                         says_that_it_does_not_negotiate_anew,
                          a_port_that_speaks_no_tls_is_one_clear_line,
                          a_port_that_speaks_tls_only_is_one_clear_line,
                          a_handshake_that_cannot_succeed_is_one_clear_line,

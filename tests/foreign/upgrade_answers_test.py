@@ -1,13 +1,20 @@
 """What servers that we did not write, nginx and Python's websockets, may answer to the upgrade, and what follows.
+Last, answers byte for byte that neither of them gives.
 
 Usage: upgrade_answers_test.py WATCH, which is the path of examples/watch.
 """
+import base64
 import contextlib
 import dataclasses
 import email.utils
+import hashlib
 import pathlib
+import re
+import socket
+import socketserver
 import sys
 import tempfile
+import threading
 import time
 
 from certificates import Certificates
@@ -200,6 +207,91 @@ def a_second_server_is_reached_at_once_if_the_first_is_down(watch, world):
             program.expect_outcome(rf"connected to 127\.0\.0\.1:{world.ports['plain']}")
 
 
+class Speaker(socketserver.BaseRequestHandler):
+    """Reads the request, answers byte for byte what the server was made with, and holds the socket."""
+
+    def handle(self):
+        request = b""
+        while b"\r\n\r\n" not in request:
+            piece = self.request.recv(4096)
+            if not piece:
+                return
+            request += piece
+        self.server.dials += 1
+        key = re.search(rb"\r\nSec-WebSocket-Key: (\S+)", request)[1]
+        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        with contextlib.suppress(OSError):  # the client has heard enough
+            for piece in self.server.pieces:
+                self.request.sendall(piece.replace(b"{accept}", accept))
+                time.sleep(0.05)  # each in a segment of its own
+            while self.request.recv(4096):
+                pass
+
+
+@contextlib.contextmanager
+def speaking(*pieces):
+    """The URL of a server that says these bytes, piece by piece, to each client."""
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Server(("127.0.0.1", 0), Speaker) as server:
+        server.pieces, server.dials = pieces, 0
+        server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.url = f"ws://127.0.0.1:{server.server_address[1]}/"
+        yield server
+        server.shutdown()
+
+
+SWITCHES = b"HTTP/1.1 101 Switching Protocols\r\n"
+FIELDS = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+HELLO = b"\x81\x05hello"
+
+
+def an_answer_that_the_rfcs_allow_is_taken_however_it_is_written(watch, _):  # covers R50
+    for pieces in ((b"HTTP/1.1 100 Continue\r\n\r\n", SWITCHES + FIELDS + HELLO),
+                   (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102\r\n\r\n" + SWITCHES + FIELDS, HELLO),
+                   (b"HTTP/1.1 101\r\n" + FIELDS + HELLO,),
+                   (b"HTTP/1.1 101 \r", b"\n" + FIELDS, HELLO),
+                   (SWITCHES + b"UPGRADE:WebSocket\r\nConnection: keep-alive\r\nconnection:\r\n", b"\t upgrade\r\n",
+                    b"sec-websocket-accept :\t{accept} \t\r\n\r\n" + HELLO),
+                   (b"HTTP/1.1 101 OK\n" + FIELDS.replace(b"\r", b"") + HELLO,)):
+        with speaking(*pieces) as server, Watch(watch, server.url) as program:
+            program.expect_outcome("connected to .+")
+            program.expect_echo("hello")
+
+
+def an_answer_that_is_refused_says_what_came_and_what_was_wanted(watch, _):  # covers R51
+    for head, text in ((SWITCHES + FIELDS.replace(b"websocket", b"h2c"), 'Upgrade is "h2c", wanted "websocket"'),
+                       (SWITCHES + b"Upgrade: websocket\r\n\r\n", "there is no Connection field"),
+                       (SWITCHES + FIELDS.replace(b"{accept}", b"AAAA"),
+                        'Sec-WebSocket-Accept does not belong to our key: it is "AAAA", wanted "'),
+                       (SWITCHES + b"Sec-WebSocket-Extensions: x-foo\r\n" + FIELDS,
+                        'the server chose the extension "x-foo", which was not offered'),
+                       (SWITCHES + b"Set-Cookie: a=" + b"x" * 17_000 + b"\r\n" + FIELDS,
+                        "the header is longer than limits.upgrade_bytes (16384)"),
+                       (SWITCHES + b"Foo\r\n" + FIELDS, 'a header line has no colon: "Foo"'),
+                       (b"SSH-2.0-OpenSSH_9.2\r\n", 'the answer is not HTTP: it begins with "SSH-2.0-OpenSSH_9.2"'),
+                       (b"\x15\x03\x01\x00\x02\x02\x0a", "as TLS does"),
+                       (b"HTTP/1.0 101 Switching Protocols\r\n" + FIELDS, "HTTP/1.0 has no status 101")):
+        with speaking(head) as server, Watch(watch, server.url) as program:
+            program.expect_outcome(rf"disconnected \(upgrade: .*{re.escape(text)}.*\), retry in .+")
+
+
+def every_refusal_may_ask_for_rest(watch, _):  # covers R52
+    soon = email.utils.formatdate(time.time() + 100, usegmt=True)
+    for status, fields in (("418 I'm a teapot", "Retry-After: 40"), ("408 Request Timeout", "Retry-After: 40s"),
+                           ("425 Too Early", f"Retry-After: 1, {soon}"), ("502 Bad Gateway", "retry-after-ms: 40000"),
+                           ("429", f"X-RateLimit-Reset: {int(time.time()) + 100}")):
+        answer = f"HTTP/1.1 {status}\r\n{fields}\r\nContent-Length: 0\r\n\r\n".encode()
+        with speaking(answer) as server, Watch(watch, server.url) as program:
+            wait = program.expect_outcome(
+                r"disconnected \(upgrade: .+\), retry in (\d+\.\d\d) s \[.+\+retry-after\]")[1]
+            assert 39 <= float(wait) <= 101, (status, fields, wait)
+            assert server.dials == 1
+
+
 def main():
     skip_without_websockets()
     skip_without("nginx", "openssl")
@@ -217,7 +309,10 @@ def main():
                      a_sub_protocol_is_agreed_on,
                      a_server_that_speaks_no_sub_protocol_is_taken,
                      a_sub_protocol_that_is_not_one_of_ours_is_final,
-                     a_second_server_is_reached_at_once_if_the_first_is_down):
+                     a_second_server_is_reached_at_once_if_the_first_is_down,
+                     an_answer_that_the_rfcs_allow_is_taken_however_it_is_written,
+                     an_answer_that_is_refused_says_what_came_and_what_was_wanted,
+                     every_refusal_may_ask_for_rest):
             print(f"--- {test.__name__}")
             test(sys.argv[1], world)
 

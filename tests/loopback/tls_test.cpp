@@ -98,6 +98,7 @@ BOOST_AUTO_TEST_CASE(a_client_without_the_certificate_that_is_wanted_learns_it_w
     net::co_spawn(here.io, read_to_the_end(*stream, bytes, end), rethrow);
     BOOST_REQUIRE(here.run_until([&] { return end && !would_block(end); }));
     BOOST_CHECK(end == error::client_certificate_refused);
+    BOOST_TEST(stream->error_detail() == "TLS alert certificate required");
   }
 }
 

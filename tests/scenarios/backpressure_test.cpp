@@ -97,6 +97,7 @@ BOOST_AUTO_TEST_CASE(after_a_pause_a_peer_that_is_gone_is_lost_within_the_promis
 // covers R40
 BOOST_AUTO_TEST_CASE(a_ping_under_way_when_the_reader_pauses_is_not_held_against_the_peer) {
   scenario s;
+  s.given.limits.inbound_messages = 64;
   s.given.heartbeat.pong_only = true;  // so that the messages do not answer the ping
   s.backend.on_session([](server_session& session) -> net::awaitable<void> {
     co_await session.fall_silent_for(1s);
@@ -109,12 +110,12 @@ BOOST_AUTO_TEST_CASE(a_ping_under_way_when_the_reader_pauses_is_not_held_against
   conn.ping(ping.handler());
   s.in.run_for(10min);
   BOOST_TEST((conn.status() == connection_state::connected));
-  BOOST_TEST(ping.calls == 0);  // its pong may be behind what nobody takes
+  BOOST_TEST(ping.calls == 1);  // it has its own deadline, whatever becomes of the session (R65)
+  BOOST_TEST((ping.ec == error::timed_out));
   std::size_t count = 0;
   s.in.spawn(receive_all(conn, count));
   BOOST_REQUIRE(s.reaches(connection_state::disconnected, 31500ms));
   BOOST_TEST(count == 200U);
-  BOOST_TEST(ping.ec == make_error_code(error::liveness_lost));
 }
 
 // covers R40
@@ -145,7 +146,7 @@ BOOST_AUTO_TEST_CASE(who_does_not_listen_need_not_wait_for_the_answer_to_its_clo
   conn.disconnect(stopped.handler());
   s.in.run_for(10s);
   BOOST_TEST(stopped.calls == 1);
-  BOOST_TEST((stopped.at == asked));  // it is behind messages that nobody takes
+  BOOST_TEST((stopped.at - asked <= clock::duration(s.given.close_timeout)));  // what is before it is read
   BOOST_TEST(s.in.network()->open_links() == 0U);
 }
 

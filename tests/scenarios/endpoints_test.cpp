@@ -191,6 +191,7 @@ BOOST_AUTO_TEST_CASE(on_another_network_there_is_a_round_at_once_again) {
 BOOST_AUTO_TEST_CASE(a_program_that_connects_anew_gets_a_round_at_once_again) {
   fleet t;
   t.s.given.retry.attempt_limit = 3;
+  t.s.given.keep_running = true;
   t.take_down(server_at);
   t.take_down(other_at);
   auto seen = start_recorded(t.s);
@@ -238,12 +239,14 @@ BOOST_AUTO_TEST_CASE(a_refused_token_is_refreshed_where_it_was_refused) {
 }
 
 // covers G31
-BOOST_AUTO_TEST_CASE(another_endpoint_does_not_cure_what_is_final) {
+BOOST_AUTO_TEST_CASE(another_endpoint_does_not_cure_what_the_users_table_calls_final) {
   fleet t;
+  t.s.given.retry.rules.insert(t.s.given.retry.rules.begin(),
+                               {.name = "locked", .delay = retry_delay::never, .http_statuses = {401}});
   t.s.backend.on_upgrade(answers_with(401));
   auto seen = start_recorded(t.s);
   t.s.in.run_for(1h);
-  BOOST_TEST(rules(seen) == "unauthorized");
+  BOOST_TEST(rules(seen) == "locked");
   BOOST_TEST(t.second.accepted() == 0U);
 }
 

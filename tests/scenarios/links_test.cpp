@@ -19,6 +19,27 @@ struct flood {
   }
 };
 
+// Both ends of a link, and nothing else.
+struct bare_link {
+  explicit bare_link(link_conditions how) {
+    in.network()->conditions = how;
+    in.network()->listen(server_at, [this](transport accepted) { server.emplace(std::move(accepted)); });
+    in.spawn([](bare_link& self) -> net::awaitable<void> {
+      self.client.emplace(*co_await self.in.network()->connect(server_at));
+    }(*this));
+    in.run_until([this] { return client && server; }, 1min);
+  }
+  static std::size_t write(transport& to, std::size_t count) {
+    error_code ec;
+    return to.write_some(std::string(count, 'x'), ec);
+  }
+  // Empty is told apart by a number that no test expects.
+  [[nodiscard]] std::size_t unconfirmed() const { return client->unconfirmed_bytes().value_or(999'999); }
+
+  world in;
+  std::optional<transport> client{}, server{};
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(jitter_delays_messages_and_never_reorders_them) {
@@ -164,6 +185,55 @@ BOOST_AUTO_TEST_CASE(a_link_may_break_after_any_byte) {
   }
   BOOST_TEST(broken_sessions > 50U);   // limits behind the upgrade
   BOOST_TEST(broken_sessions < 450U);  // and within it
+}
+
+// covers R62
+BOOST_AUTO_TEST_CASE(bytes_are_unconfirmed_until_they_arrive_at_the_peers_host) {
+  bare_link link({.latency = 100ms, .bytes_per_second = 1'000});
+  BOOST_REQUIRE((link.client && link.server));
+  BOOST_TEST(link.unconfirmed() == 0U);
+  for (int n = 0; n < 3; ++n) BOOST_TEST(bare_link::write(*link.client, 500) == 500U);
+  BOOST_TEST(link.unconfirmed() == 1'500U);
+  link.in.run_for(550ms);
+  BOOST_TEST(link.unconfirmed() == 1'500U);  // the last byte of the first 500 is still under way
+  link.in.run_for(100ms);
+  BOOST_TEST(link.unconfirmed() == 1'000U);
+  link.in.run_for(500ms);
+  BOOST_TEST(link.unconfirmed() == 500U);
+  link.in.run_for(10s);
+  BOOST_TEST(link.unconfirmed() == 0U);  // although nobody has read a byte
+  BOOST_TEST((link.server->unconfirmed_bytes() == 0U));
+  link.client->close();
+  BOOST_TEST(!link.client->unconfirmed_bytes().has_value());
+}
+
+// covers R62
+BOOST_AUTO_TEST_CASE(a_window_that_is_full_of_unread_bytes_has_been_confirmed) {
+  bare_link link({.latency = 10ms, .window_bytes = 1'000});
+  BOOST_REQUIRE((link.client && link.server));
+  BOOST_TEST(bare_link::write(*link.client, 5'000) == 1'000U);
+  BOOST_TEST(link.unconfirmed() == 1'000U);
+  link.in.run_for(1s);
+  BOOST_TEST(link.unconfirmed() == 0U);
+  BOOST_TEST(bare_link::write(*link.client, 5'000) == 0U);
+}
+
+// One way loses the bytes, the other one loses what confirms them: the writer sees the same.
+// covers R62
+BOOST_AUTO_TEST_CASE(on_a_link_that_fell_silent_nothing_more_is_confirmed) {
+  for (const auto which : {silenced::both_ways, silenced::to_server, silenced::to_client}) {
+    bare_link link({.latency = 100ms});
+    BOOST_REQUIRE((link.client && link.server));
+    bare_link::write(*link.client, 300);
+    link.in.run_for(1s);
+    BOOST_TEST(link.unconfirmed() == 0U);
+    link.in.network()->silence_links(which);
+    for (std::size_t n = 1; n <= 3; ++n) {
+      BOOST_TEST(bare_link::write(*link.client, 200) == 200U);
+      link.in.run_for(1min);
+      BOOST_TEST(link.unconfirmed() == 200 * n);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

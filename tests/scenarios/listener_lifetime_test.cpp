@@ -12,6 +12,8 @@
 
 #include "scenario.hpp"
 
+BOOST_AUTO_TEST_SUITE(listener_lifetime)
+
 namespace {
 
 using callback = std::function<void(const observed_change&)>;
@@ -60,7 +62,7 @@ class blocker {
   net::thread_pool thread_{1};
 };
 
-std::size_t heap_in_use() {
+std::size_t bytes_in_use() {
   const auto info = mallinfo2();
   return info.uordblks + info.hblkhd;
 }
@@ -74,8 +76,6 @@ void when_connected(scenario& s, callback act) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(listener_lifetime)
 
 // covers R19
 BOOST_AUTO_TEST_CASE(removing_from_another_thread_waits_for_the_running_callback) {
@@ -291,7 +291,7 @@ BOOST_AUTO_TEST_CASE(listeners_that_come_and_go_on_executors_of_their_own_do_not
       conn.remove_connection_listener("guest");
     }
     s.in.settle();
-    return heap_in_use();
+    return bytes_in_use();
   };
   const auto before = come_and_go();
   BOOST_TEST(come_and_go() < before + 16 * 1024);

@@ -7,6 +7,8 @@
 
 #include "scenario.hpp"
 
+BOOST_AUTO_TEST_SUITE(listeners)
+
 namespace {
 
 using callback = std::function<void(const observed_change&)>;
@@ -46,8 +48,6 @@ void drop(scenario& s) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(listeners)
 
 // covers G18
 BOOST_AUTO_TEST_CASE(a_taken_id_is_refused_and_logged_and_the_first_goes_on_being_called) {

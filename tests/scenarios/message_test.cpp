@@ -121,6 +121,7 @@ BOOST_AUTO_TEST_CASE(the_outbound_byte_limit_counts_what_waits) {
 
 BOOST_AUTO_TEST_CASE(what_no_peer_would_take_is_refused_and_leaves_the_socket_alone) {
   scenario s;
+  s.given.limits.message_bytes = 1 << 20;
   const collector at_server(s.backend);
   connect(s);
   outcome big, largest, text, binary;

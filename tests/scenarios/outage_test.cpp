@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(a_refused_login_stops_the_retries) {
 }
 
 // covers R5
-BOOST_AUTO_TEST_CASE(statuses_that_will_not_change_are_final) {
+BOOST_AUTO_TEST_CASE(statuses_that_will_not_change_are_final_before_there_was_a_session) {
   for (const unsigned status : {400U, 404U, 405U, 410U, 426U}) {
     scenario s;
     s.backend.on_upgrade(refuses_with(status));
@@ -281,10 +281,10 @@ BOOST_AUTO_TEST_CASE(each_close_code_has_its_place_in_the_table) {
 }
 
 // covers G46
-BOOST_AUTO_TEST_CASE(fatal_close_codes_stop) {
+BOOST_AUTO_TEST_CASE(fatal_close_codes_stop_before_there_was_a_stable_session) {
   for (const auto code : std::vector<std::uint16_t>{1002, 1003, 1007, 1009, 1010}) {
     scenario s;
-    s.backend.on_session(closes_with(code, 11s, "never again"));
+    s.backend.on_session(closes_with(code, 9s, "never again"));
     auto& conn = s.start();
     s.in.run_for(10min);
     const auto now = conn.snapshot();

@@ -6,7 +6,7 @@
 
 namespace {
 
-constexpr int count = 100'000;
+constexpr int message_count = 100'000;
 
 // Receives one message after the other, and gives up each wait after a millisecond.
 class impatient_reader {
@@ -17,7 +17,7 @@ class impatient_reader {
     from_.receive(net::bind_cancellation_slot(give_up_.slot(), [this](error_code ec, const message& got) {
       if (ec == net::error::operation_aborted) ++given_up_;
       if (!ec && got.payload == std::to_string(received_)) ++received_;
-      if (received_ != count) start();
+      if (received_ != message_count) start();
     }));
     limit_.async_wait_until(clock::now() + 1ms, [this](error_code ec) {
       if (!ec) give_up_.emit(net::cancellation_type::terminal);
@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_SUITE(receive_race)
 BOOST_AUTO_TEST_CASE(a_message_that_comes_in_the_turn_of_a_cancellation_is_not_lost) {
   scenario s;
   s.backend.on_session([](server_session& session) -> net::awaitable<void> {
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < message_count; ++i) {
       co_await session.send(std::to_string(i));
       co_await session.echo_for(1ms);
     }
@@ -53,8 +53,8 @@ BOOST_AUTO_TEST_CASE(a_message_that_comes_in_the_turn_of_a_cancellation_is_not_l
   impatient_reader reader(conn, s.in.executor());
   reader.start();
   // Messages and limits fall on the same milliseconds; now the one, now the other comes first.
-  BOOST_TEST(s.in.run_until([&] { return reader.received() == count; }, 10min));
-  BOOST_TEST(reader.received() == count);
+  BOOST_TEST(s.in.run_until([&] { return reader.received() == message_count; }, 10min));
+  BOOST_TEST(reader.received() == message_count);
   BOOST_TEST(reader.given_up() > 100);
   BOOST_TEST(conn.snapshot().sequence == 2U);
   s.conn.reset();

@@ -89,6 +89,38 @@ BOOST_AUTO_TEST_CASE(a_relative_location_is_meant_from_where_it_was_said) {
   BOOST_TEST(paths(requests) == "/a/b?c /a/d/e /a/f?g /a/f?h /i /j");
 }
 
+// covers R58
+BOOST_AUTO_TEST_CASE(a_location_as_servers_write_it_is_sent_as_a_browser_would_send_it) {
+  request_log requests;
+  scenario s;
+  s.given.url = " ws://server/my room?as=a|b\n";
+  s.backend.on_upgrade(requests.keep(redirects({{"/my%20room?as=a%7Cb", "caf\xC3\xA9 {7}?100%"},
+                                                {"/caf%C3%A9%20%7B7%7D?100%25", "\\\\SERVER:\\last one"}})));
+  s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  BOOST_TEST(paths(requests) == "/my%20room?as=a%7Cb /caf%C3%A9%20%7B7%7D?100%25 /last%20one");
+  for (std::size_t n = 0; n < requests.all.size(); ++n) BOOST_TEST(requests.values(n, "Host") == "server");
+}
+
+// RFC 6874. The zone is the number of an interface here, because a number needs none.
+// covers R58
+BOOST_AUTO_TEST_CASE(a_zone_is_dialled_and_kept_on_the_way_and_never_sent) {
+  const endpoint device_at{net::ip::make_address("fe80::1%7"), 80};
+  request_log requests;
+  scenario s;
+  server device(s.in, device_at);
+  s.given.url = "ws://[fe80::1%257]:80/";
+  device.on_upgrade(requests.keep(redirects({{"/", "next"}, {"/next", "http://[fe80::1]/last"}})));
+  auto seen = start_recorded(s);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  BOOST_TEST(paths(requests) == "/ /next /last");
+  for (const auto& each : requests.all) {
+    BOOST_TEST(each.joined("Host") == "[fe80::1]");
+    for (const auto& [name, value] : each.headers) BOOST_TEST(value.find('%') == std::string::npos, name);
+  }
+  BOOST_TEST(s.conn->snapshot().origin == "ws://[fe80::1]");
+}
+
 // What was found once may be elsewhere tomorrow.
 BOOST_AUTO_TEST_CASE(the_next_attempt_begins_at_the_url_again) {
   request_log requests;

@@ -149,6 +149,7 @@ BOOST_AUTO_TEST_CASE(every_attempt_resolves_afresh) {
 BOOST_AUTO_TEST_CASE(a_limit_of_three_attempts_means_exactly_three_until_connect) {
   scenario s;
   s.given.retry.attempt_limit = 3;
+  s.given.keep_running = true;
   s.in.network()->behave(server_at, port_behaviour::refuses);
   s.conn.emplace(s.in.executor(), s.given);
   recorder seen(*s.conn);
@@ -226,6 +227,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_accepts_and_closes_is_dialled_at_most_eight_t
 BOOST_AUTO_TEST_CASE(an_option_makes_the_first_failure_final_and_changes_nothing_else) {
   scenario s;
   s.given.retry.retry_first_connect = false;
+  s.given.keep_running = true;
   s.in.network()->behave(server_at, port_behaviour::refuses);
   auto& conn = s.start();
   s.in.run_for(10min);
@@ -322,8 +324,9 @@ BOOST_AUTO_TEST_CASE(the_traces_of_scripted_outages_do_not_change) {
        "disconnected[session: closed by the peer, close code 1012 \"why\"; service-restart]" + back},
       {"overload", closed_with(1013), nothing, 3,
        "disconnected[session: closed by the peer, close code 1013 \"why\"; overloaded]" + back},
-      {"fatal code", closed_with(1002), nothing, 1,
-       "disconnected[session: closed by the peer, close code 1002 \"why\"; final]"},
+      {"fatal code", closed_with(1002), nothing, 3,
+       "disconnected[session: closed by the peer, close code 1002 \"why\"; fatal-close-code (1 of 5)]" +
+           back},
       {"half-open", nothing, [](scenario& s) { s.in.network()->silence_links(); }, 3,
        "disconnected[session: peer went silent: no answer to ping; after-stable-session]" + back},
       {"refused", nothing, reset_and(port(port_behaviour::refuses)), 3,
@@ -340,7 +343,7 @@ BOOST_AUTO_TEST_CASE(the_traces_of_scripted_outages_do_not_change) {
        }),
        3,
        "disconnected[session: Connection reset by peer; after-stable-session] connecting "
-       "disconnected[upgrade: server refused the credentials, HTTP 401; final]"},
+       "disconnected[upgrade: server refused the credentials, HTTP 401; unauthorized (1 of 5)]"},
       {"bad frame", nothing, reset_and([](scenario& s) {
          s.backend.on_session([](server_session& session) { return session.send_raw("\x83\x01x"); });
        }),

@@ -1,6 +1,4 @@
 // Whom a client believes, what it says if it does not, and how it shows who it is.
-#include <boost/asio/ssl.hpp>
-
 #include "temporary_file.hpp"
 #include "tls.hpp"
 
@@ -56,7 +54,39 @@ BOOST_AUTO_TEST_CASE(the_detail_names_what_was_wanted_and_what_was_shown) {
   tls_scenario s;
   s.show(s.authority.issue({.host = "other"}));
   BOOST_CHECK(s.refusal() == error::certificate_wrong_host);
-  BOOST_TEST(s.client->result->detail == "hostname mismatch: wanted server, certificate is for CN=other");
+  BOOST_TEST(s.client->result->detail == "hostname mismatch: wanted server, certificate is for other");
+  s.show(s.authority.issue({.host = "other", .ip = "2001:db8::1"}));
+  s.server_context.reset();
+  BOOST_CHECK(s.refusal() == error::certificate_wrong_host);
+  BOOST_TEST(s.client->result->detail ==
+             "hostname mismatch: wanted server, certificate is for other, 2001:db8::1");
+}
+
+// RFC 9525 section 2. Where there is another name in subjectAltName, and where there is none at all.
+// covers R78
+BOOST_AUTO_TEST_CASE(a_name_that_stands_in_the_subject_alone_does_not_count) {
+  for (const auto* const ip : {"", "10.0.0.1"}) {
+    tls_scenario s;
+    s.show(s.authority.issue({.ip = ip, .subject_only = true}));
+    BOOST_CHECK(s.refusal() == error::certificate_wrong_host);
+    const std::string named = *ip == '\0' ? "no host" : ip;
+    BOOST_TEST(s.client->result->detail ==
+               "hostname mismatch: wanted server, certificate is for " + named +
+                   "; a name must stand in subjectAltName, that of the subject (CN=server) does not count");
+  }
+  tls_scenario with_context;  // the rule is not one of the context
+  with_context.client_side = {.context = std::make_shared<net::ssl::context>(net::ssl::context::tls_client)};
+  with_context.client_side.context->add_certificate_authority(
+      net::buffer(with_context.authority.certificate_pem()));
+  with_context.show(with_context.authority.issue({.subject_only = true}));
+  BOOST_CHECK(with_context.refusal() == error::certificate_wrong_host);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_with_control_characters_does_not_bring_them_into_the_detail) {
+  tls_scenario s;
+  s.show(s.authority.issue({.host = "evil\033[31m"}));
+  BOOST_CHECK(s.refusal() == error::certificate_wrong_host);
+  BOOST_TEST(s.client->result->detail == "hostname mismatch: wanted server, certificate is for evil?[31m");
 }
 
 BOOST_AUTO_TEST_CASE(a_subject_that_breaks_lines_does_not_break_ours) {
@@ -152,6 +182,20 @@ BOOST_AUTO_TEST_CASE(the_server_is_told_the_name_but_never_an_address) {
   BOOST_TEST(told("10.0.0.1", "server") == "server");
 }
 
+// covers R56
+BOOST_AUTO_TEST_CASE(the_name_of_one_attempt_wins_over_that_of_the_options_and_over_the_host) {
+  tls_scenario s;
+  s.client_side.server_name = "options.test";
+  s.server_name = "attempt.test";
+  s.server_side.context = server_context_of(s.authority.issue({.host = "attempt.test"}));
+  SSL_CTX_set_tlsext_servername_callback(s.server_side.context->native_handle(), keep_server_name);
+  BOOST_TEST(s.connect());
+  BOOST_TEST(last_server_name == "attempt.test");
+  s.server_name.clear();
+  BOOST_CHECK(s.refusal() == error::certificate_wrong_host);
+  BOOST_TEST(last_server_name == "options.test");
+}
+
 BOOST_AUTO_TEST_CASE(a_context_of_the_user_takes_the_place_of_the_files_and_is_verified_all_the_same) {
   tls_scenario s;
   s.client_side = {.context = std::make_shared<net::ssl::context>(net::ssl::context::tls_client)};
@@ -227,6 +271,47 @@ BOOST_AUTO_TEST_CASE(a_client_shows_who_it_is_if_the_server_asks) {
   }
 }
 
+namespace {
+
+// What a client learns whose certificate, if it has one, is refused.
+std::string refusal_of(tls_version version, const test_authority& staff, const issued_certificate& shown) {
+  tls_scenario s;
+  const temporary_file own(shown.certificate_pem + shown.key_pem);
+  if (!shown.key_pem.empty()) s.client_side.certificate_file = own.path();
+  s.server_side.client_ca_pem = staff.certificate_pem();
+  s.server_side.newest = version;
+  s.connect();
+  if (version == tls_version::tls_1_2) {
+    BOOST_CHECK(s.client->error() == error::client_certificate_refused);
+    return s.client->result->detail;
+  }
+  BOOST_TEST(s.client->result->ok());
+  BOOST_TEST(s.client->stream->error_detail().empty());
+  s.listen();
+  s.in.run_for(1s);
+  BOOST_CHECK(s.client->got.end == error::client_certificate_refused);
+  return s.client->stream->error_detail();
+}
+
+}  // namespace
+
+// covers R79
+BOOST_AUTO_TEST_CASE(a_missing_an_expired_and_a_foreign_certificate_are_told_apart_whenever_the_alert_comes) {
+  const test_authority staff("staff");
+  const test_authority stranger("a stranger");
+  const auto expired = staff.issue({.host = "client", .client = true, .expired = true});
+  const auto foreign = stranger.issue({.host = "client", .client = true});
+  for (const auto version : {tls_version::tls_1_2, tls_version::tls_1_3}) {
+    const bool is_old = version == tls_version::tls_1_2;
+    BOOST_TEST_CONTEXT((is_old ? "TLS 1.2" : "TLS 1.3")) {
+      BOOST_TEST(refusal_of(version, staff, {}) ==
+                 (is_old ? "TLS alert handshake failure" : "TLS alert certificate required"));
+      BOOST_TEST(refusal_of(version, staff, expired) == "TLS alert certificate expired");
+      BOOST_TEST(refusal_of(version, staff, foreign) == "TLS alert unknown ca");
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_refused_client_learns_why_even_if_it_only_writes) {
   tls_scenario s;
   s.server_side.client_ca_pem = s.authority.certificate_pem();
@@ -238,6 +323,7 @@ BOOST_AUTO_TEST_CASE(a_refused_client_learns_why_even_if_it_only_writes) {
   s.in.run_for(1s);
   BOOST_REQUIRE(s.client->said.has_value());
   BOOST_CHECK(*s.client->said == error::client_certificate_refused);
+  BOOST_TEST(s.client->stream->error_detail() == "TLS alert certificate required");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -272,12 +272,14 @@ BOOST_AUTO_TEST_CASE(the_user_agent_can_be_changed_and_left_out) {
   }
 }
 
+// covers R51
 BOOST_AUTO_TEST_CASE(a_header_larger_than_the_limit_is_no_answer) {
   scenario s;
   s.given.limits.upgrade_bytes = 2048;
   s.backend.on_upgrade(answers_with(101, {{"X-Large", std::string(2048, 'x')}}));
   const auto told = refusal(s);
   BOOST_TEST(told.reason.error == make_error_code(error::upgrade_invalid));
+  BOOST_TEST(told.reason.close_text == "the header is longer than limits.upgrade_bytes (2048)");
   BOOST_TEST((told.reason.at == stage::upgrade));
   BOOST_TEST(told.rule == "backoff");
   s.backend.on_upgrade(answers_with(101, {{"X-Large", std::string(1800, 'x')}}));

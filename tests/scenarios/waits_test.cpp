@@ -58,6 +58,7 @@ BOOST_AUTO_TEST_CASE(connect_after_the_last_of_all_attempts_begins_with_the_smal
   scenario s;
   s.given.retry.rules = {{.name = "grow", .delay = retry_delay::high_step}};  // 0.5 to 1 s, 1 to 2 s, …
   s.given.retry.attempt_limit = 4;
+  s.given.keep_running = true;
   s.in.network()->behave(server_at, port_behaviour::refuses);
   auto& conn = s.start();
   BOOST_REQUIRE(s.in.run_until([&] { return conn.snapshot().final; }, 1min));

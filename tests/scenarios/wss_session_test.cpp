@@ -23,21 +23,10 @@ net::awaitable<void> listen_only(world& in, transport accepted, std::shared_ptr<
   auto owned = std::make_unique<tls_stream>(std::move(accepted), std::move(context), in.executor());
   auto& tls = *owned;
   transport stream(std::move(owned));
-  if (!(co_await tls.handshake()).ok()) co_return;
-  std::string request(4096, '\0');
-  std::size_t size = 0;
-  while (request.find("\r\n\r\n") == std::string::npos) {
-    error_code ec;
-    size += stream.read_some({request.data() + size, request.size() - size}, ec);
-    if (would_block(ec))
-      co_await stream.async_wait(readiness::readable, net::redirect_error(net::use_awaitable, ec));
-    if (ec) co_return;
-  }
-  const auto head = parse_request(request.substr(0, size));
-  const auto key = (*head)->header("Sec-WebSocket-Key");
-  co_await write_all(stream, std::string("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                                         "Connection: Upgrade\r\nSec-WebSocket-Accept: ") +
-                                 websocket_accept(key) + "\r\n\r\n");
+  if (const auto shaken = co_await tls.handshake(); !shaken.ok()) co_return;
+  const auto request = co_await read_request(stream);
+  const auto answer = upgrade_answer(request);
+  co_await write_all(stream, answer);
   co_await read_all(stream, *into);
 }
 

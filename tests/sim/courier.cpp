@@ -48,7 +48,7 @@ void courier::settled(std::size_t id, const holdfast::send_result& result) {
     log_.violated("message ", id, " in doubt, though it was not cancelled");
   }
   if (result.ok() && !one.valid) log_.violated("message ", id, " is not UTF-8, and was written");
-  if (result.ok() && one.size > limits_.outbound_bytes)
+  if (result.ok() && one.size > limits_.message_bytes)
     log_.violated("message ", id, " is too big, and was written");
   const bool refused_offline =
       result.outcome == delivery::not_sent && result.reason == holdfast::error::no_connection;
@@ -140,7 +140,22 @@ void courier::check_bounds() {
   for (const auto id : waiting_) bytes += sent_[id].size;
   if (waiting_.size() > limits_.outbound_messages)
     log_.violated(waiting_.size(), " messages wait to be written");
-  if (bytes > limits_.outbound_bytes) log_.violated(bytes, " bytes wait to be written");
+  if (bytes > limits_.outbound_bytes && waiting_.size() > 1) check_large(bytes);
+}
+
+// One message that is larger than the limit is taken when nothing waits (R69); what follows it is refused.
+void courier::check_large(std::size_t bytes) {
+  const auto first = sent_[waiting_.front()].size;
+  if (first <= limits_.outbound_bytes) log_.violated(bytes, " bytes wait to be written");
+}
+
+std::size_t courier::lost_since(std::size_t id) const {
+  std::size_t count = 0;
+  for (; id < sent_.size(); ++id) {
+    const auto& result = sent_[id].result;
+    count += result && result->outcome == delivery::not_sent && result->reason == holdfast::error::closed;
+  }
+  return count;
 }
 
 // Both arrived in one session: what was sent between them must have arrived too, unless it was refused.

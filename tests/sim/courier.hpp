@@ -40,6 +40,9 @@ class courier {
   // After all is over.
   void check_truth();
   // After each step: what is accepted and not settled is within the limits.
+  // How many of those from `id` on were not sent, because the connection was closed.
+  [[nodiscard]] std::size_t lost_since(std::size_t id) const;
+  [[nodiscard]] std::size_t count() const noexcept { return sent_.size(); }
   void check_bounds();
 
  private:
@@ -58,6 +61,7 @@ class courier {
     std::vector<std::uint64_t> sent{};  // tokens
     std::size_t own = 0;                // messages of the server's own
   };
+  void check_large(std::size_t bytes);
   void check_gap(std::size_t before, std::size_t after);
 
   journal& log_;

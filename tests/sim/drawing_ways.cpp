@@ -15,7 +15,7 @@ void drawing_ways::draw() {
     std::uint64_t salt;
     step draw;
   };
-  constexpr std::array<way, 10> ways{{
+  constexpr std::array<way, 13> ways{{
       {fault::moving, 0xF00D, &drawing_ways::draw_moves},
       {fault::rough_links, 0xA001, &drawing_ways::draw_rough_links},
       {fault::half_silence, 0xA002, &drawing_ways::draw_half_silence},
@@ -26,6 +26,9 @@ void drawing_ways::draw() {
       {fault::providers, 0xA007, &drawing_ways::draw_providers},
       {fault::redirects, 0xA008, &drawing_ways::draw_redirects},
       {fault::endpoints, 0xA009, &drawing_ways::draw_endpoints},
+      {fault::addresses, 0xA00A, &drawing_ways::draw_addresses},
+      {fault::interim, 0xA00B, &drawing_ways::draw_interim},
+      {fault::giving_up, 0xA00C, &drawing_ways::draw_giving_up},
   }};
   for (const auto& each : ways) {
     if ((without_ & bit(each.group)) == 0) (this->*each.draw)(dice(out_.seed ^ each.salt));
@@ -146,5 +149,26 @@ void drawing_ways::draw_endpoints(dice drawn) {
   how.prefer_primary = drawn.chance(30);
   how.next_at_once = drawn.chance(80);
 }
+
+// One of them takes the connection and does not do what is wanted then.
+void drawing_ways::draw_addresses(dice drawn) {
+  if (out_.flapping || out_.endpoints || !drawn.chance(25)) return;
+  auto& name = add(drawn, act::name_works, fault::addresses);
+  name.number = 3;
+  const auto begin = name.at;
+  auto& bad = add(drawn, act::server, fault::addresses);
+  bad.at = begin;
+  bad.which = static_cast<unsigned>(drawn.below(2));
+  bad.script = {.how = drawn.pick({conduct::refuses, conduct::never_upgrades, conduct::garbage}),
+                .code = 503};
+  auto& good = add(drawn, act::server, fault::addresses);
+  good.at = begin;
+  good.which = 1 - out_.events[out_.events.size() - 2].which;
+  add(drawn, act::reset, fault::addresses).at = begin + milliseconds(1);
+}
+
+void drawing_ways::draw_interim(dice drawn) { out_.interim = drawn.chance(30); }
+
+void drawing_ways::draw_giving_up(dice drawn) { out_.options.keep_running = drawn.chance(50); }
 
 }  // namespace sim

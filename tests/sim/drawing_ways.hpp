@@ -26,6 +26,9 @@ class drawing_ways {
   void draw_providers(dice drawn);
   void draw_redirects(dice drawn);
   void draw_endpoints(dice drawn);
+  void draw_addresses(dice drawn);
+  void draw_interim(dice drawn);
+  void draw_giving_up(dice drawn);
   [[nodiscard]] clock::duration some_time(dice& drawn) const;
   event& add(dice& drawn, act what, fault group);
 

@@ -37,6 +37,7 @@ class expedition {
         log_(what.keeps_timeline),
         mail_(log_, plan_.options.limits),
         states_(log_, plan_),
+        lost_(log_),
         places_(places(plan_)),
         desk_(std::make_shared<desk>(log_)),
         v1_(plan_.options.protocol ? std::make_unique<v1_world>(log_, states_, plan_) : nullptr),
@@ -57,7 +58,7 @@ class expedition {
     const auto other = url_of(plan_, 1 - index);
     return std::make_unique<peer>(around(), index, places_[index], other);
   }
-  surroundings around() { return {*world_, log_, mail_, states_, plan_, v1_.get()}; }
+  surroundings around() { return {*world_, log_, mail_, states_, plan_, v1_.get(), lost_}; }
   void live();
   void apply(const event& what);
   void fall_silent(silenced which);
@@ -79,6 +80,7 @@ class expedition {
   journal log_;
   courier mail_;
   transitions states_;
+  lost_lines lost_;
   const std::array<holdfast::endpoint, 2> places_;
   const std::shared_ptr<desk> desk_;  // shared with the provider
   std::unique_ptr<v1_world> v1_;      // null: this one speaks no protocol
@@ -94,6 +96,7 @@ void expedition::live() {
   if (plan_.provides) given.provider = desk_->as_provider();
   given.network = world_->network();
   given.random_seed = plan_.seed;
+  given.log = [this](holdfast::log_level, std::string_view line) { lost_.heard(line); };
   for (const std::size_t index : {0U, 1U})
     world_->network()->add_name(host_of(plan_, index), {places_[index].address});
   log_.note("* ", describe(plan_));
@@ -141,6 +144,8 @@ void expedition::apply(const event& what) {
   switch (what.what) {
     case act::conditions:
       network.conditions = what.link;
+      states_.addresses().ways_are_even(what.link.syn_loss == 0 && what.link.jitter == 0s &&
+                                        what.link.latency <= 50ms);
       return log_.note("* links: latency ", what.link.latency, ", window ", what.link.window_bytes,
                        ", pieces of ", what.link.largest_piece_bytes, ", jitter ", what.link.jitter, ", ",
                        what.link.bytes_per_second, " bytes/s, loses ",
@@ -148,6 +153,7 @@ void expedition::apply(const event& what) {
                        what.link.reset_after_bytes.value_or(0));
     case act::reset:
       log_.note("* all links are reset");
+      states_.links_changed();
       return network.reset_links();
     case act::silence:
       return fall_silent(static_cast<silenced>(what.number));
@@ -182,6 +188,7 @@ void expedition::fall_silent(silenced which) {
             : which == silenced::to_server ? "* nothing arrives at the servers any more"
                                            : "* nothing arrives at the client any more");
   world_->network()->silence_links(which);
+  states_.links_changed();
   if (which != silenced::to_server) states_.went_silent();
 }
 
@@ -193,9 +200,11 @@ void expedition::apply_name(const event& what) {
       if ((what.number >> i & 1U) != 0) addresses.push_back(places_[i].address);
     }
     log_.note("* the name leads to ", addresses.size(), " addresses, after ", what.span);
+    states_.addresses().name_leads_to(addresses.size());
     network.add_name(host_of(plan_, 0), std::move(addresses), what.span);
   } else {
     const bool fails = what.what == act::name_fails;
+    states_.addresses().name_leads_to(0);
     log_.note(fails ? "* the name is not found" : "* the resolver hangs");
     network.break_name(host_of(plan_, 0), fails ? net::error::make_error_code(net::error::host_not_found)
                                                 : holdfast::error_code{});
@@ -208,6 +217,7 @@ void expedition::lift_faults() {
   auto& network = *world_->network();
   network.conditions = {};
   network.add_name(host_of(plan_, 0), {places_[0].address});
+  states_.addresses().name_leads_to(1);
   desk_->follow({});
   for (const auto& each : places_) network.behave(each, port_behaviour::accepts);
   for (const auto& each : peers_) each->follow({});
@@ -251,10 +261,17 @@ void expedition::must_deliver() {
 
 void expedition::must_close() {
   if (log_.failed() || !user_->holds()) return;
+  // On a fresh link to a server that reads, what was accepted before leaves before (R61).
+  const bool all_well = plan_.clean_cut && !v1_ && user_->status() == connection_state::connected &&
+                        states_.surely_open() && plan_.options.close_timeout >= 1s;
+  const auto first = mail_.count();
+  for (int n = 0; all_well && n < 5; ++n) user_->perform({.what = act::send, .number = 40});
   user_->perform({.what = act::close});
   if (!wait(plan_.options.close_timeout + 100ms, [this] { return user_->has_run(); }) && user_->holds()) {
     log_.violated("close() has not ended run() in time");
   }
+  if (all_well && mail_.lost_since(first) != 0)
+    log_.violated("messages that were accepted before close() did not leave");
 }
 
 void expedition::after_destruction() {
@@ -265,6 +282,7 @@ void expedition::after_destruction() {
   world_->run_for(60s);
   if (world_->network()->open_links() != 0) log_.violated("a link was opened without a handle");
   mail_.check_truth();
+  lost_.check();
   user_->lookers().check(states_.all());
 }
 

@@ -29,6 +29,7 @@ struct session {
   const server_script script;
   courier& mail;
   journal& log;
+  transitions& states;
   const std::size_t number;
   v1_server* const service;  // null: what comes is echoed
   bool mute = false;         // we have sent a close frame
@@ -147,6 +148,7 @@ net::awaitable<void> perform(session& self) {
     case conduct::closes:
       co_await follow(self, clock::now() + self.script.span);
       if (self.on.over() || self.closing) break;
+      self.states.server_ends();
       self.on.codec.write_close(static_cast<std::uint16_t>(self.script.code), "scripted");
       self.mute = true;
       co_await follow(self, clock::now() + 2s);
@@ -158,6 +160,7 @@ net::awaitable<void> perform(session& self) {
     case conduct::bad_frame:
       co_await follow(self, clock::now() + self.script.span);
       if (self.spoken) self.service->breaks_rules(*self.spoken);
+      self.states.server_ends();
       if (!self.mute) self.on.say(bad_frame(self.script.code));
       self.mute = true;
       co_await self.on.flush(clock::now() + 1s);
@@ -208,10 +211,10 @@ net::awaitable<bool> peer::secure(holdfast::transport& stream) const {
 }
 
 std::string peer::welcome(line& on, const holdfast::http_head& request) const {
-  auto out =
-      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      "Sec-WebSocket-Accept: " +
-      holdfast::websocket_accept(request.header("Sec-WebSocket-Key"));
+  auto out = interim() +
+             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "Sec-WebSocket-Accept: " +
+             holdfast::websocket_accept(request.header("Sec-WebSocket-Key"));
   const auto agreed = accept_offer(around_.what.served[index_], request.joined("Sec-WebSocket-Extensions"));
   if (agreed) on.codec.agree(agreed->agreed);
   if (agreed) out += "\r\nSec-WebSocket-Extensions: " + agreed->answer;
@@ -219,11 +222,17 @@ std::string peer::welcome(line& on, const holdfast::http_head& request) const {
   return out + "\r\n\r\n";
 }
 
+std::string peer::interim() const {
+  return around_.what.interim
+             ? "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+             : "";
+}
+
 void peer::refuse(line& on, const server_script& script) {
-  const bool counts = (script.code == 429 || script.code == 503) && script.size != 0;
+  const bool counts = script.code >= 300 && script.size != 0;
   around_.states.refused(
       script.code, counts ? std::optional<clock::duration>(std::chrono::seconds(script.size)) : std::nullopt);
-  on.say(refusal(script.code, script.size));
+  on.say(interim() + refusal(script.code, script.size));
 }
 
 net::awaitable<void> peer::speak(holdfast::transport stream) {
@@ -244,8 +253,10 @@ net::awaitable<void> peer::speak(holdfast::transport stream) {
     co_await on->flush(clock::now() + 5s);
   } else {
     on->say(welcome(*on, *request));
-    session self{*on, script, around_.mail, around_.log, around_.mail.open_session(), service_};
+    session self{*on,     script, around_.mail, around_.log, around_.states, around_.mail.open_session(),
+                 service_};
     if (service_ != nullptr) self.speak_v1();
+    around_.states.served(script.how);
     around_.log.note("  server: session ", self.number, " opened");
     co_await perform(self);
     around_.log.note("  server: session ", self.number, " ends");

@@ -32,6 +32,7 @@ class peer {
   net::awaitable<void> speak(holdfast::transport stream);
   [[nodiscard]] net::awaitable<bool> secure(holdfast::transport& stream) const;
   [[nodiscard]] std::string welcome(line& on, const holdfast::http_head& request) const;
+  [[nodiscard]] std::string interim() const;
   void refuse(line& on, const server_script& script);
 
   const surroundings around_;

@@ -42,6 +42,7 @@ void drawing::draw_options() {
   drawn.retry_after_limit = milliseconds(dice_.pick({5'000, 60'000}));
   if (dice_.chance(15)) drawn.attempt_limit = static_cast<unsigned>(dice_.between(1, 4));
   drawn.retry_first_connect = !dice_.chance(8);
+  drawn.refusals_before_final = drawn.factor < 2.0 ? 2 : 5;  // not drawn: older seeds keep their meaning
   if (!usual && !out_.flapping) retry = drawn;
   if (!out_.flapping) return;
   given.mode = connect_mode::automatic;
@@ -162,7 +163,8 @@ plan make_plan(std::uint64_t seed, std::chrono::minutes length, std::uint64_t wi
     out.options = {.mode = out.options.mode,
                    .subprotocols = out.options.subprotocols,
                    .protocol = out.options.protocol,
-                   .compression = out.options.compression};
+                   .compression = out.options.compression,
+                   .keep_running = out.options.keep_running};
   }
   if ((without & bit(fault::manners)) != 0) {
     for (auto& each : out.events) each.how = {};

@@ -58,14 +58,17 @@ enum class fault : unsigned {
   providers,
   redirects,
   endpoints,  // two of them
+  addresses,  // two of the first server's name, of which one fails above TCP
+  interim,    // answers before the answer
+  giving_up,  // a final state ends run()
 };
-inline constexpr std::array<std::string_view, 38> fault_names{
-    "slow_link",  "resets",      "silence",      "names",   "ports",       "sessions",   "refusals",
-    "bad_bytes",  "floods",      "options",      "telling", "background",  "messages",   "observers",
-    "cancelling", "ending",      "protocol",     "manners", "events",      "logins",     "lost",
-    "gaps",       "acks",        "throttling",   "leaving", "errors",      "bad_fields", "heartbeats",
-    "moving",     "rough_links", "half_silence", "tls",     "compression", "suspends",   "handlers",
-    "providers",  "redirects",   "endpoints"};
+inline constexpr std::array<std::string_view, 41> fault_names{
+    "slow_link",  "resets",      "silence",      "names",     "ports",       "sessions",   "refusals",
+    "bad_bytes",  "floods",      "options",      "telling",   "background",  "messages",   "observers",
+    "cancelling", "ending",      "protocol",     "manners",   "events",      "logins",     "lost",
+    "gaps",       "acks",        "throttling",   "leaving",   "errors",      "bad_fields", "heartbeats",
+    "moving",     "rough_links", "half_silence", "tls",       "compression", "suspends",   "handlers",
+    "providers",  "redirects",   "endpoints",    "addresses", "interim",     "giving_up"};
 constexpr std::uint64_t bit(fault one) { return std::uint64_t{1} << static_cast<unsigned>(one); }
 
 enum class conduct : std::uint8_t {  // of a server
@@ -194,6 +197,7 @@ struct plan {
   bool tls = false;
   std::array<holdfast::compression_options, 2> served{};  // what the servers agree to
   bool provides = false;                                  // credentials come from a provider
+  bool interim = false;                                   // each answer has others before it
   bool endpoints = false;  // the second server has a URL of its own in the options
   clock::duration longest_way = std::chrono::seconds(2);  // until what has been written has arrived
   reading reader = reading::eager;

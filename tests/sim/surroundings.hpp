@@ -5,6 +5,7 @@
 #include "courier.hpp"
 #include "deliveries.hpp"
 #include "journal.hpp"
+#include "lost_lines.hpp"
 #include "plan.hpp"
 #include "throttling.hpp"
 #include "transitions.hpp"
@@ -36,6 +37,7 @@ struct surroundings {
   transitions& states;
   const plan& what;
   v1_world* v1;  // null: messages are passed on as they are
+  lost_lines& lost;
 };
 
 }  // namespace sim

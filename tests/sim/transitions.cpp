@@ -1,6 +1,7 @@
 // Each transition on its own, then the state of rest between two of them.
 #include "transitions.hpp"
 
+#include <algorithm>
 #include <boost/asio/error.hpp>
 
 namespace sim {
@@ -22,6 +23,7 @@ void transitions::saw(const holdfast::observed_change& change) {
   check_link(change);
   check_values(change);
   if (change.to == connection_state::connecting) check_connecting(change);
+  if (change.to == connection_state::connecting) tried_ = change.origin;
   const bool opened = change.to == connection_state::connected && (!is_open(change.from) || is_move(change));
   last_opened_ = opened;
   if (opened) backoff_.connected();
@@ -30,14 +32,13 @@ void transitions::saw(const holdfast::observed_change& change) {
   if (refused_ && is_move(change))
     log_.violated("message ", *refused_, " is refused with no_connection, and its session only moves");
   refused_.reset();
+  if (opened && is_move(change)) backoff_.moved(change.time - opened_);
   if (opened) opened_ = change.time;
+  if (opened) undisturbed_ = true;
+  addresses_.saw(change);
+  check_lost(change);
   if (change.final) check_final(change);
-  if (change.to == connection_state::disconnected) {
-    const auto length = is_open(last_.to) ? std::optional(change.time - opened_) : std::nullopt;
-    const bool refused = refusal_.status != 0 && change.reason.http_status == refusal_.status;
-    const bool leaves = change.reason.error == error::server_going_away;
-    backoff_.check(change, length, refused ? refusal_.retry_after : leaves ? leave_after_ : std::nullopt);
-  }
+  if (change.to == connection_state::disconnected) note_end(change);
   // One that was told since is still to be heeded.
   if (change.to == connection_state::connecting || change.time > connect_) connect_waits_ = hope_ = false;
   if (!is_open(change.to)) stop_by_.reset();
@@ -49,14 +50,37 @@ void transitions::saw(const holdfast::observed_change& change) {
   if (plan_.flapping) check_flapping();
 }
 
+void transitions::note_end(const holdfast::state_change& change) {
+  const auto length = is_open(last_.to) ? std::optional(change.time - opened_) : std::nullopt;
+  const bool refused = refusal_.status != 0 && change.reason.http_status == refusal_.status;
+  const bool leaves = change.reason.error == error::server_going_away;
+  const auto wish = refused ? refusal_.retry_after : leaves ? leave_after_ : std::nullopt;
+  backoff_.check(change, length, wish);
+  const bool is_decided = !change.rule.empty() && change.rule != "asked" && change.rule != "retry-after";
+  if (!wish || !is_decided) return;
+  // Where it was, is not known any more if it has moved.
+  if (plan_.endpoints && may_have_moved_) return wishes_.may_have_asked(*wish, change.time);
+  wishes_.asked(tried_, *wish, change.time);
+}
+
+// What a server answers to a client that wants to move is not told.
+void transitions::refused(unsigned status, std::optional<clock::duration> retry_after) {
+  refusal_ = {status, retry_after};
+  if (!retry_after || !may_have_moved_) return;
+  backoff_.asked_for_rest_beside_a_session();
+  wishes_.may_have_asked(*retry_after, clock::now() + plan_.longest_way + plan_.options.deadlines.attempt);
+}
+
 bool transitions::is_legal(const holdfast::state_change& change) const {
   using enum connection_state;
   const bool takes_back = last_.retry_in && !change.retry_in;
+  const bool promises = change.rule == "retry-after" && change.retry_in && !last_.retry_in;
   switch (change.from) {
     case disconnected:
       return change.to == connecting ||
-             (change.to == disconnected && (takes_back || change.final != last_.final || connect_waits_ ||
-                                            hope_ || connect_ == change.time || all_.empty()));
+             (change.to == disconnected &&
+              (takes_back || promises || change.final != last_.final || connect_waits_ || hope_ ||
+               connect_ == change.time || all_.empty()));
     case connecting:
       return change.to == connected || change.to == disconnected;
     case connected:
@@ -88,7 +112,9 @@ void transitions::check_values(const holdfast::state_change& change) {
   }
   if (change.final && change.retry_in) log_.violated("final, and retries");
   if (change.retry_in && *change.retry_in < clock::duration{}) log_.violated("negative retry_in");
-  if (change.to == disconnected && !change.reason.error) log_.violated("disconnected without a reason");
+  const bool only_waits = change.from == disconnected && change.rule == "retry-after";
+  if (change.to == disconnected && !change.reason.error && !only_waits)
+    log_.violated("disconnected without a reason");
   check_session(change);
   if (change.to == connecting && change.attempt != last_.attempt + 1 && change.attempt != 1) {
     log_.violated("attempt ", change.attempt, " after ", last_.attempt);
@@ -112,10 +138,12 @@ void transitions::check_session(const holdfast::state_change& change) {
 
 // A promise is kept, unless a command cut the wait; without a promise somebody must have asked.
 void transitions::check_connecting(const holdfast::state_change& change) {
+  if (!plan_.endpoints || !may_have_moved_) wishes_.check_dial(change.origin, change.time);
   if (last_.retry_in) {
     if (change.time > last_.time + *last_.retry_in) log_.violated("the retry came late");
     const bool woken = jumped_ && change.time <= *jumped_ + jump_is_seen_within;
-    if (change.time < last_.time + *last_.retry_in && cut_ != change.time && !woken)
+    if (change.time < last_.time + *last_.retry_in && cut_ != change.time && !woken &&
+        !may_be_woken_at(change.time))
       log_.violated("the retry came early");
     return;
   }
@@ -128,9 +156,31 @@ void transitions::check_connecting(const holdfast::state_change& change) {
   }
 }
 
+// A command, or a suspend, has cut the wait, but then a server's wish had to be heeded.
+bool transitions::may_be_woken_at(clock::time_point now) const {
+  const bool was_cut = cut_ >= last_.time || (jumped_ && *jumped_ >= last_.time);
+  return was_cut && wishes_.may_hold(now);
+}
+
+// A server that reads, answers pings, and can be reached is not silent, however slow the way to it is (R62).
+void transitions::check_lost(const holdfast::state_change& change) {
+  if (change.reason.error != error::liveness_lost || !is_open(change.from) || speaks()) return;
+  const auto& beat = plan_.options.heartbeat;
+  const auto answers = {conduct::echoes, conduct::closes, conduct::drops};
+  const bool is_there = std::ranges::find(answers, server_does_) != answers.end();
+  if (is_there && undisturbed_ && !may_have_moved_ && plan_.reader == reading::eager && !beat.pong_only &&
+      beat.pong_deadline >= 10s) {
+    log_.violated("a server that answers is declared lost");
+  }
+}
+
 void transitions::check_final(const holdfast::state_change& change) {
   const auto& why = change.reason.error;
-  if (!change.rule.empty()) return;  // the policy's decision, checked by the model
+  if (!change.rule.empty()) {  // the policy's decision, checked by the model
+    given_up_ = given_up_ || (automatic_ && !plan_.options.keep_running);
+    closed_ = closed_ || given_up_;
+    return;
+  }
   const bool asked = why == error::disconnect_requested || why == error::closed ||
                      why == error::in_background || why == boost::asio::error::operation_aborted;
   const bool grace_over = background_ && !automatic_;
@@ -154,6 +204,7 @@ void transitions::told(act what) {
     case act::connect:
       if (closed_) break;
       backoff_.may_reset();
+      wishes_.overruled(now);
       connect_ = cut_ = now;
       stopped_ = false;
       if (!background_ || !automatic_) stop_told_.reset();
@@ -193,7 +244,10 @@ void transitions::told(act what) {
       foreground_ = now;
       break;
     case act::retry_now:
+      wishes_.overruled(now);
+      [[fallthrough]];
     case act::network_changed:
+      addresses_.any_may_follow();
       backoff_.may_reset();
       cut_ = now;
       break;
@@ -211,6 +265,7 @@ void transitions::told(act what) {
 
 void transitions::jumped(clock::duration by) {
   if (by > 0s) jumped_ = clock::now();
+  if (by > 0s) wishes_.overruled(clock::now());
   is_large_ = by >= holdfast::jump_threshold;
   if (by < 0s) set_back_ = clock::now();
 }
@@ -256,7 +311,7 @@ void transitions::check_disconnected() {
   lost_by_.reset();
   if (!running_ || closed_) return;
   if (last_.retry_in && clock::now() >= last_.time + *last_.retry_in) log_.violated("a retry is overdue");
-  if (jump_must_be_seen() && last_.time <= *jumped_ && last_.retry_in)
+  if (jump_must_be_seen() && last_.time <= *jumped_ && last_.retry_in && !wishes_.may_hold(clock::now()))
     log_.violated("the machine was suspended, and the wait goes on");
   if (connect_waits_ && last_.final && !(background_ && automatic_))
     log_.violated("told to connect, and nothing happens");

@@ -11,6 +11,8 @@
 #include "backoff_model.hpp"
 #include "journal.hpp"
 #include "plan.hpp"
+#include "second_address.hpp"
+#include "wish_model.hpp"
 
 import holdfast;
 
@@ -19,16 +21,29 @@ namespace sim {
 class transitions {
  public:
   transitions(journal& log, const plan& from)
-      : log_(log), plan_(from), backoff_(log, from), automatic_(is_automatic(from)), stopped_(!automatic_) {}
+      : log_(log),
+        plan_(from),
+        backoff_(log, from),
+        wishes_(log, from),
+        addresses_(log, from),
+        automatic_(is_automatic(from)),
+        stopped_(!automatic_) {}
 
   void saw(const holdfast::observed_change& change);
   // What the user does, before it is done.
   void told(act what);
   void ran() { running_ = true; }
   // The server is about to answer the upgrade with this.
-  void refused(unsigned status, std::optional<clock::duration> retry_after) {
-    refusal_ = {status, retry_after};
-  }
+  void refused(unsigned status, std::optional<clock::duration> retry_after);
+  // A session has begun at a server that does this.
+  void served(conduct how) { server_does_ = how; }
+  // The server is about to end the session by a close frame, or by breaking the rules.
+  void server_ends() { leaves(); }
+  // Nothing arrives any more on some of the ways, or they have become others.
+  void links_changed() { undisturbed_ = false; }
+  second_address& addresses() noexcept { return addresses_; }
+  // In automatic mode, and nobody has asked for it: run() has to end.
+  [[nodiscard]] bool has_given_up() const noexcept { return given_up_; }
   // The server of the protocol asks the client to leave, and not to come back before.
   void asked_to_leave(clock::duration wait) {
     leave_after_ = wait;
@@ -58,6 +73,10 @@ class transitions {
   [[nodiscard]] bool surely_open() const {
     return is_open(last_.to) && last_.session != stopped_session_ && last_.session != leaving_session_ &&
            !gone_ && !grace_is_over();
+  }
+  // Final, and nothing has been told since that could change it.
+  [[nodiscard]] bool rests() const {
+    return last_.final && connect_ < last_.time && !connect_waits_ && !hope_;
   }
   [[nodiscard]] bool must_come_back() const {
     return automatic_ && running_ && !last_.final && !stopped_ && !gone_;
@@ -95,7 +114,10 @@ class transitions {
   void check_connecting(const holdfast::state_change& change);
   void check_final(const holdfast::state_change& change);
   void check_flapping();
+  void check_lost(const holdfast::state_change& change);
   [[nodiscard]] bool jump_must_be_seen() const;
+  void note_end(const holdfast::state_change& change);
+  [[nodiscard]] bool may_be_woken_at(clock::time_point now) const;
   void check_disconnected();
   void check_connecting(clock::time_point now);
   void check_open(clock::time_point now);
@@ -108,12 +130,18 @@ class transitions {
   journal& log_;
   const plan& plan_;
   backoff_model backoff_;
+  wish_model wishes_;
+  second_address addresses_;
+  conduct server_does_ = conduct::silent;
+  bool undisturbed_ = false;  // since the session has begun
+  bool given_up_ = false;
   const bool automatic_;
   std::vector<holdfast::state_change> all_;
   holdfast::state_change last_{};
   refusal refusal_;
   std::optional<clock::duration> leave_after_;
   std::uint64_t leaving_session_ = 0;
+  std::string tried_;           // origin of the endpoint of the last attempt
   clock::time_point opened_{};  // the session, if one is open
 
   bool may_have_moved_ = false;

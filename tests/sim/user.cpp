@@ -100,6 +100,7 @@ void user::perform(const event& order) {
     case act::remove_listener:
       return look(order);
     case act::cancel:
+      last_cancel_ = clock::now();
       return operations_.cancel(order.number);
     default:
       return tell(order);
@@ -186,7 +187,12 @@ void user::send(const event& order) {
   const auto kind = order.which == 0 || order.which == 2 ? message_kind::text : message_kind::binary;
   const auto id = mail.prepare(order.number, kind, order.which != 2);
   around_.log.note("  message ", id, ", ", order.number, " bytes");
-  if (order.which == 3) return conn_->send(mail.payload(id), {kind}, net::detached);
+  if (order.which == 3) {
+    const bool nobody =
+        between_turns_ && conn_->snapshot().final && conn_->status() == connection_state::disconnected;
+    if (nobody && around_.states.rests()) around_.lost.lost_for_certain();
+    return conn_->send(mail.payload(id), {kind}, net::detached);
+  }
   mail.started(id, between_turns_ && around_.states.surely_open());
   conn_->send(mail.payload(id), {kind},
               operations_.start("send", [this, &mail, id](const holdfast::send_result& result) {
@@ -210,14 +216,27 @@ void user::send_v1(const event& order) {
 
 void user::took(error_code ec, const holdfast::message& one) {
   if (ec) return;
+  check_session_of(one.session);
   if (around_.v1 != nullptr) return around_.v1->news.received(one.kind, one.payload);
   around_.mail.received(one.kind, one.payload);
 }
 
 void user::took(error_code ec, const holdfast::message_batch& all) {
   if (ec) return;
+  check_session_of(all[all.size() - 1].session);
   if (around_.v1 != nullptr) return around_.v1->news.received_batch(all);
   around_.mail.received_batch(all);
+}
+
+// Who always waits for the next message gets those of a session before its end is told (R64).
+void user::check_session_of(std::uint64_t session) {
+  const auto& last = around_.states.last();
+  const bool always_waits = around_.what.reader == reading::eager && last_cancel_ != clock::now() &&
+                            around_.what.options.limits.inbound_bytes >= (1U << 20U);
+  if (!transitions::is_open(last.to) && session == last.session && always_waits && around_.v1 == nullptr &&
+      last.to == connection_state::disconnected) {
+    around_.log.violated("a message of session ", session, " comes after its end");
+  }
 }
 
 void user::start_reading(reading how) {
@@ -238,6 +257,9 @@ void user::handle_messages() {
   });
 }
 
+// A connection that has given up brings nothing any more.
+bool user::goes_on(error_code ec) { return !ec || ec == net::error::operation_aborted; }
+
 void user::read_again(bool batch) {
   if (!conn_ || closed_) return;
   batch ? receive_batch(true) : receive(true);
@@ -246,7 +268,7 @@ void user::read_again(bool batch) {
 void user::receive(bool again) {
   conn_->receive(operations_.start("receive", [this, again](error_code ec, const holdfast::message& one) {
     took(ec, one);
-    if (again) read_again(false);
+    if (again && goes_on(ec)) read_again(false);
   }));
 }
 
@@ -254,7 +276,7 @@ void user::receive_batch(bool again) {
   conn_->receive_batch(
       operations_.start("receive_batch", [this, again](error_code ec, const holdfast::message_batch& all) {
         took(ec, all);
-        if (again) read_again(true);
+        if (again && goes_on(ec)) read_again(true);
       }));
 }
 
@@ -291,6 +313,8 @@ void user::check() {
     around_.v1->service.check();
   }
   if (conn_) around_.states.check(conn_->status(), around_.in.network()->open_links());
+  if (conn_ && around_.states.has_given_up() && !has_run())
+    around_.log.violated("the connection has given up, and run() goes on");
 }
 
 void user::destroy() {

@@ -66,6 +66,8 @@ class user {
   void receive(bool again);
   void receive_batch(bool again);
   void read_again(bool batch);
+  [[nodiscard]] static bool goes_on(holdfast::error_code ec);
+  void check_session_of(std::uint64_t session);
   void handle_messages();
   [[nodiscard]] net::awaitable<void> read_slowly();
   void spring_traps();
@@ -82,6 +84,7 @@ class user {
   bool handler_leaves_ = false;
   bool between_turns_ = true;
   bool closed_ = false;
+  holdfast::clock::time_point last_cancel_{};
 };
 
 }  // namespace sim

@@ -99,14 +99,15 @@ BOOST_AUTO_TEST_CASE(any_close_that_we_did_not_ask_for_is_retried) {
   }
 }
 
-// covers R8, G46
-BOOST_AUTO_TEST_CASE(a_close_code_that_would_come_again_is_fatal) {
+// covers R8, G46, R54
+BOOST_AUTO_TEST_CASE(a_close_code_that_would_come_again_is_fatal_unless_the_session_was_stable) {
   for (const int code : {1002, 1003, 1007, 1009, 1010}) {
-    for (const auto length : {clock::duration(1s), clock::duration(1h)}) {
-      const auto decision = first_decision(ended_session(length, code));
-      BOOST_TEST(!decision.retry_in.has_value());
-      BOOST_TEST(decision.rule == "fatal-close-code");
-    }
+    const auto after_short = first_decision(ended_session(1s, code));
+    BOOST_TEST(!after_short.retry_in.has_value());
+    BOOST_TEST(after_short.rule == "fatal-close-code");
+    const auto after_stable = first_decision(ended_session(1h, code));
+    BOOST_CHECK(after_stable.retry_in.value() >= 15s);
+    BOOST_TEST(after_stable.rule == "fatal-close-code (1 of 5)");
   }
 }
 
@@ -186,15 +187,16 @@ BOOST_AUTO_TEST_CASE(each_kind_of_delay_is_drawn_between_its_bounds) {
   check_spread_over(waits_after({}, failed_attempt(), only(retry_delay::step)), 250ms, 500ms);
   check_spread_over(waits_after({}, failed_attempt(), only(retry_delay::high_step)), 500ms, 1s);
   check_spread_over(waits_after({}, failed_attempt(), only(retry_delay::cap)), 15s, 30s);
+  check_spread_over(waits_after({}, ended_session(1h), only(retry_delay::refusal)), 15s, 30s);
 }
 
 BOOST_AUTO_TEST_CASE(delays_have_names) {
   const std::array names = {to_string(retry_delay::never),     to_string(retry_delay::immediate),
                             to_string(retry_delay::fresh),     to_string(retry_delay::step),
                             to_string(retry_delay::high_step), to_string(retry_delay::cap),
-                            to_string(retry_delay::refresh)};
-  const std::array<std::string_view, 7> wanted = {"never",     "immediate", "fresh",  "step",
-                                                  "high_step", "cap",       "refresh"};
+                            to_string(retry_delay::refresh),   to_string(retry_delay::refusal)};
+  const std::array<std::string_view, 8> wanted = {"never",     "immediate", "fresh",   "step",
+                                                  "high_step", "cap",       "refresh", "refusal"};
   BOOST_TEST(names == wanted, boost::test_tools::per_element());
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 import holdfast;
 
@@ -13,6 +14,8 @@ using namespace holdfast;
 using namespace std::string_literals;
 
 namespace {
+
+using list = std::vector<std::string>;
 
 template <class T>
 concept printable = requires(std::ostream& out, const T& value) { out << value; };
@@ -69,10 +72,50 @@ BOOST_AUTO_TEST_CASE(a_name_and_a_value_in_each_others_place_are_not_repeated) {
 }
 
 BOOST_AUTO_TEST_CASE(headers_of_the_handshake_are_reserved_in_any_case) {
-  for (const auto* name : {"Host", "UPGRADE", "connection", "Sec-WebSocket-Key", "sec-websocket-version",
+  for (const auto* name : {"UPGRADE", "connection", "Sec-WebSocket-Key", "sec-websocket-version",
                            "Sec-WebSocket-Extensions", "Content-Length", "Transfer-Encoding", "User-Agent"}) {
     check_header_refused(name, "hunter2");
   }
+}
+
+// covers R56
+BOOST_AUTO_TEST_CASE(what_belongs_to_one_attempt_is_accepted) {
+  BOOST_TEST(check_credentials({.url = "ws://a/",
+                                .allow_plaintext = true,
+                                .subprotocols = list{"chat", "base64url.bearer.authorization.k8s.io.dDpw"},
+                                .host = "virtual.example:8080",
+                                .server_name = "inner.example"}) == "");
+  BOOST_TEST(check_credentials({.subprotocols = list{}}) == "");
+  for (const auto* host : {"a", "a.example:1", "192.0.2.1", "[2001:db8::1]:8080"})
+    BOOST_TEST(check_credentials({.host = host}) == "");
+  BOOST_TEST(check_credentials({.headers = {{"host", "a.example"},
+                                            {"Sec-WebSocket-Protocol", "chat, t0ken"},
+                                            {"sec-websocket-protocol", " ,v2"}}}) == "");
+}
+
+// covers R56
+BOOST_AUTO_TEST_CASE(each_field_of_an_attempt_that_cannot_be_sent_is_named_and_not_repeated) {
+  check_refused({.subprotocols = list{"chat", "hunter2 x"}}, "subprotocols[1]");
+  check_refused({.subprotocols = list{"hunter2\r\nX-Evil: 1"}}, "subprotocols[0]");
+  check_refused({.subprotocols = list{""}}, "subprotocols[0]");
+  check_refused({.subprotocols = list{"hunter2", "chat", "hunter2"}}, "subprotocols[2]");
+  for (const auto* host : {"hunter2/", "hunter2/x", "me@hunter2", "hunter2?x", "hunter2#x", "hunter2 x",
+                           "hunter2\r\nX-Evil: 1", "hunter2:0", "[fe80::1%25hunter2]", ":80"}) {
+    check_refused({.host = host}, "host");
+    check_refused({.headers = {{"Host", host}}}, "headers[0]");
+  }
+  for (const auto* name : {"hunter2 x", "hunter2\n", "hunter2\xC3\xBC"})
+    check_refused({.server_name = name}, "server_name");
+  check_refused({.headers = {{"Sec-WebSocket-Protocol", "chat, hunter2 x"}}}, "headers[0]");
+  check_refused({.headers = {{"Sec-WebSocket-Protocol", "hunter2"}, {"Sec-WebSocket-Protocol", "hunter2"}}},
+                "headers[1]");
+}
+
+BOOST_AUTO_TEST_CASE(a_field_and_its_header_contradict_each_other) {
+  check_refused({.headers = {{"Host", "hunter2"}}, .host = "hunter2"}, "headers[0]");
+  check_refused({.headers = {{"Host", "hunter2"}, {"host", "hunter2"}}}, "headers[1]");
+  check_refused({.headers = {{"Sec-WebSocket-Protocol", "hunter2"}}, .subprotocols = list{"hunter2"}},
+                "headers[0]");
 }
 
 BOOST_AUTO_TEST_CASE(a_token_and_an_authorization_of_ones_own_contradict_each_other) {

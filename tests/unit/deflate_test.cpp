@@ -216,6 +216,24 @@ BOOST_AUTO_TEST_CASE(what_is_not_deflate_is_refused) {
   for (std::size_t size = 1; size < hello.size(); ++size) refused(hello.substr(0, size));
 }
 
+// Text in it is judged before the fault is. covers R63
+BOOST_AUTO_TEST_CASE(what_comes_before_a_fault_is_handed_out) {
+  const auto block = "\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f"s;  // stored: "Hello"
+  for (const std::size_t step : {1U, 1000U}) {
+    for (const std::size_t most : {3U, 1000U}) {
+      inflater in({15, true}, most);
+      const auto payload = block + '\x06';
+      std::string message;
+      error_code ec;
+      for (std::size_t at = 0; at < payload.size() && !ec; at += step) {
+        ec = in.feed(std::string_view(payload).substr(at, step), message);
+      }
+      BOOST_CHECK(ec == (most == 3U ? error::message_too_big : error::protocol_violation));
+      BOOST_TEST(message == (most == 3U ? "Hel" : "Hello"));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(without_context_takeover_no_message_may_refer_to_another) {
   inflater in({15, false}, limit);
   BOOST_TEST(inflated(in, hello).value() == "Hello");

@@ -54,13 +54,14 @@ struct trial {
     return out;
   }
 
+  const retry_policy policy{.stable_after = 10s};
   clock::time_point now{1000h};
   random_source random;
   endpoint_rotation rotation;
 
  private:
   retry_decision end(attempt_record record, retry_decision decision) {
-    return rotation.ended(record, std::move(decision), stable_after, now);
+    return rotation.ended(record, std::move(decision), policy, now);
   }
 };
 

@@ -114,7 +114,8 @@ BOOST_AUTO_TEST_CASE(rsv1_stands_only_on_the_first_frame_of_a_message) {
   for (const unsigned first : {0U, rsv1}) {
     agreed_engine reader;
     reader.feed(
-        frames::bytes({.payload = hello.substr(0, 3), .final = false, .reserved_bits = first}) +
+        frames::bytes(
+            {.payload = first == rsv1 ? hello.substr(0, 3) : "hel", .final = false, .reserved_bits = first}) +
         frames::bytes({.opcode = frames::continuation, .payload = hello.substr(3), .reserved_bits = rsv1}));
     check_fails(reader, error::protocol_violation, 1002);
   }

@@ -20,7 +20,8 @@ constexpr std::size_t limit = 1 << 20;
 
 // Reads as a session does: directly wherever the engine offers it, in pieces of random size.
 struct direct_reader {
-  explicit direct_reader(peer_role role) : decoder(role, limit) {}
+  explicit direct_reader(peer_role role, utf8_rule invalid_text = utf8_rule::strict)
+      : decoder(role, limit, invalid_text) {}
 
   // False: the wire is empty.
   bool read_some(std::size_t most) {
@@ -112,6 +113,65 @@ BOOST_AUTO_TEST_CASE(what_was_read_directly_is_checked_as_well) {
   BOOST_CHECK(reader.last.event == frame_event::failed);
   BOOST_TEST(reader.last.close_code == 1007U);
   BOOST_TEST(reader.decoder.prepare_message().empty());
+}
+
+// covers R63
+BOOST_AUTO_TEST_CASE(bad_text_that_is_read_directly_fails_before_the_rest_has_come) {
+  for (const bool masked : {true, false}) {
+    direct_reader reader(masked ? peer_role::server : peer_role::client);
+    auto text = frames::some_text(1'000'000);
+    text[50'000] = '\xE2';  // not followed by what it needs
+    const auto wire = frames::bytes({.payload = text, .masked = masked});
+    reader.wire = wire;
+    while (reader.last.event != frame_event::failed && reader.read_some(10'000)) reader.take_events();
+    BOOST_CHECK(reader.last.event == frame_event::failed);
+    BOOST_CHECK(reader.last.error == error::invalid_utf8);
+    BOOST_TEST(reader.last.close_code == 1007U);
+    BOOST_TEST(reader.direct_bytes > 0U);
+    BOOST_TEST(reader.wire.size() > 900'000U);
+    BOOST_TEST(reader.decoder.prepare_message().empty());
+  }
+}
+
+// covers R63
+BOOST_AUTO_TEST_CASE(a_character_cut_at_the_end_of_a_direct_read_goes_on_in_the_next) {
+  std::string text;
+  while (text.size() < 100'000) text += "plain \u00E9 and \u20AC and \U0001F600 ";
+  const auto wire = frames::bytes({.payload = text, .masked = true});
+  for (const std::size_t most : {4096U, 4097U, 4098U, 4099U, 8191U}) {
+    direct_reader reader(peer_role::server);
+    reader.wire = wire;
+    while (reader.read_some(most)) reader.take_events();
+    BOOST_TEST(reader.direct_bytes > text.size() / 2);
+    BOOST_CHECK(reader.messages == std::vector{text});
+  }
+}
+
+// The end of the message is what the character misses. covers R63
+BOOST_AUTO_TEST_CASE(a_character_cut_at_the_end_of_a_message_read_directly_is_bad) {
+  direct_reader reader(peer_role::client);
+  const auto wire = frames::bytes({.payload = frames::some_text(100'000) + "\xE2\x82", .masked = false});
+  reader.wire = wire;
+  while (reader.last.event != frame_event::failed && reader.read_some(10'000)) reader.take_events();
+  BOOST_TEST(reader.last.close_code == 1007U);
+  BOOST_TEST(reader.wire.empty());
+}
+
+// covers R67
+BOOST_AUTO_TEST_CASE(bad_text_that_is_read_directly_is_replaced_or_comes_as_binary) {
+  auto text = frames::some_text(100'000);
+  text[90'000] = '\xFF';
+  auto repaired = text;
+  repaired.replace(90'000, 1, "\uFFFD");
+  const auto wire = frames::bytes({.payload = text, .masked = false});
+  for (const auto rule : {utf8_rule::replace, utf8_rule::as_binary}) {
+    direct_reader reader(peer_role::client, rule);
+    reader.wire = wire;
+    while (reader.read_some(30'000)) reader.take_events();
+    BOOST_TEST(reader.direct_bytes > 0U);
+    BOOST_CHECK(reader.messages == std::vector{rule == utf8_rule::replace ? repaired : text});
+    BOOST_CHECK(reader.last.kind == (rule == utf8_rule::replace ? message_kind::text : message_kind::binary));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,8 @@
 // What the kernel says, byte by byte: what counts as a change of the network, and what is noise or garbage.
-// Then bursts of it, which are one change.
+// Then which connections a change concerns; and bursts of changes, which are one.
+#include <boost/asio/ip/address.hpp>
 #include <boost/test/unit_test.hpp>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +11,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #ifdef __linux__
 #include <linux/netlink.h>
@@ -18,6 +21,8 @@
 #endif
 
 import holdfast;
+
+namespace net = boost::asio;
 
 using namespace holdfast;
 using namespace std::chrono_literals;
@@ -220,6 +225,84 @@ BOOST_AUTO_TEST_CASE(garbage_does_no_harm) {
   BOOST_TEST(reader.read(framed(RTM_NEWROUTE, route_body(AF_INET, RT_TABLE_MAIN))).changed);
 }
 
+// covers R53
+BOOST_AUTO_TEST_CASE(news_names_the_interfaces_that_changed) {
+  netlink_reader reader;
+  const auto heard = [&reader](std::uint16_t type, const std::string& body) {
+    return reader.read(framed(type, body)).what;
+  };
+  BOOST_TEST((heard(RTM_NEWLINK, link_body(2, up)) == network_news{.interfaces = {2}}));
+  BOOST_TEST(heard(RTM_NEWLINK, link_body(2, up)).empty());
+  BOOST_TEST((heard(RTM_NEWADDR, address_body(3, one_address)) == network_news{.interfaces = {3}}));
+  BOOST_TEST((heard(RTM_DELADDR, address_body(3, one_address)) == network_news{.interfaces = {3}}));
+  BOOST_TEST((heard(RTM_DELLINK, link_body(4, 0)) == network_news{.interfaces = {4}}));
+  BOOST_TEST((heard(RTM_NEWROUTE, route_body(AF_INET, RT_TABLE_MAIN)) == network_news{.routes = true}));
+  const auto both =
+      reader.read(framed(RTM_NEWLINK, link_body(5, up)) + framed(RTM_NEWADDR, address_body(6, one_address)) +
+                  framed(RTM_DELROUTE, route_body(AF_INET, RT_TABLE_MAIN)));
+  BOOST_TEST((both.what == network_news{.interfaces = {5, 6}, .routes = true}));
+}
+
+BOOST_AUTO_TEST_CASE(a_request_for_a_route_names_the_peer_and_its_zone) {
+  const auto v4 = route_request(net::ip::make_address("192.0.2.1"));
+  nlmsghdr head{};
+  rtmsg body{};
+  BOOST_REQUIRE(v4.size() == sizeof head + sizeof body + 8);
+  std::memcpy(&head, v4.data(), sizeof head);
+  std::memcpy(&body, v4.data() + sizeof head, sizeof body);
+  BOOST_TEST(head.nlmsg_len == v4.size());
+  BOOST_TEST(head.nlmsg_type == RTM_GETROUTE);
+  BOOST_TEST(head.nlmsg_flags == NLM_F_REQUEST);
+  BOOST_TEST(body.rtm_family == AF_INET);
+  BOOST_TEST(body.rtm_dst_len == 32);
+  BOOST_TEST((v4.substr(sizeof head + sizeof body) == attribute(RTA_DST, "\xC0" + std::string("\0\2\1", 3))));
+
+  auto scoped = net::ip::make_address("fe80::1").to_v6();
+  scoped.scope_id(7);
+  const auto v6 = route_request(scoped);
+  BOOST_TEST(v6.size() == sizeof head + sizeof body + 20 + 8);
+  BOOST_TEST(v6.ends_with(attribute(RTA_OIF, bytes_of(7))));
+  BOOST_TEST((route_request(net::ip::make_address("::ffff:192.0.2.1")) == v4));
+}
+
+BOOST_AUTO_TEST_CASE(the_answer_is_interface_source_and_gateway) {
+  rtmsg head{};
+  head.rtm_family = AF_INET;
+  head.rtm_type = RTN_UNICAST;
+  const auto body = bytes_of(head) + attribute(RTA_DST, one_address) + attribute(RTA_OIF, bytes_of(3)) +
+                    attribute(RTA_PREFSRC, other_address);
+  const route_to_peer direct{.interface_index = 3, .source = net::ip::make_address("10.1.2.4")};
+  BOOST_TEST((read_route(framed(RTM_NEWROUTE, body)) == direct));
+  auto routed = direct;
+  routed.gateway = net::ip::make_address("10.1.2.3");
+  BOOST_TEST((read_route(framed(RTM_NEWROUTE, body + attribute(RTA_GATEWAY, one_address))) == routed));
+  routed.gateway = net::ip::make_address("2001:db8::1");  // RFC 8950: a gateway of the other family
+  const auto bytes = routed.gateway.to_v6().to_bytes();
+  const auto via = bytes_of(std::uint16_t{AF_INET6}) + std::string(bytes.begin(), bytes.end());
+  BOOST_TEST((read_route(framed(RTM_NEWROUTE, body + attribute(RTA_VIA, via))) == routed));
+}
+
+BOOST_AUTO_TEST_CASE(no_route_and_no_answer_are_two_things) {
+  const auto refusal = [](int code) {
+    nlmsgerr body{};
+    body.error = -code;
+    return framed(NLMSG_ERROR, bytes_of(body));
+  };
+  BOOST_TEST(!read_route(refusal(ENETUNREACH)).has_value());
+  BOOST_TEST(!read_route(refusal(EHOSTUNREACH)).has_value());
+  BOOST_TEST((read_route(refusal(ENOBUFS)) == route_to_peer{}));
+  rtmsg head{};
+  head.rtm_family = AF_INET6;
+  head.rtm_type = RTN_UNREACHABLE;
+  BOOST_TEST(!read_route(framed(RTM_NEWROUTE, bytes_of(head) + attribute(RTA_OIF, bytes_of(1)))).has_value());
+  head.rtm_type = RTN_UNICAST;
+  const auto whole = framed(RTM_NEWROUTE, bytes_of(head) + attribute(RTA_OIF, bytes_of(3)));
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const auto cut = read_route(std::string_view(whole).substr(0, size));
+    BOOST_TEST((cut == route_to_peer{}), "cut at " << size);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_request_asks_for_one_list) {
   const auto request = netlink_request(netlink_list::addresses);
   nlmsghdr head{};
@@ -233,6 +316,59 @@ BOOST_AUTO_TEST_CASE(a_request_asks_for_one_list) {
 BOOST_AUTO_TEST_SUITE_END()
 
 #endif
+
+BOOST_AUTO_TEST_SUITE(network_news_and_routes)
+
+namespace {
+
+const route_to_peer by_two{.interface_index = 2, .source = net::ip::make_address("10.1.2.3")};
+const route_to_peer by_three{.interface_index = 3, .source = net::ip::make_address("10.1.2.3")};
+const network_news only_routes{.routes = true};
+
+}  // namespace
+
+// covers R53
+BOOST_AUTO_TEST_CASE(an_interface_that_carries_no_route_to_the_peer_is_no_news) {
+  BOOST_TEST(!concerns({.interfaces = {3, 4}, .routes = true}, by_two, by_two));
+  BOOST_TEST(!concerns({.interfaces = {3}}, std::nullopt, std::nullopt));
+  BOOST_TEST(!concerns(only_routes, by_two, by_two));
+}
+
+// covers R53
+BOOST_AUTO_TEST_CASE(the_interface_of_the_route_is_news_although_the_route_is_the_same) {
+  BOOST_TEST(concerns({.interfaces = {2, 7}}, by_two, by_two));
+}
+
+// covers R53
+BOOST_AUTO_TEST_CASE(another_route_is_news) {
+  auto readdressed = by_two;
+  readdressed.source = net::ip::make_address("10.1.2.4");
+  auto rerouted = by_two;
+  rerouted.gateway = net::ip::make_address("10.1.2.1");
+  for (const auto& now : std::vector<std::optional<route_to_peer>>{by_three, readdressed, rerouted, {}}) {
+    BOOST_TEST(concerns(only_routes, by_two, now));
+    BOOST_TEST(concerns(only_routes, now, by_two));
+  }
+}
+
+// covers R53
+BOOST_AUTO_TEST_CASE(what_is_not_known_is_news) {
+  BOOST_TEST(concerns({.unknown = true}, by_two, by_two));
+  BOOST_TEST(concerns(only_routes, route_to_peer{}, route_to_peer{}));
+  BOOST_TEST(concerns(only_routes, by_two, route_to_peer{}));
+}
+
+BOOST_AUTO_TEST_CASE(news_adds_up) {
+  network_news all;
+  BOOST_TEST(all.empty());
+  all.add({.interfaces = {2}});
+  all.add({.interfaces = {2, 3}, .routes = true});
+  BOOST_TEST((all == network_news{.interfaces = {2, 3}, .routes = true}));
+  all.add({.unknown = true});
+  BOOST_TEST((all == network_news{.interfaces = {2, 3}, .routes = true, .unknown = true}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(bursts)
 

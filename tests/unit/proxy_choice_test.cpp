@@ -236,8 +236,36 @@ BOOST_AUTO_TEST_CASE(reads_the_exceptions_in_either_case_the_lower_first) {
   BOOST_TEST(chosen(given, "wss", "upper.org") == "proxy");
 }
 
-// covers R43
-BOOST_AUTO_TEST_CASE(by_a_wrong_variable_is_an_error_that_names_it_and_keeps_its_password) {
+// GNOME's settings export ALL_PROXY=socks://host:port/, and people write what their shell lets them.
+// covers R57
+BOOST_AUTO_TEST_CASE(understands_what_desktops_and_people_write_into_a_variable) {
+  const proxy_server http{proxy_kind::http, "proxy.example", 3128};
+  const proxy_server socks{proxy_kind::socks5, "proxy.example", 1080};
+  const std::vector<std::pair<std::string, proxy_server>> table{
+      {"socks://proxy.example:1080/", socks},
+      {"socks://proxy.example", socks},
+      {"SOCKS://proxy.example:1080", socks},
+      {"Socks5H://proxy.example:1080//", socks},
+      {"socks://user:hunter2@proxy.example:9/", {proxy_kind::socks5, "proxy.example", 9, "user", "hunter2"}},
+      {"HTTP://proxy.example:3128", http},
+      {"http://proxy.example:3128///", http},
+      {"proxy.example:3128", http},
+      {"proxy.example:3128/", http},
+      {"//proxy.example:3128/", http},
+      {" \thttp://proxy.example:3128", http},
+      {"http://proxy.example:3128/ \r\n", http},
+  };
+  for (const auto& [value, expected] : table) {
+    const auto surroundings = make_environment({{"ALL_PROXY", value}});
+    const auto proxy = choose_proxy({}, true, "example.org", 443, surroundings);
+    BOOST_REQUIRE_MESSAGE(proxy.has_value(), '"' << value << "\" is not understood");
+    BOOST_TEST((*proxy == expected), '"' << value << "\" is misunderstood");
+    BOOST_TEST(environment_problem({}, true, "example.org", 443, surroundings) == "");
+  }
+}
+
+// covers R57
+BOOST_AUTO_TEST_CASE(passes_over_a_variable_of_no_use_with_a_warning_that_keeps_its_password) {
   struct row {
     std::string name;
     bool secure;
@@ -245,28 +273,73 @@ BOOST_AUTO_TEST_CASE(by_a_wrong_variable_is_an_error_that_names_it_and_keeps_its
   for (const auto& [name, secure] :
        {row{"HTTPS_PROXY", true}, row{"https_proxy", true}, row{"http_proxy", false}, row{"ALL_PROXY", false},
         row{"all_proxy", true}}) {
-    for (const char* value :
-         {"https://user:hunter2@proxy", "http://user:hunter2/@proxy", "http://user:hunter2@",
-          "http://user:hunter2@proxy:99999", "http://user:hunter2%0a@proxy"}) {
+    for (const std::string value : {"https://user:hunter2@proxy",
+                                    "socks4://user:hunter2@proxy",
+                                    "socks4a://proxy:1080",
+                                    "quic://user:hunter2@proxy",
+                                    "http://user:hunter2/@proxy",
+                                    "http://user:hunter2@",
+                                    "http://user:hunter2@proxy:99999",
+                                    "http://user:hunter2@proxy:0",
+                                    "http://user:hunter2%0a@proxy",
+                                    "http://user:hunter2 @proxy",
+                                    "http://user:p@hunter2@proxy",
+                                    "\"http://proxy:3128\"",
+                                    "http://wpad.example/hunter2.pac",
+                                    "socks://:hunter2@proxy",
+                                    "socks://",
+                                    "http://",
+                                    "://",
+                                    "/",
+                                    "%",
+                                    "http://[::1",
+                                    "b\xC3\xBC"
+                                    "cher:3128",
+                                    "\x01\xFF hunter2",
+                                    "{\"http\": \"hunter2\"}"}) {
       const auto surroundings = make_environment({{name, value}});
-      BOOST_CHECK_EXCEPTION(choose_proxy({}, secure, "example.org", 443, surroundings), option_error,
-                            [&](const option_error& problem) {
-                              return problem.field() == "proxy (" + name + ')' &&
-                                     std::string_view(problem.what()).find("hunter2") ==
-                                         std::string_view::npos;
-                            });
+      BOOST_TEST_CONTEXT(name << '=' << value) {
+        BOOST_TEST(!choose_proxy({}, secure, "example.org", 443, surroundings).has_value());
+        const auto warning = environment_problem({}, secure, "example.org", 443, surroundings);
+        BOOST_TEST(warning.starts_with("the environment's " + name + " is passed over"));
+        BOOST_TEST(warning.find("hunter2") == std::string::npos);
+        BOOST_TEST(warning.find_first_of("\r\n\x01") == std::string::npos);
+      }
     }
   }
 }
 
-// Whom it does not concern, it does not hurt.
-BOOST_AUTO_TEST_CASE(does_not_read_a_wrong_variable_that_it_does_not_need) {
+// As curl: what is set for the scheme has decided, also if it is of no use.
+// covers R57
+BOOST_AUTO_TEST_CASE(does_not_put_a_less_specific_variable_in_the_place_of_one_of_no_use) {
   const variables given{
-      {"https_proxy", "nonsense://"}, {"http_proxy", "http://plain"}, {"no_proxy", "direct.org"}};
-  BOOST_TEST(chosen(given, "ws", "example.org") == "plain");
-  BOOST_TEST(chosen(given, "wss", "direct.org") == "direct");
-  BOOST_TEST(chosen(given, "wss", "localhost") == "direct");
-  BOOST_CHECK_THROW(chosen(given, "wss", "example.org"), option_error);
+      {"https_proxy", "socks4://old"}, {"HTTPS_PROXY", "http://b"}, {"all_proxy", "http://c"}};
+  BOOST_TEST(chosen(given, "wss", "example.org") == "direct");
+  BOOST_TEST(chosen(given, "ws", "example.org") == "c");
+}
+
+// covers R57
+BOOST_AUTO_TEST_CASE(takes_white_space_alone_for_not_set) {
+  const variables given{{"https_proxy", " \t\n"}, {"HTTPS_PROXY", "http://b"}, {"http_proxy", " "}};
+  BOOST_TEST(chosen(given, "wss", "example.org") == "b");
+  BOOST_TEST(chosen(given, "ws", "example.org") == "direct");
+  BOOST_TEST(environment_problem({}, false, "example.org", 80, make_environment(given)) == "");
+}
+
+// covers R57
+BOOST_AUTO_TEST_CASE(warns_of_a_variable_only_if_it_would_have_decided) {
+  const auto surroundings = make_environment(
+      {{"https_proxy", "nonsense://"}, {"http_proxy", "http://plain"}, {"no_proxy", "direct.org"}});
+  const auto warning = [&](const proxy_options& given, bool secure, std::string_view host) {
+    return environment_problem(given, secure, host, 443, surroundings);
+  };
+  BOOST_TEST(warning({}, true, "example.org") != "");
+  BOOST_TEST(warning({}, false, "example.org") == "");
+  BOOST_TEST(warning({}, true, "direct.org") == "");
+  BOOST_TEST(warning({}, true, "localhost") == "");
+  BOOST_TEST(warning({.url = "http://mine"}, true, "example.org") == "");
+  BOOST_TEST(warning({.from_environment = false}, true, "example.org") == "");
+  BOOST_TEST(environment_problem({}, true, "example.org", 443, environment{}) == "");
 }
 
 BOOST_AUTO_TEST_CASE(carries_the_credentials_of_a_variable) {

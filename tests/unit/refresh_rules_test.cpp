@@ -76,6 +76,7 @@ BOOST_AUTO_TEST_CASE(without_a_provider_a_refusal_is_final_at_once) {
   record.may_refresh = false;
   check_stops(decide(record), "unauthorized");
   auto ended = ended_by_expiry(1h);
+  ended.session_length = 1s;
   ended.may_refresh = false;
   check_stops(decide(ended, with_expiry_mapped()), "unauthorized");
 }
@@ -176,16 +177,21 @@ BOOST_AUTO_TEST_CASE(a_redirect_that_is_refused_waits_at_the_cap) {
 
 // covers G32
 BOOST_AUTO_TEST_CASE(what_would_fail_again_in_the_same_way_is_final) {
-  check_stops(decide({.reason = {.error = error::provider_failed, .at = stage::provider}}),
-              "provider-failed");
+  check_stops(decide({.reason = {.error = error::provider_gave_up, .at = stage::provider}}),
+              "provider-gave-up");
   check_stops(
       decide({.reason = {.error = error::subprotocol_mismatch, .at = stage::upgrade, .http_status = 101}}),
       "subprotocol-mismatch");
 }
 
-// A provider that is slow, or a network that it cannot reach, heals.
-BOOST_AUTO_TEST_CASE(a_provider_that_is_too_slow_is_tried_again) {
-  BOOST_TEST(decide({.reason = {.error = error::timed_out, .at = stage::provider}}).rule == "backoff");
+// A provider that is slow, or a network that it cannot reach, heals; and so does most of what throws.
+// covers R70
+BOOST_AUTO_TEST_CASE(a_provider_that_is_too_slow_or_throws_is_tried_again) {
+  for (const auto why : {error::timed_out, error::provider_failed}) {
+    const auto decision = decide({.reason = {.error = why, .at = stage::provider}});
+    BOOST_TEST(decision.rule == "backoff");
+    BOOST_TEST(decision.retry_in.has_value());
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,4 +1,5 @@
-// is_valid_utf8 against a slow reference that decodes each character (RFC 3629).
+// is_valid_utf8 and utf8_scan against a slow reference that decodes each character (RFC 3629).
+#include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cstddef>
@@ -33,6 +34,17 @@ bool reference(std::string_view text) {
     if (value < smallest.at(more) || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return false;
   }
   return true;
+}
+
+// Could it become right with more bytes?
+bool may_go_on(std::string_view begun) {
+  if (reference(begun)) return true;
+  for (const char next : {'\x80', '\x90', '\xA0', '\xBF'}) {
+    for (const auto* const rest : {"", "\x80", "\x80\x80"}) {
+      if (reference(std::string(begun).append(1, next).append(rest))) return true;
+    }
+  }
+  return false;
 }
 
 // Counts where the two disagree, with the sequence behind 0 to 8 ASCII bytes, at the end and inside.
@@ -148,6 +160,49 @@ BOOST_AUTO_TEST_CASE(a_fault_is_found_wherever_it_is_in_a_long_text) {
     with_reference.check(std::string_view(text).substr(i));
   }
   with_reference.report();
+}
+
+// covers R63
+BOOST_AUTO_TEST_CASE(a_scan_fails_at_the_first_byte_that_nothing_can_make_right) {
+  constexpr std::array<unsigned char, 16> pool{0x41, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC1,
+                                               0xC2, 0xE0, 0xE1, 0xED, 0xF0, 0xF1, 0xF4, 0xF5};
+  std::size_t disagreements = 0;
+  for (unsigned number = 0; number < 0x10000; ++number) {
+    const auto text = sequence({pool.at(number & 0xFU), pool.at(number >> 4U & 0xFU),
+                                pool.at(number >> 8U & 0xFU), pool.at(number >> 12U)});
+    utf8_scan scan;
+    bool good = true;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const auto begun = std::string_view(text).substr(0, i + 1);
+      good = good && may_go_on(begun);
+      if (scan.feed(begun.substr(i)) != good) ++disagreements;
+      if (scan.complete() != reference(begun)) ++disagreements;
+    }
+  }
+  BOOST_TEST(disagreements == 0U);
+}
+
+// covers R63
+BOOST_AUTO_TEST_CASE(a_scan_agrees_with_the_whole_text_wherever_it_is_cut) {
+  std::string text;
+  while (text.size() < 200) text += "plain \u00E9 and \u20AC and \U0001F600 ";
+  std::size_t disagreements = 0;
+  const auto compare = [&](std::string_view given, std::size_t cut) {
+    utf8_scan scan;
+    scan.feed(given.substr(0, cut));
+    const bool good = scan.feed(given.substr(cut));
+    if (good != may_go_on(given) || scan.complete() != reference(given)) ++disagreements;
+  };
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    compare(text, cut);
+    for (std::size_t at = 0; at < text.size(); at += 7) {
+      auto damaged = text;
+      damaged[at] = '\xC0';
+      compare(damaged, cut);
+      compare(std::string_view(text).substr(0, at), std::min(cut, at));
+    }
+  }
+  BOOST_TEST(disagreements == 0U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -59,6 +59,9 @@ constexpr std::array every_error = {
     error::proxy_invalid,
     error::redirect_refused,
     error::provider_failed,
+    error::provider_gave_up,
+    error::renegotiation_refused,
+    error::message_discarded,
     error::subprotocol_mismatch,
     error::message_expired,
     error::message_superseded,
@@ -116,7 +119,7 @@ BOOST_AUTO_TEST_CASE(an_error_of_ours_is_an_error_code) {
 
 BOOST_AUTO_TEST_CASE(every_error_belongs_to_exactly_one_class) {
   const std::set fatal{error::already_running,      error::closed,
-                       error::disconnect_requested, error::provider_failed,
+                       error::disconnect_requested, error::provider_gave_up,
                        error::subprotocol_mismatch, error::login_refused};
   for (const auto value : every_error) {
     const error_code code = value;

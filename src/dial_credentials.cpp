@@ -1,0 +1,125 @@
+// Who we are, in one attempt: what the provider gives, and what of it may be shown at the place to which the
+// attempt has come.
+module;
+#include <algorithm>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/system/system_error.hpp>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :dial;
+
+namespace holdfast {
+
+net::awaitable<bool> dial_attempt::ask_provider() {
+  enter(stage::provider, options_->deadlines.provider);
+  std::optional<credentials> given;
+  try {
+    given = co_await options_->provider(ask_);
+  } catch (...) {
+    provider_threw();
+  }
+  co_return given && !over_ && use(std::move(*given));
+}
+
+// In a handler. The text of an exception may carry a secret, so it goes to the log, which is the program's
+// own, and not into the state. Its code is passed on if it may heal, such as a token service out of reach.
+bool dial_attempt::provider_threw() {
+  if (over_) return false;  // our own cancellation
+  if (note_) note_(log_level::warning, "the credential provider " + describe_thrown());
+  try {
+    throw;
+  } catch (const permanent_failure&) {
+    return fail(error::provider_gave_up);
+  } catch (const boost::system::system_error& e) {
+    if (e.code() == condition::transient) return fail(e.code());
+    return fail(error::provider_failed, e.code().message());
+  } catch (...) {
+    return fail(error::provider_failed);
+  }
+}
+
+bool dial_attempt::use(credentials given) {
+  memory_->credentials_serial = given.serial;
+  if (auto problem = check_credentials(given); !problem.empty())
+    return fail(error::provider_failed, std::move(problem));
+  if (given.url) {
+    redirect_target there{.url = *given.url, .to = parse_url(*given.url)};
+    if (memory_->has_secure_url && !there.to.secure && !given.allow_plaintext)
+      return fail(error::provider_failed,
+                  "credentials.url: must be wss://, as a URL of the options is, unless "
+                  "credentials.allow_plaintext is set");
+    place_ = std::move(there);
+  }
+  credentials_ = settled(std::move(given));
+  return true;
+}
+
+// To nobody but the origin that they are for, whatever a redirect says; and never in plain text because TLS
+// has failed (R60).
+bool dial_attempt::may_show_credentials() const { return place_.same_origin && !is_bare(); }
+
+// There, a field of the provider takes the place of a static one: a request has one Authorization, and one
+// Cookie.
+header_list dial_attempt::headers() const {
+  if (!may_show_credentials()) return without_credentials(options_->headers);
+  auto own = credentials_.headers;
+  if (!credentials_.token.empty()) own.emplace_back("Authorization", "Bearer " + credentials_.token);
+  auto out = options_->headers;
+  std::erase_if(out, [&](const auto& field) {
+    return std::ranges::any_of(own,
+                               [&](const auto& each) { return is_same_header(each.first, field.first); });
+  });
+  out.insert(out.end(), own.begin(), own.end());
+  return out;
+}
+
+// Those of the provider may be a token.
+const std::vector<std::string>& dial_attempt::subprotocols() const {
+  const bool own = credentials_.subprotocols && may_show_credentials();
+  return own ? *credentials_.subprotocols : options_->subprotocols;
+}
+
+// The names that the provider gives are those of its own place, and no secret. Empty: as the options say.
+std::string dial_attempt::server_name() const {
+  return place_.same_origin ? credentials_.server_name : std::string();
+}
+
+target dial_attempt::named_target() const {
+  if (!place_.same_origin || credentials_.host.empty()) return place_.to;
+  auto named = read_url((place_.to.secure ? "wss://" : "ws://") + credentials_.host + '/').to;
+  named.host_header = credentials_.host;
+  named.path = place_.to.path;
+  return named;
+}
+
+// One field for those of the program and those that are kept (RFC 6265 section 5.4). True: some of these.
+bool dial_attempt::add_cookies(header_list& to) const {
+  if (!options_->keep_cookies || is_bare()) return false;
+  std::string own;
+  for (const auto& [name, value] : to) {
+    if (is_same_header(name, "Cookie")) own += (own.empty() ? "" : "; ") + value;
+  }
+  auto all = memory_->cookies.header(named_target(), own, clock::wall());
+  if (all == own) return false;
+  std::erase_if(to, [](const auto& field) { return is_same_header(field.first, "Cookie"); });
+  to.emplace_back("Cookie", std::move(all));
+  return true;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,99 @@
+// Where a line goes, and which lines are held back.
+module;
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iostream>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+
+module holdfast;
+
+import :journal;
+
+namespace holdfast {
+namespace {
+
+constexpr std::chrono::seconds window{1};
+constexpr std::array<unsigned, 2> lines_per_window{1, 10};  // by kind
+
+std::string_view what_of(journal::kind of) {
+  return of == journal::kind::lost_message ? " more messages were lost without anybody awaiting their results"
+                                           : " more exceptions of the program's own functions";
+}
+
+std::string_view name_of(log_level level) {
+  switch (level) {
+    case log_level::debug:
+      return "debug";
+    case log_level::info:
+      return "info";
+    case log_level::warning:
+      return "warning";
+    case log_level::error:
+      return "error";
+  }
+  return "log";
+}
+
+// In one piece, so that lines of several threads stay apart.
+void write_to_clog(log_level level, std::string_view line) {
+  std::string whole = "holdfast: ";
+  whole.append(name_of(level)).append(": ").append(line).append("\n");
+  std::clog.write(whole.data(), static_cast<std::streamsize>(whole.size())).flush();
+}
+
+}  // namespace
+
+void journal::write(log_level level, std::string_view line) noexcept {
+  const bool matters = level == log_level::warning || level == log_level::error;
+  try {
+    if (to_) return to_(level, line);
+    if (clog_ && matters) write_to_clog(level, line);
+  } catch (...) {
+    // A log function that throws has nobody else to tell.
+    if (clog_) write_to_clog(log_level::error, "the log function threw an exception");
+  }
+}
+
+void journal::write(kind of, log_level level, std::string_view line, std::uint64_t count) noexcept {
+  std::uint64_t held_back = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto index = static_cast<std::size_t>(of);
+    auto& spent = budgets_[index];
+    const auto now = clock::now();
+    if (spent.lines == 0 || now - spent.window_begins >= window) {
+      spent.window_begins = now;
+      spent.lines = 0;
+    }
+    if (spent.lines >= lines_per_window[index]) {
+      spent.held_back += count;
+      return;
+    }
+    ++spent.lines;
+    held_back = std::exchange(spent.held_back, 0);
+  }
+  if (held_back != 0) write(level, std::to_string(held_back) + std::string(what_of(of)));
+  write(level, line);
+}
+
+void journal::sum_up() noexcept {
+  sum_up(kind::lost_message);
+  sum_up(kind::thrown);
+}
+
+void journal::sum_up(kind of) noexcept {
+  std::uint64_t held_back = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    held_back = std::exchange(budgets_[static_cast<std::size_t>(of)].held_back, 0);
+  }
+  if (held_back != 0) write(log_level::warning, std::to_string(held_back) + std::string(what_of(of)));
+}
+
+}  // namespace holdfast

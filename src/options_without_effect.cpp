@@ -1,0 +1,75 @@
+// Options that are set and do nothing, because another one decides: each is a line in the log, for nobody
+// should wonder for a week why a setting changes nothing (R71).
+module;
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+namespace holdfast {
+namespace {
+
+bool reaches_tls(const options& given) {
+  const auto is_secure = [](const std::string& url) { return read_url(url).to.secure; };
+  if (is_secure(given.url) || given.provider) return true;  // a provider may name any URL
+  for (const auto& url : given.endpoints.further_urls) {
+    if (is_secure(url)) return true;
+  }
+  return false;
+}
+
+bool names_tls_files(const tls_options& tls) {
+  return !tls.ca_file.empty() || !tls.ca_directory.empty() || !tls.ca_pem.empty() ||
+         !tls.certificate_file.empty();
+}
+
+class findings {
+ public:
+  void add(bool in_vain, std::string_view field, std::string_view why) {
+    if (in_vain) lines_.push_back("options." + std::string(field) + " has no effect: " + std::string(why));
+  }
+  std::vector<std::string> take() { return std::move(lines_); }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+}  // namespace
+
+std::vector<std::string> options_without_effect(const options& given) {
+  const options usual;
+  const auto& more = given.endpoints;
+  findings found;
+  const bool alone = more.further_urls.empty();
+  found.add(alone && more.order == endpoint_order::shuffled, "endpoints.order", "there are no further_urls");
+  found.add(alone && more.prefer_primary, "endpoints.prefer_primary", "there are no further_urls");
+  found.add(alone && static_cast<bool>(more.select), "endpoints.select", "there are no further_urls");
+  found.add(given.tls.context && names_tls_files(given.tls), "tls (files and PEM texts)",
+            "tls.context stands in their place");
+  found.add(!reaches_tls(given) && names_tls_files(given.tls), "tls",
+            "no URL is wss://, unless a redirect leads to one");
+  found.add(given.mode == connect_mode::automatic && given.background_grace != usual.background_grace,
+            "background_grace", "it counts in manual mode only");
+  found.add(given.mode == connect_mode::manual && given.keep_running, "keep_running",
+            "in manual mode run() goes on in any case");
+  found.add(given.network && given.watch_network, "watch_network",
+            "options.network is not the network of this machine");
+  found.add(given.network && given.proxy.url.empty() && !given.proxy.from_environment,
+            "proxy.from_environment", "with options.network the environment is not asked anyway");
+  const auto off = heartbeat_options::off();
+  const auto& beat = given.heartbeat;
+  found.add(beat.ping_interval == off.ping_interval && beat.pong_only, "heartbeat.pong_only",
+            "there is no heartbeat");
+  found.add(!given.receive_messages && given.limits.inbound_messages != usual.limits.inbound_messages,
+            "limits.inbound_messages", "receive_messages is false");
+  return found.take();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,68 @@
+// When the files of the options are read again, and what becomes of ones that cannot be used.
+module;
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/system/error_code.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :file_stamp;
+import :tls_engine;
+import :tls_source;
+
+namespace holdfast {
+
+// A context of the user's takes the place of all files. The directory is the last.
+tls_source::stamps tls_source::stamps_of(const tls_options& given) {
+  if (given.context) return {};
+  const auto stamp = [](const std::string& path) { return path.empty() ? file_stamp{} : stamp_of(path); };
+  return {stamp(given.ca_file), stamp(given.certificate_file), stamp(given.key_file),
+          stamp(given.ca_directory)};
+}
+
+current_tls tls_source::current(const tls_options& given) {
+  const auto now = stamps_of(given);  // before they are read: what changes meanwhile is seen the next time
+  const bool readable_once =
+      std::ranges::any_of(now, [](const file_stamp& each) { return each.is == file_stamp::kind::other; });
+  if (last_ && (readable_once || (last_->settled && now == last_->read))) return {last_->context};
+  try {
+    auto fresh = std::make_shared<tls_context>(given);
+    if (!last_) last_ = std::make_unique<reading>();
+    if (!last_->context || has_new_content(*fresh, now)) last_->context = std::move(fresh);
+    last_->read = now;
+    last_->settled = std::ranges::all_of(now, is_settled);
+    last_->told.clear();
+    return {last_->context};
+  } catch (const option_error& problem) {
+    if (!last_) throw;
+    last_->settled = false;
+    return {last_->context, warning_about(problem, now)};
+  }
+}
+
+// A file that was only touched is no reason to forget the sessions. What lies in a directory is read when a
+// server is verified, so there the stamp decides.
+bool tls_source::has_new_content(const tls_context& fresh, const stamps& now) const {
+  return fresh.implementation_->digest != last_->context->implementation_->digest ||
+         now.back() != last_->read.back();
+}
+
+std::string tls_source::warning_about(const option_error& problem, const stamps& now) {
+  if (last_->told == problem.what() && last_->told_about == now) return {};
+  last_->told = problem.what();
+  last_->told_about = now;
+  return last_->told + "; what was read before stays in use";
+}
+
+}  // namespace holdfast
