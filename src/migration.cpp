@@ -93,8 +93,12 @@ void actor::begin_to_move(clock::duration after) {
 net::awaitable<void> actor::move() {
   const auto mine = migration_;
   const auto goes_on = [&] { return migration_ == mine && may_connect() && !told_to_stop_; };
-  const auto begins = [&] { return std::max(mine->begins, rotation_.allowed_at(clock::now())); };
-  while (goes_on() && clock::now() < begins()) co_await mine->wake.wait_until(begins());
+  while (goes_on()) {
+    const auto now = clock::now();
+    const auto begins = std::max(mine->begins, rotation_.allowed_at(now));
+    if (now >= begins) break;
+    co_await mine->wake.wait_until(begins);
+  }
   if (!goes_on()) co_return;  // the end of the session is told by end_session()
   auto rotation = rotation_;
   const auto attempt = mine->attempt = choose_endpoint(rotation);

@@ -59,8 +59,6 @@ std::vector<std::string> options_without_effect(const options& given) {
             "background_grace", "it counts in manual mode only");
   found.add(given.mode == connect_mode::manual && given.keep_running, "keep_running",
             "in manual mode run() goes on in any case");
-  found.add(given.network && given.watch_network, "watch_network",
-            "options.network is not the network of this machine");
   found.add(given.network && given.proxy.url.empty() && !given.proxy.from_environment,
             "proxy.from_environment", "with options.network the environment is not asked anyway");
   const auto off = heartbeat_options::off();

@@ -49,8 +49,9 @@ net::awaitable<void> chat_story::play() {
     each->run(net::detached);
     co_await each->wait_for(hf::connection_state::connected);
   }
-  bob_.send_json(join("Bob"), net::detached);
-  ann_.send_json(join("Ann"), net::detached);
+  const auto bob_joined = co_await bob_.send_json(join("Bob"));
+  const auto ann_joined = co_await ann_.send_json(join("Ann"));
+  if (!bob_joined.ok() || !ann_joined.ok()) out_.note("the room could not be joined");
   co_await say_lines();
   out_.note(std::to_string(seen_.said.size()) + " lines of Ann acknowledged, " +
             std::to_string(seen_.heard.size()) + " heard by Bob, in " +

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <iostream>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ net::awaitable<void> until_connected(holdfast::connection& conn, std::uint64_t s
 net::awaitable<void> story(holdfast::connection& conn, fake_gateway& gateway) {
   co_await until_connected(conn, 1);
   gateway.happen("one");
-  conn.send(R"({"say":"hello"})", net::detached);  // if it is lost, the log says so
+  const auto sent = co_await conn.send(R"({"say":"hello"})");
+  if (!sent.ok()) throw std::runtime_error("not sent: " + sent.reason.message());
   net::steady_timer pause(co_await net::this_coro::executor, 500ms);
   co_await pause.async_wait(net::use_awaitable);
   gateway.drop();

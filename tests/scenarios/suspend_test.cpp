@@ -288,8 +288,7 @@ BOOST_AUTO_TEST_CASE(in_a_virtual_world_the_network_of_the_machine_is_not_watche
   s.conn->close(net::detached);
   s.in.run_for(1s);
   BOOST_TEST(s.run_ended.has_value());
-  BOOST_REQUIRE(s.log_lines.size() == 1U);
-  BOOST_TEST(s.log_lines[0].starts_with("options.watch_network has no effect"));
+  BOOST_TEST(s.log_lines.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
