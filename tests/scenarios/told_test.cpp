@@ -52,8 +52,8 @@ BOOST_AUTO_TEST_CASE(a_message_that_is_dropped_later_is_told_to_the_log_too) {
 
 // covers R71
 BOOST_AUTO_TEST_CASE(a_log_function_may_throw_or_call_the_connection) {
+  int lines = 0;  // outlives the connection, whose end is a line, too
   scenario s;
-  int lines = 0;
   s.given.log = [&](log_level, std::string_view) {
     ++lines;
     if (s.conn) s.conn->send("about it", {.when_offline = offline_rule::wait}, net::detached);
