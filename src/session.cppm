@@ -200,14 +200,14 @@ class session : public std::enable_shared_from_this<session> {
   std::optional<clock::time_point> hand_over_by_{};  // another session is to follow
   clock::time_point read_at_ = clock::now();  // the newest bytes; at first, those behind the upgrade's answer
   std::uint64_t delivered_ = 0;               // batches
-  std::size_t dropped_ = 0;  // messages behind a full inbox, at the end
+  std::size_t dropped_ = 0;                   // messages behind a full inbox, at the end
   clock::time_point pause_warned_at_{};       // of the pause under way, or when it will be
   bool socket_is_empty_ = false;
   bool large_messages_ = false;  // the last one was large
   bool socket_is_full_ = false;  // until it is writable again
   bool reader_waits_ = false;    // for room in the inbox
   bool warned_of_pause_ = false;
-  bool scanning_ = false;  // for the peer's close frame, behind messages that nobody takes
+  bool scanning_ = false;   // for the peer's close frame, behind messages that nobody takes
   bool gives_way_ = false;  // to the program, which has just got messages
   bool was_idle_ = false;   // since the last byte came
   bool over_ = false;

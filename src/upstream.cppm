@@ -53,7 +53,8 @@ class upstream {
 
   // Bytes were confirmed, or, where that cannot be known, taken.
   [[nodiscard]] static bool has_moved(const facts& before, const facts& now) noexcept {
-    if (!before.question_waits && before.unconfirmed && *before.unconfirmed < least_upload_bytes) return false;
+    if (!before.question_waits && before.unconfirmed && *before.unconfirmed < least_upload_bytes)
+      return false;
     const auto taken = now.taken - before.taken;
     if (!before.unconfirmed || !now.unconfirmed) return taken != 0;
     return *now.unconfirmed < *before.unconfirmed + taken;
