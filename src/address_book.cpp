@@ -11,6 +11,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 namespace holdfast {
@@ -89,7 +91,10 @@ void address_book::forget() {
   network_ = next;
 }
 
-void address_book::put_behind(const endpoint& failed) { remember(failed_, failed); }
+void address_book::put_behind(const endpoint& failed) {
+  if (planted::has(planted::bug::failed_address_first)) return;
+  remember(failed_, failed);
+}
 
 void address_book::remember_tried(const std::vector<endpoint>& begun) {
   for (const auto& each : begun) {
@@ -101,6 +106,7 @@ void address_book::remember_tried(const std::vector<endpoint>& begun) {
 
 // An untried address behind the one that was reached has no turn yet: that one would be reached again.
 bool address_book::comes_to_untried(const address_trial& trial) const {
+  if (planted::has(planted::bug::next_address_for_ever)) return trial.resolved.size() > 1;
   if (tried_too_many_) return false;
   const auto next = order(trial.resolved);
   const auto end = trial.reached ? std::ranges::find(next, *trial.reached) : next.end();

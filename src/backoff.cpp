@@ -105,7 +105,8 @@ bool retry_schedule::is_refusal(const attempt_record& record) const {
 retry_schedule::verdict retry_schedule::judge(const attempt_record& record, bool stable) const {
   const retry_rule* rule = match(record, stable);
   if (rule == nullptr) return {.rule = "no-rule-matches"};
-  if (rule->delay == retry_delay::never) return {.rule = rule->name};
+  if (rule->delay == retry_delay::never && !planted::has(planted::bug::given_up_asked_again))
+    return {.rule = rule->name};
   if (rule->delay == retry_delay::refusal) return judge_refusal(record, stable, {.rule = rule->name});
   const bool refresh = rule->delay == retry_delay::refresh;
   if (refresh && !may_refresh(record, stable))
@@ -119,7 +120,8 @@ retry_schedule::verdict retry_schedule::judge_refusal(const attempt_record& reco
                                                       verdict out) const {
   const auto most = policy_->refusals_before_final;
   const auto count = std::clamp(record.refusals, 1U, std::max(most, 1U));
-  const bool has_worked = stable || record.had_stable_session;
+  const bool has_worked =
+      (stable || record.had_stable_session) && !planted::has(planted::bug::refusal_final_at_once);
   if (has_worked) out.rule += " (" + std::to_string(count) + " of " + std::to_string(most) + ")";
   out.refusal = !has_worked || count >= most;
   const auto elsewhere = stable ? retry_delay::fresh : retry_delay::step;

@@ -105,7 +105,7 @@ bool endpoint_rotation::any_is_untried(clock::time_point now) const {
 void endpoint_rotation::fill(attempt_record& record, bool is_refusal, const retry_policy& policy) const {
   const auto& it = entries_[current_];
   const bool stable = record.session_length && *record.session_length >= policy.stable_after;
-  const unsigned before = stable ? 0U : it.refusals;
+  const unsigned before = stable || planted::has(planted::bug::refusals_not_counted) ? 0U : it.refusals;
   record.had_stable_session = it.had_stable_session || stable;
   record.refusals = is_refusal ? before + 1 : 0U;
   record.other_endpoint =
@@ -184,6 +184,7 @@ void endpoint_rotation::failed(std::size_t index, clock::time_point now, clock::
 void endpoint_rotation::succeeded(std::size_t index) {
   auto& it = entries_.at(index);
   it = {.had_stable_session = true, .not_before = it.not_before};
+  if (planted::has(planted::bug::wish_forgotten_when_stable)) it.not_before = {};
   for (auto& each : entries_) each.failed_in_this_round = each.given_up = false;
 }
 

@@ -18,6 +18,8 @@ module;
 #include <utility>
 #include <vector>
 
+#include "planted_bugs.hpp"
+
 module holdfast;
 
 namespace holdfast {
@@ -222,7 +224,8 @@ answer_reading read_answer(std::string_view bytes) {
     if (!lines.problem.empty()) return refuse(std::move(lines.problem));
     if (!lines.head) return {};
     begin += lines.head->size_bytes;
-    if (lines.head->status < 200 && lines.head->status != 101) continue;
+    const bool is_interim = lines.head->status < 200 && lines.head->status != 101;
+    if (is_interim && !planted::has(planted::bug::interim_answer_counts)) continue;
     auto& head = *lines.head;
     http_head by_beast;
     if (const auto failed = parse<false>(to_text(lines), by_beast))

@@ -46,9 +46,18 @@ enum class bug : std::uint8_t {
   close_drops_messages,         // what was accepted before close() does not leave
   wish_overridden,              // of a server not to be dialled, by whatever wakes the loop
   run_outlives_hope,            // in automatic mode, of a connection that has given up
+  failed_address_first,         // an address that has failed above TCP is not put behind
+  next_address_for_ever,        // one that was tried already counts as untried
+  interim_answer_counts,        // a 103 is taken for the server's answer
+  refusal_final_at_once,        // whatever there was before it
+  refusals_not_counted,         // each is the first
+  given_up_asked_again,         // a provider that has given up
+  dropped_leave_gap,            // messages behind a full inbox, and the next ones are handed out
+  lingering_refuses,            // what is sent while a server's close frame is answered
+  wish_forgotten_when_stable,   // what a server asked for, by a session that lasted
 };
 
-inline constexpr std::array<std::string_view, 35> names{
+inline constexpr std::array<std::string_view, 44> names{
     "none",
     "wake_up_lost",
     "backoff_reset_at_once",
@@ -84,8 +93,17 @@ inline constexpr std::array<std::string_view, 35> names{
     "close_drops_messages",
     "wish_overridden",
     "run_outlives_hope",
+    "failed_address_first",
+    "next_address_for_ever",
+    "interim_answer_counts",
+    "refusal_final_at_once",
+    "refusals_not_counted",
+    "given_up_asked_again",
+    "dropped_leave_gap",
+    "lingering_refuses",
+    "wish_forgotten_when_stable",
 };
-static_assert(static_cast<std::size_t>(bug::run_outlives_hope) + 1 == names.size());
+static_assert(static_cast<std::size_t>(bug::wish_forgotten_when_stable) + 1 == names.size());
 
 #ifdef HOLDFAST_PLANTED_BUGS
 inline bug active = bug::none;

@@ -97,6 +97,8 @@ void session::act_on_end() {
   // The answer repeats the code (RFC 6455 section 5.5.1); a violation is told.
   const auto text = how.event == frame_event::close ? std::string() : why.error.message();
   outbox_->finish(how.close_code, text, why.error);
+  // What is sent meanwhile leaves in a session that follows at once, or is told this reason.
+  if (!planted::has(planted::bug::lingering_refuses)) outbox_->hold();
   linger(std::move(why));
 }
 

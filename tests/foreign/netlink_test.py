@@ -3,34 +3,14 @@
 Usage: netlink_test.py PROGRAM, which is the path of network_changes. Skipped (77) without `unshare`, `ip`, or the
 right to use them.
 """
-import os
 import signal
 import subprocess
 import sys
 import time
 
+import own_network
 from foreign_server import PATIENCE, Program
-
-INSIDE = "HOLDFAST_INSIDE_A_NAMESPACE"
-
-
-def enter_a_namespace():
-    """Starts this script again where there is nothing but a loopback that is down."""
-    for unshare in (["unshare", "--net"], ["unshare", "--map-root-user", "--net"]):
-        try:
-            probe = subprocess.run([*unshare, "ip", "link", "set", "lo", "up"], capture_output=True, check=False)
-        except FileNotFoundError:
-            break
-        if probe.returncode == 0:
-            os.execvpe(unshare[0], [*unshare, sys.executable, *sys.argv], {**os.environ, INSIDE: "1"})
-    print("skipped: no network namespace can be made here, or `ip` is missing (Debian: iproute2)")
-    sys.exit(77)
-
-
-def ip(*commands):
-    """All in one process, so that they are one burst."""
-    subprocess.run(["ip", "-batch", "-"], input="\n".join(commands) + "\n", text=True, check=True, timeout=PATIENCE)
-
+from own_network import ip
 
 def has_veth():
     """Whether this kernel has pairs of links, as containers get them."""
@@ -176,8 +156,7 @@ def a_connection_that_waits_does_not_hear_of_containers(program):
 
 
 def main():
-    if INSIDE not in os.environ:
-        enter_a_namespace()
+    own_network.enter()
     tests = [each_burst_is_one_change,
              noise_is_not_told,
              more_than_the_kernel_can_keep_is_one_change,

@@ -177,30 +177,4 @@ BOOST_AUTO_TEST_CASE(messages_before_the_end_of_the_stream_can_be_received_after
   BOOST_TEST(got == "01234");
 }
 
-// covers R61
-BOOST_AUTO_TEST_CASE(the_server_is_given_a_moment_to_end_the_tcp_connection_first) {
-  scenario s;
-  // Answers the close frame, and keeps the socket.
-  s.in.network()->listen(server_at, [&](transport stream) {
-    s.in.spawn([](transport link) -> net::awaitable<void> {
-      const bool welcomed = co_await welcome(link);
-      if (!welcomed) co_return;
-      std::array<char, 256> place{};
-      for (;;) {
-        error_code ec;
-        const auto count = link.read_some(place, ec);
-        if (count != 0) co_await write_all(link, server_frames().close(1000).bytes());
-        if (ec == net::error::eof) co_return;
-        if (would_block(ec)) co_await link.async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
-      }
-    }(std::move(stream)));
-  });
-  auto& conn = connect(s);
-  const auto begin = clock::now();
-  conn.close();
-  BOOST_REQUIRE(s.in.run_until([&] { return s.run_ended.has_value(); }, 5s));
-  BOOST_TEST((clock::now() - begin >= 400ms));
-  BOOST_TEST((clock::now() - begin <= 600ms));
-}
-
 BOOST_AUTO_TEST_SUITE_END()

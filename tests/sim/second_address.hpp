@@ -18,8 +18,12 @@ class second_address {
       : log_(log),
         is_simple_(!from.endpoints && !from.provides && std::ranges::none_of(from.events, leads_elsewhere)) {}
 
-  // Something has happened after which any address may be the next.
-  void any_may_follow() { failed_.clear(); }
+  // The network has changed, or may within this time: what an attempt that was under way has met there counts
+  // no more.
+  void any_may_follow(clock::duration within = {}) {
+    failed_.clear();
+    network_since_ = clock::now() + within;
+  }
   // How many addresses the name has from now on, and whether both of them take a connection at once.
   void name_leads_to(std::size_t count) {
     has_two_ = count == 2;
@@ -33,6 +37,7 @@ class second_address {
 
   void saw(const holdfast::state_change& change) {
     using enum holdfast::connection_state;
+    if (change.to == connecting) began_ = change.time;
     if (change.to == connecting || change.from == disconnected) return;
     if (change.to != disconnected) return reached(change.endpoint);
     const auto& why = change.reason;
@@ -43,7 +48,7 @@ class second_address {
     if (change.from != connecting || !above_tcp || by_program) return failed_.clear();
     reached(why.address);
     const bool counts = why.http_status == 0 || why.http_status == 101 || why.http_status >= 500;
-    if (counts && has_two_ && is_even_ && is_simple_) failed_ = why.address;
+    if (counts && began_ > network_since_ && has_two_ && is_even_ && is_simple_) failed_ = why.address;
   }
 
  private:
@@ -62,6 +67,8 @@ class second_address {
   bool has_two_ = false;
   bool is_even_ = false;
   std::string failed_;  // in the last attempt
+  clock::time_point began_{};
+  clock::time_point network_since_{};
 };
 
 }  // namespace sim

@@ -158,7 +158,7 @@ void transitions::check_connecting(const holdfast::state_change& change) {
 
 // A command, or a suspend, has cut the wait, but then a server's wish had to be heeded.
 bool transitions::may_be_woken_at(clock::time_point now) const {
-  const bool was_cut = cut_ >= last_.time || (jumped_ && *jumped_ >= last_.time);
+  const bool was_cut = cut_ >= last_.time || (jumped_ && *jumped_ + jump_is_seen_within >= last_.time);
   return was_cut && wishes_.may_hold(now);
 }
 
@@ -189,12 +189,12 @@ void transitions::check_final(const holdfast::state_change& change) {
   }
 }
 
-// Design.md section 4: at most 8 dials in the first minute.
+// Design.md section 4: at most 8 dials in the first minute. Each suspend is followed by one more.
 void transitions::check_flapping() {
   std::size_t dials = 0;
   for (const auto& each : all_)
     dials += each.to == connection_state::connecting && each.time < all_[0].time + 60s;
-  if (dials > 8) log_.violated("more than 8 dials in the first minute to a server that accepts and closes");
+  if (dials > 8 + jumps_) log_.violated("more than 8 dials in the first minute to a server that accepts and closes");
 }
 
 void transitions::told(act what) {
@@ -264,8 +264,12 @@ void transitions::told(act what) {
 }
 
 void transitions::jumped(clock::duration by) {
-  if (by > 0s) jumped_ = clock::now();
-  if (by > 0s) wishes_.overruled(clock::now());
+  if (by > 0s) {
+    jumped_ = clock::now();
+    ++jumps_;
+    addresses_.any_may_follow(jump_is_seen_within);
+    wishes_.overruled(clock::now());
+  }
   is_large_ = by >= holdfast::jump_threshold;
   if (by < 0s) set_back_ = clock::now();
 }

@@ -157,6 +157,7 @@ class transitions {
   std::optional<clock::time_point>
       stop_told_;                            // the last time that it was told so, until it is told otherwise
   std::optional<clock::time_point> jumped_;  // the wall clock, forward, as if there had been a suspend
+  std::size_t jumps_ = 0;
   bool is_large_ = false;                    // enough to be noticed; smaller ones may add up to that
   std::optional<clock::time_point> set_back_;       // somebody set it back
   std::optional<std::size_t> refused_;              // a message, for want of a session, while one is open
