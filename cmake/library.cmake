@@ -48,6 +48,7 @@ target_sources(holdfast
     ${room}/src/v1_frames.cppm
     ${room}/src/completion.cppm
     ${room}/src/tls_engine.cppm
+    ${room}/src/executors.cppm
     ${room}/src/wakeup.cppm
     ${room}/src/channel.cppm
     ${room}/src/inbox.cppm

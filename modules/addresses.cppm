@@ -5,6 +5,7 @@ module;
 #include <boost/asio/ip/address.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -70,13 +71,18 @@ export class address_book {
  private:
   void put_behind(const endpoint& failed);
   void remember_tried(const std::vector<endpoint>& begun);
+  void worked(const std::optional<endpoint>& reached);
+  [[nodiscard]] bool is_tried(const endpoint& one) const;
   [[nodiscard]] bool comes_to_untried(const address_trial& trial) const;
 
   std::vector<endpoint> failed_;  // the oldest failure first
   std::vector<endpoint> tried_;   // since the last stable session
   bool tried_too_many_ = false;   // to know them all
   std::optional<endpoint> last_good_;
-  std::optional<address_trial> session_;  // how the present one was reached
+  bool last_good_is_tried_ = false;  // it may stand in tried_, too
+  // How the present one was reached; null for the only address of a name, which is the last good one. Shared
+  // by copies.
+  std::shared_ptr<const address_trial> session_;
   std::uint64_t network_ = 0;
 };
 

@@ -158,7 +158,7 @@ export class endpoint_rotation {
 
   std::shared_ptr<const endpoint_options> given_;
   std::vector<entry> entries_;
-  std::vector<std::size_t> sequence_;  // in which they are tried
+  std::vector<std::size_t> sequence_;  // the order of this round; empty for a single endpoint
   std::size_t current_ = 0;
   std::optional<std::size_t> asked_for_{};
   bool begun_ = false;  // there is a current one

@@ -37,18 +37,19 @@ std::chrono::system_clock::time_point to_calendar(clock::duration from_now) {
 
 // Holds little: whatever a coroutine holds, an idle connection holds for days.
 net::awaitable<void> actor::live() {
-  while (co_await told_to_connect()) {
+  while ([[maybe_unused]] const bool wanted = co_await told_to_connect()) {
     if (const bool allowed = co_await until_allowed(); !allowed) continue;
-    attempt_record record{.attempt = ++attempt_};
+    ++attempt_;
     auto attempt = choose_endpoint(rotation_);
     origin_ = attempt->origin();
     tell_connecting();
-    if (co_await open(std::move(attempt), record)) {
+    auto ended = co_await open(std::move(attempt));
+    if (!ended) {
       do co_await session_->serve();  // connected as soon as the protocol is ready
       while (take_next_session());
-      end_session(record);
+      ended = end_session();
     }
-    co_await wait(conclude(record));
+    co_await wait(conclude(std::move(ended)));
   }
   finished();
 }
@@ -103,7 +104,8 @@ std::shared_ptr<dial_attempt> actor::choose_endpoint(endpoint_rotation& among) {
 
 // The attempt runs beside us, so that neither a resolver nor a peer that hangs can keep us from stopping
 // (R30).
-net::awaitable<bool> actor::open(std::shared_ptr<dial_attempt> attempt, attempt_record& record) {
+net::awaitable<actor::failure> actor::open(std::shared_ptr<dial_attempt> attempt) {
+  const auto number = attempt_;
   attempt->start(strand, [self = weak_from_this()] {
     if (const auto alive = self.lock()) alive->wake_.notify();
   });
@@ -116,23 +118,28 @@ net::awaitable<bool> actor::open(std::shared_ptr<dial_attempt> attempt, attempt_
   } else if (!attempt->over()) {
     attempt->abandon(error::timed_out);
   }
-  const auto number = record.attempt;
-  record = attempt->record();
-  record.attempt = number;
+  const auto& record = attempt->record();
   origin_ = attempt->origin();
   if (record.reason.at != stage::provider) refused_ = false;  // it has been asked
-  if (!wanted()) {
-    record.reason.error = stop_reason_;  // also if it had just succeeded
-    co_return false;
-  }
-  auto socket = attempt->take_socket();
+  auto socket = wanted() ? attempt->take_socket() : std::nullopt;
   if (socket) {
+    opened_as_ = {number, record.may_refresh, record.credentials_fresh};
     begin_session(std::move(*socket));
-  } else {
-    routes_ = attempt->found().routes;
-    record.untried_address = memory_->attempt_failed(attempt->found(), record.reason);
+    co_return nullptr;
   }
-  co_return socket.has_value();
+  auto failed = std::make_unique<attempt_record>(record);
+  failed->attempt = number;
+  if (wanted()) {
+    keep_routes(attempt->found().routes);
+    failed->untried_address = memory_->attempt_failed(attempt->found(), failed->reason);
+  } else {
+    failed->reason.error = stop_reason_;  // also if it had just succeeded
+  }
+  co_return failed;
+}
+
+void actor::keep_routes(const peer_routes& found) {
+  if (settings->watch_network) routes_ = std::make_unique<peer_routes>(found);
 }
 
 void actor::begin_session(opened_socket socket) {
@@ -141,14 +148,14 @@ void actor::begin_session(opened_socket socket) {
   endpoint_ = socket.endpoint;
   subprotocol_ = socket.subprotocol;
   headers_ = socket.headers;
-  routes_ = socket.found.routes;
+  keep_routes(socket.found.routes);
   memory_->session_opened(std::move(socket.found));
   network_changed_ = false;
   wake_.release();
   const auto agreed = socket.compression;
   const session_facts facts{generation_, socket.subprotocol, std::move(socket.token), last_end_,
                             spoken ? headers_ : header_list()};
-  session_ = std::make_shared<session>(session::surroundings{executor, settings, in, out, log, generation_},
+  session_ = std::make_shared<session>(session::surroundings{where, settings, in, out, log, generation_},
                                        std::move(socket), random_);
   session_->open(agreed);
   session_->watch_congestion([this](const auto& features) { throttle(features); });
@@ -182,17 +189,23 @@ void actor::throttle(const std::vector<throttled_feature>& features) {
   publish({.to = to, .attempt = attempt_, .features = features});
 }
 
-void actor::end_session(attempt_record& record) {
-  record.reason = session_->reason();
-  last_end_ = record.reason.error;
-  record.retry_after = session_->retry_after();
-  if (ready_since_) record.session_length = clock::now() - *std::exchange(ready_since_, {});
-  const bool stable = record.session_length && *record.session_length >= settings->retry.stable_after;
-  record.untried_address = memory_->session_ended(record.reason, stable);
+actor::failure actor::end_session() {
+  auto ended =
+      std::make_unique<attempt_record>(attempt_record{.reason = session_->reason(),
+                                                      .attempt = opened_as_.attempt,
+                                                      .retry_after = session_->retry_after(),
+                                                      .may_refresh = opened_as_.may_refresh,
+                                                      .credentials_fresh = opened_as_.credentials_fresh});
+  const auto& why = ended->reason.error;
+  last_end_ = why;
+  if (ready_since_) ended->session_length = clock::now() - *std::exchange(ready_since_, {});
+  const bool stable = ended->session_length && *ended->session_length >= settings->retry.stable_after;
+  ended->untried_address = memory_->session_ended(ended->reason, stable);
   if (stable) rotation_.was_stable(rotation_.current());
   session_.reset();
-  out->give_up_hold(record.reason.error);
-  end_move(record.reason.error);
+  out->give_up_hold(why);
+  end_move(why);
+  return ended;
 }
 
 retry_decision actor::decide(attempt_record& record) {
@@ -250,11 +263,11 @@ void actor::take_promise_back() {
 void actor::tell_connecting() { publish({.to = connection_state::connecting, .attempt = attempt_}); }
 
 // Decides what follows, and says so.
-std::optional<clock::duration> actor::conclude(attempt_record& record) {
-  const auto decision = decide(record);
+std::optional<clock::duration> actor::conclude(failure ended) {
+  const auto decision = decide(*ended);
   publish({.to = connection_state::disconnected,
-           .attempt = record.attempt,
-           .reason = record.reason,
+           .attempt = ended->attempt,
+           .reason = std::move(ended->reason),
            .retry_in = decision.retry_in,
            .rule = decision.rule,
            .final = !wanted_ || closing_});

@@ -21,6 +21,7 @@ import :dial;
 import :dial_memory;
 import :endpoints;
 import :error;
+import :executors;
 import :headers;
 import :inbox;
 import :journal;
@@ -56,14 +57,16 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   static std::shared_ptr<actor> make(net::any_io_executor executor, options given);
   static std::shared_ptr<actor> make(net::any_io_executor executor, std::shared_ptr<const options> shared);
   // `table` are the rules for retries: the options need not hold them any more.
-  actor(net::any_io_executor executor, std::shared_ptr<const options> checked, retry_schedule::rules table);
+  actor(const net::any_io_executor& executor, std::shared_ptr<const options> checked,
+        retry_schedule::rules table);
   ~actor() override;
   actor(const actor&) = delete;
   actor& operator=(const actor&) = delete;
 
   // Any thread.
-  const net::any_io_executor executor;
-  const net::any_io_executor strand;
+  const std::shared_ptr<const executors> where;  // shared with all parts of the connection
+  const net::any_io_executor& executor;
+  const net::any_io_executor& strand;
   const std::shared_ptr<const options> settings;
   const std::shared_ptr<journal> log;      // shared with all that has something to say
   const std::shared_ptr<protocol> spoken;  // null: none; shared with the session and the outbox
@@ -94,6 +97,15 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void note(log_level level, std::string_view line) override;
 
  private:
+  // Why there is no session, or none any more.
+  using failure = std::unique_ptr<attempt_record>;
+  // What an attempt leaves to the record of the session that it has become.
+  struct origins {
+    unsigned attempt = 0;
+    bool may_refresh = false;
+    bool credentials_fresh = false;
+  };
+
   static std::shared_ptr<actor> enrol(std::shared_ptr<actor> made);
 
   // The loop and its steps.
@@ -101,11 +113,12 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   net::awaitable<bool> told_to_connect();
   net::awaitable<bool> until_allowed();
   std::shared_ptr<dial_attempt> choose_endpoint(endpoint_rotation& among);
-  net::awaitable<bool> open(std::shared_ptr<dial_attempt> attempt, attempt_record& record);
+  net::awaitable<failure> open(std::shared_ptr<dial_attempt> attempt);
   void begin_session(opened_socket socket);
   void session_is_ready(const login_result& result);
   void throttle(const std::vector<throttled_feature>& features);
-  void end_session(attempt_record& record);
+  failure end_session();
+  void keep_routes(const peer_routes& found);
 
   // From one session to the next.
   void server_names(const std::string& url);
@@ -121,7 +134,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void tell_connecting();
   void give_up(error_code why);
   void note_wish();
-  std::optional<clock::duration> conclude(attempt_record& record);
+  std::optional<clock::duration> conclude(failure ended);
   void publish(state_change change);
   void take_promise_back();
   void finished();
@@ -170,9 +183,10 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   std::string origin_;
   std::string endpoint_;
   std::string subprotocol_;
-  peer_routes routes_;   // of the session, else of the last attempt
-  header_list headers_;  // of the present session's upgrade
-  error_code last_end_;  // of the last session
+  std::unique_ptr<peer_routes> routes_;  // of the session, else of the last attempt; null: not watched
+  header_list headers_;                  // of the present session's upgrade
+  error_code last_end_;                  // of the last session
+  origins opened_as_;                    // the present one
   std::shared_ptr<session> session_;
   std::shared_ptr<migration> migration_;  // while there is one
   run_operation run_;

@@ -53,36 +53,40 @@ std::vector<endpoint> address_book::order(std::vector<endpoint> resolved) const 
 
 bool address_book::attempt_failed(const address_trial& trial, const change_reason& why) {
   if (trial.network != network_) return false;  // what it met there says nothing about this network
-  remember_tried(trial.begun);
   if (trial.reached) {
     // The last good one was begun before the one that was reached, and is not the faster one any more.
-    if (last_good_ && *last_good_ != *trial.reached && contains(trial.begun, *last_good_)) last_good_.reset();
+    if (last_good_ && *last_good_ != *trial.reached && contains(trial.begun, *last_good_)) {
+      last_good_.reset();
+      last_good_is_tried_ = false;
+    }
     if (speaks_against_address(why)) put_behind(*trial.reached);
   } else if (trial.begun.size() < trial.resolved.size()) {
     for (const auto& each : trial.begun) put_behind(each);
   }
+  remember_tried(trial.begun);
   return comes_to_untried(trial);
 }
 
 void address_book::session_opened(address_trial trial) {
   session_.reset();
   if (trial.network != network_) return;
+  worked(trial.reached);
+  if (trial.resolved.size() < 2) return;
   remember_tried(trial.begun);
-  last_good_ = trial.reached;
-  session_ = std::move(trial);
+  session_ = std::make_shared<const address_trial>(std::move(trial));
 }
 
 bool address_book::session_ended(const change_reason& why, bool stable) {
-  const auto trial = std::exchange(session_, std::nullopt);
+  const auto trial = std::exchange(session_, nullptr);
+  const auto reached = trial ? trial->reached : last_good_;
   if (stable) {
     tried_.clear();
-    tried_too_many_ = false;
-    if (trial && trial->reached) std::erase(failed_, *trial->reached);
+    tried_too_many_ = last_good_is_tried_ = false;
+    if (reached) std::erase(failed_, *reached);
     return false;
   }
-  if (!trial || !trial->reached) return false;
-  if (speaks_against_address(why)) put_behind(*trial->reached);
-  return comes_to_untried(*trial);
+  if (reached && speaks_against_address(why)) put_behind(*reached);
+  return trial && trial->reached && comes_to_untried(*trial);
 }
 
 void address_book::forget() {
@@ -96,9 +100,20 @@ void address_book::put_behind(const endpoint& failed) {
   remember(failed_, failed);
 }
 
+// The one before it has been tried, too, and has to be remembered now by itself.
+void address_book::worked(const std::optional<endpoint>& reached) {
+  if (last_good_ && last_good_ != reached && last_good_is_tried_) remember_tried({*last_good_});
+  last_good_ = reached;
+  last_good_is_tried_ = reached.has_value();
+}
+
+bool address_book::is_tried(const endpoint& one) const {
+  return contains(tried_, one) || (last_good_is_tried_ && last_good_ == one);
+}
+
 void address_book::remember_tried(const std::vector<endpoint>& begun) {
   for (const auto& each : begun) {
-    if (contains(tried_, each)) continue;
+    if (is_tried(each)) continue;
     tried_too_many_ = tried_too_many_ || tried_.size() == limit;
     if (!tried_too_many_) tried_.push_back(each);
   }
@@ -110,7 +125,7 @@ bool address_book::comes_to_untried(const address_trial& trial) const {
   if (tried_too_many_) return false;
   const auto next = order(trial.resolved);
   const auto end = trial.reached ? std::ranges::find(next, *trial.reached) : next.end();
-  return std::any_of(next.begin(), end, [&](const endpoint& each) { return !contains(tried_, each); });
+  return std::any_of(next.begin(), end, [&](const endpoint& each) { return !is_tried(each); });
 }
 
 }  // namespace holdfast

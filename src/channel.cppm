@@ -17,6 +17,7 @@ module holdfast:channel;
 
 import :completion;
 import :error;
+import :executors;
 import :journal;
 import :options;
 import :state;
@@ -28,11 +29,11 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
  public:
   using operation = pending_operation<error_code, observed_change>;
 
-  state_channel(net::any_io_executor executor, std::shared_ptr<journal> log);
+  state_channel(std::shared_ptr<const executors> where, std::shared_ptr<journal> log);
 
   [[nodiscard]] connection_state status() const noexcept { return status_.load(std::memory_order_acquire); }
   [[nodiscard]] state_change snapshot() const;
-  [[nodiscard]] const net::any_io_executor& executor() const noexcept { return executor_; }
+  [[nodiscard]] const net::any_io_executor& executor() const noexcept { return where_->own; }
 
   // The writer: fills in sequence, from and time.
   void publish(state_change change);
@@ -97,7 +98,7 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   [[nodiscard]] bool all_told() const;
   void report_if_told(std::unique_lock<std::mutex>& lock);
   void wait_until_idle(std::unique_lock<std::mutex>& lock, const listener& one);
-  const net::any_io_executor executor_;
+  const std::shared_ptr<const executors> where_;
   const std::shared_ptr<journal> log_;
   std::atomic<connection_state> status_{connection_state::disconnected};
 

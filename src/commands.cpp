@@ -55,15 +55,18 @@ std::uint64_t entropy() {
 
 }  // namespace
 
-actor::actor(net::any_io_executor on, std::shared_ptr<const options> checked, retry_schedule::rules table)
-    : executor(std::move(on)),
-      strand(make_strand_of(executor)),
+actor::actor(const net::any_io_executor& on, std::shared_ptr<const options> checked,
+             retry_schedule::rules table)
+    : where(std::make_shared<const executors>(on, make_strand_of(on))),
+      executor(where->own),
+      strand(where->strand),
       settings(std::move(checked)),
-      log(std::make_shared<journal>(settings->log, settings->log_to_clog)),
+      log(std::make_shared<journal>(std::shared_ptr<const journal::function>(settings, &settings->log),
+                                    settings->log_to_clog)),
       spoken(settings->protocol ? settings->protocol() : nullptr),
-      channel(std::make_shared<state_channel>(executor, log)),
-      in(std::make_shared<inbox>(settings->limits, strand)),
-      out(std::make_shared<outbox>(settings->limits, strand, spoken, log)),
+      channel(std::make_shared<state_channel>(where, log)),
+      in(std::make_shared<inbox>(settings->limits, where)),
+      out(std::make_shared<outbox>(settings->limits, where, spoken, log)),
       memory_(std::make_shared<dial_memory>(*settings)),
       random_(settings->random_seed ? *settings->random_seed : entropy()),
       retry_({settings, &settings->retry}, std::move(table)),
@@ -233,7 +236,7 @@ void actor::network_changed() {
 // What the machine's other links do is no news for us (R53).
 void actor::network_changed(const network_news& news) {
   post([news](actor& self) {
-    if (self.routes_.concerned_by(news)) self.network_changed();
+    if (!self.routes_ || self.routes_->concerned_by(news)) self.network_changed();
   });
 }
 

@@ -10,10 +10,10 @@ module;
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 module holdfast:dial_memory;
 
@@ -78,7 +78,7 @@ class dial_memory {
   void network_changed() { addresses.forget(); }
 
   const std::shared_ptr<holdfast::network> network;  // shared with other connections
-  std::set<std::string> environment_problems;        // that were logged: each once
+  std::vector<std::string> environment_problems;     // that were logged: each once
   const environment variables;                       // as they were when the connection was made
   const bool has_secure_url;                         // a URL of the options is wss://
   tls_source tls;  // read when it is first needed: a trust store is large, and ws:// needs none

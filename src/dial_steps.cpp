@@ -108,8 +108,12 @@ std::optional<proxy_server> dial_attempt::choose_way() {
   const auto& to = place_.to;
   try {
     auto problem = environment_problem(options_->proxy, to.secure, to.host, to.port, memory_->variables);
-    if (!problem.empty() && note_ && memory_->environment_problems.insert(problem).second)
+    auto& known = memory_->environment_problems;
+    const bool is_new = std::ranges::find(known, problem) == known.end();
+    if (!problem.empty() && note_ && is_new) {
+      known.push_back(problem);
       note_(log_level::warning, problem);
+    }
     return choose_proxy(options_->proxy, to.secure, to.host, to.port, memory_->variables);
   } catch (const option_error& e) {
     record_.reason.at = stage::proxy;

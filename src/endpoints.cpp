@@ -28,7 +28,7 @@ endpoint_rotation::endpoint_rotation(std::size_t count, endpoint_options given)
     : endpoint_rotation(count, std::make_shared<const endpoint_options>(std::move(given))) {}
 
 endpoint_rotation::endpoint_rotation(std::size_t count, std::shared_ptr<const endpoint_options> given)
-    : given_(std::move(given)), entries_(std::max<std::size_t>(count, 1)), sequence_(entries_.size()) {
+    : given_(std::move(given)), entries_(std::max<std::size_t>(count, 1)), sequence_(count > 1 ? count : 0) {
   std::iota(sequence_.begin(), sequence_.end(), std::size_t{0});
 }
 
@@ -57,6 +57,7 @@ endpoint_choice endpoint_rotation::next(clock::time_point now, random_source& ra
 }
 
 std::size_t endpoint_rotation::by_rule(clock::time_point now, random_source& random) {
+  if (entries_.size() == 1) return 0;
   if (!begun_) shuffle(random);
   if (given_->prefer_primary && may_be_tried(0, now)) return 0;
   if (!begun_) return sequence_.front();

@@ -126,7 +126,7 @@ void inbox::wake_reader() {
   if (!reader_waits_) return;
   if (messages_.size() * 2 > message_limit_ || messages_.size_bytes() * 2 > byte_limit_) return;
   reader_waits_ = false;
-  net::post(strand_, [self = shared_from_this()] { self->room_.notify(); });
+  net::post(where_->strand, [self = shared_from_this()] { self->room_.notify(); });
 }
 
 net::awaitable<void> inbox::wait_for_room() {

@@ -16,6 +16,7 @@ module holdfast:inbox;
 
 import :completion;
 import :error;
+import :executors;
 import :message;
 import :options;
 import :wakeup;
@@ -29,11 +30,11 @@ class inbox : public std::enable_shared_from_this<inbox> {
   using single = pending_operation<error_code, message>;
   using batch = pending_operation<error_code, message_batch>;
 
-  inbox(const limit_options& limits, net::any_io_executor strand)
+  inbox(const limit_options& limits, std::shared_ptr<const executors> where)
       : message_limit_(limits.inbound_messages),
         byte_limit_(limits.inbound_bytes),
-        strand_(std::move(strand)),
-        room_(strand_) {}
+        where_(std::move(where)),
+        room_(where_->strand) {}
 
   // Any thread. The message or messages that wait, or the next to come.
   void receive(single op);
@@ -86,7 +87,7 @@ class inbox : public std::enable_shared_from_this<inbox> {
 
   const std::size_t message_limit_;
   const std::size_t byte_limit_;
-  const net::any_io_executor strand_;
+  const std::shared_ptr<const executors> where_;  // shared with the whole connection
   std::mutex mutex_;
   message_batch messages_;
   std::vector<waiting> receivers_;

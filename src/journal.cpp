@@ -1,11 +1,13 @@
 // Where a line goes, and which lines are held back.
 module;
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <iostream>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -52,7 +54,7 @@ void write_to_clog(log_level level, std::string_view line) {
 void journal::write(log_level level, std::string_view line) noexcept {
   const bool matters = level == log_level::warning || level == log_level::error;
   try {
-    if (to_) return to_(level, line);
+    if (to_ && *to_) return (*to_)(level, line);
     if (clog_ && matters) write_to_clog(level, line);
   } catch (...) {
     // A log function that throws has nobody else to tell.
@@ -63,9 +65,10 @@ void journal::write(log_level level, std::string_view line) noexcept {
 void journal::write(kind of, log_level level, std::string_view line, std::uint64_t count) noexcept {
   std::uint64_t held_back = 0;
   {
-    const std::lock_guard lock(mutex_);
+    auto& kept = needed_floods();
+    const std::lock_guard lock(kept.mutex);
     const auto index = static_cast<std::size_t>(of);
-    auto& spent = budgets_[index];
+    auto& spent = kept.budgets[index];
     const auto now = clock::now();
     if (spent.lines == 0 || now - spent.window_begins >= window) {
       spent.window_begins = now;
@@ -82,6 +85,16 @@ void journal::write(kind of, log_level level, std::string_view line, std::uint64
   write(level, line);
 }
 
+// Two threads may come at once; the slower one finds that of the other.
+journal::floods& journal::needed_floods() {
+  auto* present = floods_.load(std::memory_order_acquire);
+  if (present != nullptr) return *present;
+  auto made = std::make_unique<floods>();
+  if (floods_.compare_exchange_strong(present, made.get(), std::memory_order_acq_rel))
+    present = made.release();
+  return *present;
+}
+
 void journal::sum_up() noexcept {
   sum_up(kind::lost_message);
   sum_up(kind::thrown);
@@ -90,8 +103,10 @@ void journal::sum_up() noexcept {
 void journal::sum_up(kind of) noexcept {
   std::uint64_t held_back = 0;
   {
-    const std::lock_guard lock(mutex_);
-    held_back = std::exchange(budgets_[static_cast<std::size_t>(of)].held_back, 0);
+    auto* const kept = floods_.load(std::memory_order_acquire);
+    if (kept == nullptr) return;
+    const std::lock_guard lock(kept->mutex);
+    held_back = std::exchange(kept->budgets[static_cast<std::size_t>(of)].held_back, 0);
   }
   if (held_back != 0) write(log_level::warning, std::to_string(held_back) + std::string(what_of(of)));
 }

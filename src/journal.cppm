@@ -3,10 +3,12 @@
 // function (R71). Knows nothing of what is logged.
 module;
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -25,7 +27,12 @@ class journal {
   // Lines that may come in a flood. Each kind has a budget of its own.
   enum class kind : std::uint8_t { lost_message, thrown };
 
-  journal(function to, bool clog_otherwise) : to_(std::move(to)), clog_(clog_otherwise) {}
+  // `to` may be null.
+  journal(std::shared_ptr<const function> to, bool clog_otherwise)
+      : to_(std::move(to)), clog_(clog_otherwise) {}
+  ~journal() { delete floods_.load(); }
+  journal(const journal&) = delete;
+  journal& operator=(const journal&) = delete;
 
   // Any thread, none of our locks held: the program's function may call the connection.
   void write(log_level level, std::string_view line) noexcept;
@@ -42,12 +49,17 @@ class journal {
     std::uint64_t held_back = 0;
   };
 
-  void sum_up(kind of) noexcept;
+  struct floods {
+    std::mutex mutex;
+    std::array<budget, 2> budgets{};
+  };
 
-  const function to_;
+  void sum_up(kind of) noexcept;
+  floods& needed_floods();
+
+  const std::shared_ptr<const function> to_;
   const bool clog_;
-  std::mutex mutex_;
-  std::array<budget, 2> budgets_{};
+  std::atomic<floods*> floods_{};  // owned; null until the first line of a kind: most connections have none
 };
 
 }  // namespace holdfast

@@ -39,15 +39,15 @@ constexpr std::size_t keep_compressed_bytes = 64 * 1024;  // what a thread keeps
 
 }  // namespace
 
-outbox::outbox(const limit_options& limits, net::any_io_executor strand,
+outbox::outbox(const limit_options& limits, std::shared_ptr<const executors> where,
                std::shared_ptr<const protocol> spoken, std::shared_ptr<journal> log)
     : message_limit_(limits.outbound_messages),
       byte_limit_(limits.outbound_bytes),
       largest_message_(limits.message_bytes),
-      strand_(std::move(strand)),
+      where_(std::move(where)),
       protocol_(std::move(spoken)),
       log_(std::move(log)),
-      expiry_(strand_) {}
+      expiry_(where_->strand) {}
 
 // The operation is made behind the write, so that the peer need not wait for it.
 void outbox::send(std::string_view payload, const send_options& how, operation::handler_type handler,
@@ -85,7 +85,8 @@ error_code outbox::send_now(std::uint64_t id, std::string_view payload, const se
                     .payload = std::string(payload),
                     .feature = std::string(how.feature),
                     .key = std::string(how.key),
-                    .rule = how.when_offline});
+                    .rule = how.when_offline,
+                    .expires = expiry_of(how)});
     if (const auto ec = encode_kept(kept.front(), payload)) return ec;
     if (!may_be_sent_again) kept.clear();
   } else {
@@ -303,7 +304,8 @@ void outbox::close(error_code why) {
 
 void outbox::wake_writer() {
   if (!std::exchange(writer_waits_, false)) return;
-  if (auto writer = writer_.lock()) net::post(strand_, [writer = std::move(writer)] { writer->notify(); });
+  if (auto writer = writer_.lock())
+    net::post(where_->strand, [writer = std::move(writer)] { writer->notify(); });
 }
 
 void outbox::release_memory() {

@@ -24,6 +24,7 @@ import :compression;
 import :congestion;
 import :engine;
 import :error;
+import :executors;
 import :journal;
 import :message;
 import :network;
@@ -39,11 +40,10 @@ class outbox : public std::enable_shared_from_this<outbox> {
  public:
   using operation = pending_operation<send_result>;
 
-  // `spoken` may be null; it and the log are shared with the actor.
-  outbox(const limit_options& limits, net::any_io_executor strand, std::shared_ptr<const protocol> spoken,
-         std::shared_ptr<journal> log);
+  // `spoken` may be null; all three are shared with the actor.
+  outbox(const limit_options& limits, std::shared_ptr<const executors> where,
+         std::shared_ptr<const protocol> spoken, std::shared_ptr<journal> log);
 
-  [[nodiscard]] const net::any_io_executor& strand() const noexcept { return strand_; }
   // Any thread. An empty handler wants no answer; what is lost then stands in the log (R71).
   void send(std::string_view payload, const send_options& how, operation::handler_type handler,
             const net::any_io_executor& fallback);
@@ -148,6 +148,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   [[nodiscard]] bool make_room(std::size_t more_bytes, const send_options& how);
   [[nodiscard]] bool has_room(std::size_t more_bytes, const kept_message* replaced) const;
   [[nodiscard]] bool is_throttled(std::string_view feature) const;
+  [[nodiscard]] static std::optional<clock::time_point> expiry_of(const send_options& how);
   error_code send_now(std::uint64_t id, std::string_view payload, const send_options& how);
   void keep(std::uint64_t id, std::string_view payload, const send_options& how, operation op);
   void release(std::list<kept_message> messages);
@@ -180,7 +181,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   const std::size_t message_limit_;
   const std::size_t byte_limit_;
   const std::size_t largest_message_;
-  const net::any_io_executor strand_;
+  const std::shared_ptr<const executors> where_;
   const std::shared_ptr<const protocol> protocol_;
   const bool acknowledged_ = protocol_ && protocol_->acknowledges();
   const std::shared_ptr<journal> log_;

@@ -47,6 +47,11 @@ outbox::verdict outbox::judge(std::string_view payload, const send_options& how)
   return decision;
 }
 
+std::optional<clock::time_point> outbox::expiry_of(const send_options& how) {
+  if (how.time_to_live <= std::chrono::milliseconds::zero()) return std::nullopt;
+  return clock::now() + how.time_to_live;
+}
+
 outbox::verdict outbox::gate(const send_options& how) const {
   if (is_throttled(how.feature)) {
     if (how.when_throttled == throttled_rule::fail) return {fate::refused, error::feature_throttled};
@@ -97,15 +102,15 @@ void outbox::keep(std::uint64_t id, std::string_view payload, const send_options
                    .feature = std::string(how.feature),
                    .key = std::string(how.key),
                    .rule = how.when_offline,
+                   .expires = expiry_of(how),
                    .op = std::move(op)};
   payload_bytes_ += payload.size();
-  const bool ages = how.time_to_live > std::chrono::milliseconds::zero();
-  if (ages) one.expires = clock::now() + how.time_to_live;
+  const bool ages = one.expires.has_value();
   const bool is_earlier = ages && expiry_armed_ && *one.expires < *expiry_armed_;
   const bool sooner =
       ages && (!expiry_armed_ || (is_earlier && !planted::has(planted::bug::earlier_expiry_missed)));
   waiting_.push_back(std::move(one));
-  if (sooner) net::post(strand_, [self = shared_from_this()] { self->arm_expiry(); });
+  if (sooner) net::post(where_->strand, [self = shared_from_this()] { self->arm_expiry(); });
 }
 
 // A message keeps the number under which it left first: by that the peer knows it again.
@@ -185,7 +190,9 @@ void outbox::take_back(std::size_t from_frame, error_code why) {
   if (acknowledged_) {
     unconfirmed_.splice(unconfirmed_.end(), taken);
   } else {
+    const bool ages = std::ranges::any_of(taken, [](const auto& each) { return each.expires.has_value(); });
     waiting_.push_front(std::move(taken));
+    if (ages) net::post(where_->strand, [self = shared_from_this()] { self->arm_expiry(); });
   }
 }
 
@@ -256,7 +263,7 @@ void outbox::retire(error_code refusal, error_code why) {
     refusal_ = refusal;
   }
   expect_no_session(why);
-  net::post(strand_, [self = shared_from_this()] { self->expiry_.release(); });
+  net::post(where_->strand, [self = shared_from_this()] { self->expiry_.release(); });
 }
 
 void outbox::forget_senders() {

@@ -66,8 +66,7 @@ clock::duration random_phase(const heartbeat_options& given, random_source& rand
 }  // namespace
 
 session::session(surroundings of, opened_socket socket, random_source& random)
-    : executor_(std::move(of.executor)),
-      strand_(of.out->strand()),
+    : where_(std::move(of.where)),
       options_(std::move(of.settings)),
       inbox_(std::move(of.in)),
       outbox_(std::move(of.out)),
@@ -76,7 +75,7 @@ session::session(surroundings of, opened_socket socket, random_source& random)
       stream_(std::move(socket.stream)),
       engine_(peer_role::client, options_->limits.message_bytes, options_->invalid_text),
       liveness_(options_->heartbeat, clock::now(), random_phase(options_->heartbeat, random)),
-      work_(strand_) {
+      work_(where_->strand) {
   if (!socket.first_bytes.empty()) engine_.feed(socket.first_bytes);
 }
 
@@ -106,7 +105,7 @@ net::awaitable<void> session::read() {
         engine_.park();
         co_await net::async_initiate<const net::deferred_t&, void()>(
             [this](auto handler) {
-              post_to(strand_, [handler = std::move(handler)]() mutable { std::move(handler)(); });
+              post_to(where_->strand, [handler = std::move(handler)]() mutable { std::move(handler)(); });
             },
             net::deferred);
         break;
@@ -173,10 +172,10 @@ net::awaitable<void> session::read_first_bytes() {
       [this, place](auto handler) {
         // Completes off the strand, goes onto it for our work, and leaves it for that of the program.
         stream_.async_read_some(
-            place, net::bind_executor(executor_, [this, handler = std::move(handler)](
-                                                     error_code failed, std::size_t bytes) mutable {
-              completion_scope scope(executor_);
-              dispatch_to(strand_, [handler = std::move(handler), failed, bytes]() mutable {
+            place, net::bind_executor(where_->own, [this, handler = std::move(handler)](
+                                                       error_code failed, std::size_t bytes) mutable {
+              completion_scope scope(where_->own);
+              dispatch_to(where_->strand, [handler = std::move(handler), failed, bytes]() mutable {
                 std::move(handler)(failed, bytes);
               });
               scope.leave();

@@ -24,6 +24,7 @@ import :conversation;
 import :dial;
 import :engine;
 import :error;
+import :executors;
 import :inbox;
 import :journal;
 import :liveness;
@@ -63,7 +64,7 @@ class session : public std::enable_shared_from_this<session> {
 
   // What a session has from its connection; all but the number is shared with it.
   struct surroundings {
-    net::any_io_executor executor;
+    std::shared_ptr<const executors> where;
     std::shared_ptr<const options> settings;
     std::shared_ptr<inbox> in;
     std::shared_ptr<outbox> out;
@@ -177,8 +178,7 @@ class session : public std::enable_shared_from_this<session> {
     std::vector<throttled_feature> by_server{};
   };
 
-  const net::any_io_executor executor_;
-  const net::any_io_executor& strand_;  // the outbox's
+  const std::shared_ptr<const executors> where_;
   const std::shared_ptr<const options> options_;
   const std::shared_ptr<inbox> inbox_;
   const std::shared_ptr<outbox> outbox_;
@@ -187,7 +187,7 @@ class session : public std::enable_shared_from_this<session> {
   transport stream_;
   engine engine_;
   liveness liveness_;
-  upstream upstream_;
+  std::unique_ptr<upstream> upstream_;          // null: no answer is awaited
   std::unique_ptr<conversation> conversation_;  // none: messages are passed on as they are
   std::unique_ptr<link_watch> link_;
   wakeup work_;  // calls tend()

@@ -108,7 +108,7 @@ clock::time_point session::next_look() const {
   const auto now = clock::now();
   auto next = liveness_.next_look(now);
   if (broken_) next = std::min(next, broken_->read_until);
-  if (upstream_.watches())
+  if (upstream_ && upstream_->watches())
     next = std::min<clock::time_point>(next, now + options_->heartbeat.pong_deadline / looks_per_patience);
   if (!pings_.empty())
     next = std::min<clock::time_point>(next, pings_.front().sent + options_->heartbeat.pong_deadline);
@@ -136,7 +136,7 @@ void session::write() {
 void session::wait_until_writable() {
   socket_is_full_ = true;
   stream_.async_wait(readiness::writable,
-                     net::bind_executor(strand_, [self = shared_from_this()](error_code failed) {
+                     net::bind_executor(where_->strand, [self = shared_from_this()](error_code failed) {
                        self->socket_is_full_ = false;
                        if (failed && !self->over_) self->write_failed(failed);
                        self->work_.notify();
@@ -188,11 +188,12 @@ void session::look_for_congestion(clock::time_point now) {
 // A ping that stands behind a slow upload cannot be answered before it has arrived (R62).
 void session::watch_upload(clock::time_point now) {
   const bool asked = liveness_.waits_for_answer() || (conversation_ && conversation_->waits_for_answer());
-  if (!asked) return upstream_.answered();
-  upstream_.asked();
-  if (!upstream_.watches() || planted::has(planted::bug::upload_taken_for_silence)) return;
+  if (!asked) return upstream_.reset();
+  if (!upstream_) upstream_ = std::make_unique<upstream>();
+  upstream_->asked();
+  if (!upstream_->watches() || planted::has(planted::bug::upload_taken_for_silence)) return;
   const auto [taken, control_waits] = outbox_->taken();
-  if (!upstream_.looked({taken, stream_.unconfirmed_bytes(), control_waits})) return;
+  if (!upstream_->looked({taken, stream_.unconfirmed_bytes(), control_waits})) return;
   liveness_.heard_progress(now);
   if (conversation_) conversation_->heard_progress(now);
 }

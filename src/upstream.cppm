@@ -24,11 +24,6 @@ class upstream {
   void asked() noexcept {
     if (stage_ == stage::idle) stage_ = stage::waits;
   }
-  // The answer came, or is not waited for any more.
-  void answered() noexcept {
-    stage_ = stage::idle;
-    last_.reset();
-  }
   // Whether looking again soon may bring news.
   [[nodiscard]] bool watches() const noexcept { return stage_ == stage::waits || stage_ == stage::under_way; }
 

@@ -12,7 +12,8 @@ BOOST_AUTO_TEST_SUITE(lingering)
 namespace {
 
 // Says these bytes after the upgrade, and others when something has come; the client has to hang up.
-net::awaitable<void> keep_socket(transport link, std::string first, std::string answer, clock::duration after) {
+net::awaitable<void> keep_socket(transport link, std::string first, std::string answer,
+                                 clock::duration after) {
   const bool welcomed = co_await welcome(link);
   if (!welcomed) co_return;
   co_await write_all(link, first);

@@ -301,4 +301,26 @@ BOOST_AUTO_TEST_CASE(a_message_that_waits_can_be_cancelled_and_is_not_sent_then)
   BOOST_TEST(s.run_ended.has_value());
 }
 
+// covers G30
+BOOST_AUTO_TEST_CASE(a_time_to_live_goes_on_when_the_session_ends_before_the_message_has_left) {
+  scenario s;
+  moody_server at(s);
+  at.open = true;
+  s.in.network()->conditions = {.window_bytes = 64, .bytes_per_second = 100};
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  conn.send(std::string(10'000, 'x'), net::detached);
+  outcome stuck;
+  conn.send("stuck", {.when_offline = offline_rule::wait, .time_to_live = 20s}, stuck.send_handler());
+  s.in.run_for(5s);
+  at.open = false;
+  s.in.network()->reset_links();
+  s.in.run_for(10s);
+  BOOST_TEST(stuck.calls == 0);
+  s.in.run_for(6s);
+  BOOST_TEST(stuck.calls == 1);
+  BOOST_TEST((stuck.delivered == delivery::dropped));
+  BOOST_TEST((stuck.ec == error::message_expired));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -56,8 +56,8 @@ class refusal_model {
       return;
     }
     const auto name = base_of(change.rule);
-    const bool is_hidden =
-        name == "attempt-limit" || name == "first-connect-failed" || name == "next-endpoint";
+    const bool is_hidden = name == "attempt-limit" || name == "first-connect-failed" ||
+                           name == "next-endpoint" || name == "next-address";
     const auto count = count_in(change.rule);
     if (count) {
       check_counted(change, *count);

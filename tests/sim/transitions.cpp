@@ -194,7 +194,8 @@ void transitions::check_flapping() {
   std::size_t dials = 0;
   for (const auto& each : all_)
     dials += each.to == connection_state::connecting && each.time < all_[0].time + 60s;
-  if (dials > 8 + jumps_) log_.violated("more than 8 dials in the first minute to a server that accepts and closes");
+  if (dials > 8 + jumps_)
+    log_.violated("more than 8 dials in the first minute to a server that accepts and closes");
 }
 
 void transitions::told(act what) {

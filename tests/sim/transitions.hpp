@@ -158,7 +158,7 @@ class transitions {
       stop_told_;                            // the last time that it was told so, until it is told otherwise
   std::optional<clock::time_point> jumped_;  // the wall clock, forward, as if there had been a suspend
   std::size_t jumps_ = 0;
-  bool is_large_ = false;                    // enough to be noticed; smaller ones may add up to that
+  bool is_large_ = false;                           // enough to be noticed; smaller ones may add up to that
   std::optional<clock::time_point> set_back_;       // somebody set it back
   std::optional<std::size_t> refused_;              // a message, for want of a session, while one is open
   clock::time_point cut_{};                         // when a wait was last cut short
