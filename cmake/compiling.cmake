@@ -21,10 +21,6 @@ if(HOLDFAST_COVERAGE)
   add_link_options(-fprofile-instr-generate)
 endif()
 
-if(HOLDFAST_PLANTED_BUGS)
-  add_compile_definitions(HOLDFAST_PLANTED_BUGS)
-endif()
-
 if(HOLDFAST_BUILD_FUZZERS)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()

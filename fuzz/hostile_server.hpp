@@ -54,11 +54,13 @@ class hostile_server {
     const auto piece = std::max(how.piece, bytes.size() / 16);
     holdfast::timer pause(co_await net::this_coro::executor);
     for (std::size_t at = 0; at < bytes.size(); at += piece) {
-      if (co_await holdfast::write_all(*stream, std::string_view(bytes).substr(at, piece))) co_return;
+      const auto ec = co_await holdfast::write_all(*stream, std::string_view(bytes).substr(at, piece));
+      if (ec) co_return;
       if (how.pauses) co_await pause.async_wait_until(holdfast::clock::now() + 1ms, net::use_awaitable);
     }
     if (how.hangs_up) co_return stream->close();
-    for (std::string ignored; co_await read(*stream, ignored);) ignored.clear();
+    for (std::string ignored; [[maybe_unused]] const bool arrived = co_await read(*stream, ignored);)
+      ignored.clear();
   }
 
   // At least a byte; false: the client has gone.
@@ -75,7 +77,7 @@ class hostile_server {
   }
 
   static net::awaitable<std::optional<holdfast::http_head>> read_request(holdfast::transport& from) {
-    for (std::string bytes; co_await read(from, bytes);) {
+    for (std::string bytes; [[maybe_unused]] const bool arrived = co_await read(from, bytes);) {
       auto head = holdfast::parse_request(bytes);
       if (head.has_value() && *head) co_return std::move(*head);
     }

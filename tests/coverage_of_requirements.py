@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Which rows of docs' requirements (G1..G46, R1..R79) have a test that says `covers ROW`.
+"""Which rows of docs/requirements.md have a test that says `covers ROW`.
 
 Prints the rows without a test. Fails if one of them is not in LATER, and if a row of LATER has a test after
 all, so that the list stays true.
@@ -8,7 +8,8 @@ import re
 import sys
 from pathlib import Path
 
-ROWS = [f"G{n}" for n in range(1, 47)] + [f"R{n}" for n in range(1, 80)]
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs/requirements.md"
+ROWS = re.findall(r"^\| ([GR]\d+) \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
 
 LATER = {
     "R46": "packaging: checked by CI, not by a test of ours",

@@ -5,12 +5,14 @@ import pathlib
 import re
 import sys
 
+root = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = {
-    "README.md": ["examples/first_program.cpp", "examples/testing/half_open.cpp"],
-    "docs/testing.md": ["examples/testing/outage.cpp", "examples/testing/banner.cpp", "examples/testing/drain.cpp"],
+    "README.md": ["examples/first_program.cpp"],
+    "docs/testing.md": ["examples/testing/half_open.cpp", "examples/testing/outage.cpp",
+                        "examples/testing/banner.cpp", "examples/testing/drain.cpp"],
+    "docs/recipes.md": [f"examples/recipes/{path.name}" for path in sorted(root.glob("examples/recipes/*.cpp"))],
 }
 
-root = pathlib.Path(__file__).resolve().parent.parent
 different = []
 for document, files in PROGRAMS.items():
     blocks = re.findall(r"^```cpp\n(.*?)^```$", (root / document).read_text(), re.MULTILINE | re.DOTALL)

@@ -50,7 +50,7 @@ net::awaitable<void> server::accept_all() {
 net::awaitable<void> server::serve(socket_pointer from) {
   if (is_stopping_) co_return;
   sockets_.emplace(from, nullptr);
-  if (co_await from->open()) co_await (read_all(from) && from->write_all());
+  if (const bool opened = co_await from->open(); opened) co_await (read_all(from) && from->write_all());
   disconnect(from);
 }
 

@@ -1,5 +1,5 @@
-// A half-open peer and the way back, in virtual time: the program of the README's section "Test your own
-// program". A test compares the two.
+// A half-open peer and the reconnect, in virtual time: the first program of docs/testing.md. A test compares
+// the two.
 #include <boost/asio.hpp>
 import holdfast;
 import holdfast.testing;

@@ -169,7 +169,7 @@ net::awaitable<bool> server::implementation::secure(net::any_io_executor strand,
 
 net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
                                                    std::shared_ptr<transport> stream) {
-  if (!co_await secure(strand, stream)) co_return;
+  if (const bool ok = co_await secure(strand, stream); !ok) co_return;
   auto request = co_await read_request(*stream);
   if (!request) co_return;
   script run;
@@ -184,7 +184,7 @@ net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
     within = compression;
   }
   if (!answers) {  // holds the socket for as long as the client does
-    while (co_await read_request(*stream)) {
+    while (const auto next = co_await read_request(*stream)) {
     }
     co_return;
   }
@@ -210,7 +210,7 @@ net::awaitable<void> server::implementation::serve(net::any_io_executor strand,
     }
   }
   welcome += "\r\n\r\n" + (answer ? answer->body : std::string());
-  if (co_await write_all(*stream, welcome)) co_return;
+  if (const auto ec = co_await write_all(*stream, welcome)) co_return;
   auto first_bytes = std::exchange(request->body, {});
   const auto session = std::make_shared<server_session>(
       strand, std::move(*stream), std::move(*request), std::move(first_bytes),

@@ -45,11 +45,14 @@ server_session::server_session(net::any_io_executor strand, transport stream, ht
       stream_(std::move(stream)),
       request_(std::move(request)),
       compression_(compression),
-      engine_(peer_role::server, message_limit_bytes),
+      decoder_(peer_role::server, message_limit_bytes),
       wake_(strand_) {
-  if (compression_) engine_.agree(*compression_);
+  if (compression_) {
+    decoder_.agree(*compression_);
+    encoder_.agree(*compression_);
+  }
   received_bytes_ = first_bytes.size();
-  engine_.feed(first_bytes);
+  decoder_.feed(first_bytes);
 }
 
 void server_session::start() {
@@ -65,17 +68,17 @@ net::awaitable<void> server_session::read() {
   timer pause(strand_);
   while (!ended_ && !deaf_) {
     while (clock::now() < reads_from_) co_await pause.async_wait_until(reads_from_, net::use_awaitable);
-    for (auto event = engine_.next(); event.event != frame_event::none && !ended_; event = engine_.next())
+    for (auto event = decoder_.next(); event.event != frame_event::none && !ended_; event = decoder_.next())
       handle(event);
     co_await flush();
     if (ended_ || deaf_) break;
     if (clock::now() < reads_from_) continue;
     error_code ec;
-    const auto count = stream_.read_some(engine_.prepare(*place_for_bytes), ec);
+    const auto count = stream_.read_some(decoder_.prepare(*place_for_bytes), ec);
     received_bytes_ += count;
-    engine_.commit(count);
+    decoder_.commit(count);
     if (would_block(ec)) {
-      engine_.park();
+      decoder_.park();
       const auto [failed] =
           co_await stream_.async_wait(readiness::readable, net::as_tuple(net::use_awaitable));
       ec = failed;
@@ -87,19 +90,19 @@ net::awaitable<void> server_session::read() {
 void server_session::handle(const frame_result& event) {
   switch (event.event) {
     case frame_event::message:
-      messages_.push_back({event.kind, engine_.take_message(event)});
+      messages_.push_back({event.kind, decoder_.take_message(event)});
       break;
     case frame_event::ping:
       ++pings_;
-      engine_.write_pong(event.payload);
+      encoder_.frame(output_, opcode::pong, event.payload);
       break;
     case frame_event::close:
       close_code_ = event.close_code;
-      engine_.write_close(event.close_code, {});
+      encoder_.close(output_, event.close_code, {});
       [[fallthrough]];
     case frame_event::failed: {
       error_code ignored;
-      const auto answer = engine_.output();
+      const auto answer = output_.view();
       stream_.write_some({answer.data(), answer.size()}, ignored);
       drop();
       break;
@@ -114,10 +117,10 @@ void server_session::handle(const frame_result& event) {
 // One at a time; whoever comes while it runs has its bytes written by it.
 net::awaitable<void> server_session::flush() {
   if (std::exchange(flushing_, true)) co_return;
-  while ((engine_.output_bytes() != 0 || stream_.unsent()) && !ended_) {
+  while ((!output_.empty() || stream_.unsent()) && !ended_) {
     error_code ec;
-    const auto bytes = engine_.output();
-    engine_.consume(stream_.write_some({bytes.data(), bytes.size()}, ec));
+    const auto bytes = output_.view();
+    output_.consume(stream_.write_some({bytes.data(), bytes.size()}, ec));
     if (would_block(ec)) {
       const auto [failed] =
           co_await stream_.async_wait(readiness::writable, net::as_tuple(net::use_awaitable));
@@ -145,12 +148,13 @@ net::awaitable<std::optional<message>> server_session::receive() {
 
 net::awaitable<void> server_session::send(std::string_view payload, message_kind kind) {
   if (ended_) co_return;
-  engine_.write_message(kind, payload);
+  encoder_.message(output_, kind, payload);
   co_await flush();
 }
 
 net::awaitable<void> server_session::send_raw(std::string_view bytes) {
-  if (!ended_ && co_await write_all(stream_, bytes)) drop();
+  if (ended_) co_return;
+  if (const auto ec = co_await write_all(stream_, bytes)) drop();
 }
 
 net::awaitable<void> server_session::echo() {
@@ -183,7 +187,7 @@ net::awaitable<void> server_session::stop_reading_for(clock::duration span) {
 
 net::awaitable<void> server_session::close(std::uint16_t code, std::string_view reason,
                                            clock::duration patience) {
-  engine_.write_close(code, reason);
+  encoder_.close(output_, code, reason);
   co_await flush();
   const auto until = clock::now() + patience;
   while (!ended_ && clock::now() < until) co_await wait_until(until);

@@ -31,7 +31,7 @@ predicted_world::predicted_world(std::uint64_t seed, std::chrono::seconds ping_i
 
 // One coroutine for a session: what it is to do meanwhile, it does itself.
 net::awaitable<void> predicted_world::serve(testing::server_session& session) {
-  while (co_await session.echo_for(10ms)) {
+  while ([[maybe_unused]] const bool goes_on = co_await session.echo_for(10ms)) {
     if (const auto order = std::exchange(order_, {})) co_await order(session);
   }
 }

@@ -1,6 +1,6 @@
 """examples/watch as the tests of what a server may answer see it: one outcome after the other.
 
-Its lines are "12:34:56  " and a state, or a message. See describe() in src/state.cpp.
+Its lines are "12:34:56  " and a state, or a message. See describe() in src/state/state.cpp.
 """
 import re
 

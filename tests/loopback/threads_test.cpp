@@ -90,7 +90,8 @@ class crowd {
 
 // Echoes for a while, then ends the session in one of several ways.
 net::awaitable<void> moody(server_session& session, unsigned mood) {
-  if (!co_await session.echo_for(std::chrono::milliseconds(mood % 40))) co_return;
+  const bool goes_on = co_await session.echo_for(std::chrono::milliseconds(mood % 40));
+  if (!goes_on) co_return;
   switch (mood % 4) {
     case 0:
       co_return session.drop();

@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(a_reader_that_stops_reading_is_no_congestion) {
   s.given.congestion.features = {"typing"};
   s.given.limits.inbound_messages = 1;
   s.backend.on_session([](server_session& session) -> net::awaitable<void> {
-    while (co_await session.receive()) {
+    while (const auto next = co_await session.receive()) {
       for (int i = 0; i < 3; ++i) co_await session.send("more than is wanted");
     }
   });

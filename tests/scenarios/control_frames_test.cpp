@@ -34,7 +34,8 @@ net::awaitable<void> say_without_listening(server_session& session, std::string 
 
 // Says `bytes`, and counts what comes until the client hangs up. Answers nothing, not even a close frame.
 net::awaitable<void> say_and_count(std::shared_ptr<transport> stream, std::string bytes, std::size_t& got) {
-  if (!co_await welcome(*stream) || co_await write_all(*stream, bytes)) co_return;
+  if (const bool welcomed = co_await welcome(*stream); !welcomed) co_return;
+  if (const auto failed = co_await write_all(*stream, bytes)) co_return;
   std::array<char, 4096> place{};
   for (;;) {
     error_code ec;

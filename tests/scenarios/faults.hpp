@@ -61,13 +61,13 @@ inline net::awaitable<bool> welcome(transport& stream) {
 // Scripts of a session. They take what they need by value: a coroutine must not lean on a closure.
 inline net::awaitable<void> close_after(server_session& session, clock::duration span, std::uint16_t code,
                                         std::string text) {
-  if (co_await session.echo_for(span)) co_await session.close(code, text);
+  if (const bool goes_on = co_await session.echo_for(span); goes_on) co_await session.close(code, text);
 }
 inline net::awaitable<void> drop_after(server_session& session, clock::duration span) {
   co_await session.echo_for(span);
 }
 inline net::awaitable<void> be_silent(server_session& session, clock::duration after) {
-  if (co_await session.echo_for(after)) co_await session.fall_silent_for(24h);
+  if (const bool goes_on = co_await session.echo_for(after); goes_on) co_await session.fall_silent_for(24h);
 }
 // Sends a message each `pause`, without ever reading (so no ping is answered).
 inline net::awaitable<void> talk_without_listening(server_session& session, clock::duration pause) {

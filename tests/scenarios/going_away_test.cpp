@@ -49,7 +49,7 @@ struct several_places : line_scenario {
     for (auto* const each : {&second, &third}) {
       each->on_session([](server_session& session) -> net::awaitable<void> {
         co_await session.send("ready");
-        while (co_await session.receive()) {
+        while (const auto next = co_await session.receive()) {
         }
       });
     }

@@ -35,7 +35,7 @@ std::vector<waiting> waits() {
 }
 
 net::awaitable<void> take_all(server_session& session) {
-  while (co_await session.receive()) {
+  while (const auto next = co_await session.receive()) {
   }
 }
 

@@ -75,6 +75,7 @@ BOOST_AUTO_TEST_CASE(what_is_sent_while_the_servers_close_is_answered_is_told_wh
   s.backend.on_session(server.script());
   s.in.network()->listen(server_at, [&](transport stream) { s.backend.accept(std::move(stream)); });
   BOOST_REQUIRE(s.in.run_until([&] { return waits.calls != 0; }, 60s));
+  s.in.run_for(100ms);
   BOOST_TEST((server.messages() == std::vector<std::string>{"later"}));
 }
 

@@ -83,7 +83,7 @@ class middlebox {
     if (self->pause == clock::duration::zero()) co_return !co_await write_all(to, bytes);
     timer wait(co_await net::this_coro::executor);
     for (const char each : bytes) {
-      if (co_await write_all(to, {&each, 1})) co_return false;
+      if (const auto ec = co_await write_all(to, {&each, 1})) co_return false;
       co_await wait.async_wait_until(clock::now() + self->pause, net::use_awaitable);
     }
     co_return true;
@@ -93,9 +93,9 @@ class middlebox {
                                     bool downstream) {
     for (;;) {
       std::string bytes;
-      if (!co_await read(*from, bytes)) break;
+      if (const bool arrived = co_await read(*from, bytes); !arrived) break;
       if (downstream && self->spoil) self->spoil(bytes);
-      if (co_await write_all(*to, bytes)) break;
+      if (const auto ec = co_await write_all(*to, bytes)) break;
     }
     from->close();
     to->close();
@@ -109,14 +109,14 @@ class middlebox {
     for (const auto& step : script) {
       std::string said;
       while (!step.is_whole(said)) {
-        if (!co_await read(*client, said)) co_return;
+        if (const bool arrived = co_await read(*client, said); !arrived) co_return;
       }
       self->heard.push_back(said);
-      if (!co_await say(self, *client, step.reply)) co_return;
+      if (const bool replied = co_await say(self, *client, step.reply); !replied) co_return;
     }
     if (self->hangs_up) co_return client->close();
     if (!self->leads_to) {
-      for (std::string ignored; co_await read(*client, ignored);) {
+      for (std::string ignored; [[maybe_unused]] const bool arrived = co_await read(*client, ignored);) {
       }
       co_return;
     }

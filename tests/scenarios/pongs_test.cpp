@@ -1,4 +1,5 @@
 // Pongs of the peer: which of our pings one answers, and what one means that answers none.
+#include "../codec.hpp"
 #include "faults.hpp"
 
 BOOST_AUTO_TEST_SUITE(pongs)
@@ -7,8 +8,8 @@ namespace {
 
 // A server that answers of all pings that it finds only the newest, as RFC 6455 section 5.5.3 allows.
 net::awaitable<void> answer_the_newest(std::shared_ptr<transport> stream, std::size_t& answers) {
-  if (!co_await welcome(*stream)) co_return;
-  engine frames(peer_role::server, 1024);
+  if (const bool welcomed = co_await welcome(*stream); !welcomed) co_return;
+  codec frames(peer_role::server, 1024);
   std::array<char, 4096> place{};
   for (;;) {
     error_code ec;

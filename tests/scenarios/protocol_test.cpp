@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(a_login_that_wants_other_credentials_gets_them_once) {
   s.backend.on_session([](server_session& session) -> net::awaitable<void> {
     const auto hello = co_await session.receive();
     co_await session.send(hello && hello->payload.ends_with("new") ? "ready" : "unauthorized");
-    while (co_await session.receive()) {
+    while (const auto next = co_await session.receive()) {
     }
   });
   auto& conn = s.start();

@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(cipher_text_that_was_not_taken_leaves_although_nothing_more
   BOOST_TEST(!stream.unsent());
 }
 
-// What src/session.cpp relies on: after a short read it waits without asking again.
+// What src/session/session.cpp relies on: after a short read it waits without asking again.
 BOOST_AUTO_TEST_CASE(a_short_read_means_that_nothing_more_is_there_now) {
   tls_scenario s;
   BOOST_REQUIRE(s.connect());

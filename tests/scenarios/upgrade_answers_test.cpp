@@ -16,7 +16,7 @@ net::awaitable<void> speak_in_pieces(std::shared_ptr<transport> stream, std::vec
   timer wait(co_await net::this_coro::executor);
   for (const auto& each : pieces) {
     co_await wait.async_wait_until(clock::now() + each.after, net::use_awaitable);
-    if (co_await write_all(*stream, each.bytes)) co_return;
+    if (const auto ec = co_await write_all(*stream, each.bytes)) co_return;
   }
   co_await wait.async_wait_until(clock::now() + 1min, net::use_awaitable);  // and then says nothing
 }

@@ -40,12 +40,19 @@ net::awaitable<void> flood(server_session& session, std::size_t count, std::size
 
 net::awaitable<void> send_each(connection& conn, clock::duration pause, std::size_t size) {
   timer wait(co_await net::this_coro::executor);
-  while ((co_await conn.send(std::string(size, 'x'))).reason != error::closed)
+  for (;;) {
+    const auto sent = co_await conn.send(std::string(size, 'x'));
+    if (sent.reason == error::closed) co_return;
     co_await wait.async_wait_until(clock::now() + pause, net::use_awaitable);
+  }
 }
 
 net::awaitable<void> receive_all(connection& conn, std::size_t& count) {
-  while (!std::get<0>(co_await conn.receive(net::as_tuple(net::use_awaitable)))) ++count;
+  for (;;) {
+    const auto [ec, next] = co_await conn.receive(net::as_tuple(net::use_awaitable));
+    if (ec) co_return;
+    ++count;
+  }
 }
 
 void check_lost(wss_scenario& s, clock::duration soonest) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "../codec.hpp"
 #include "journal.hpp"
 
 import holdfast;
@@ -58,7 +59,7 @@ class line : public std::enable_shared_from_this<line> {
   bool over_ = false;
 
  public:
-  holdfast::engine codec;
+  ::codec codec;
 };
 
 }  // namespace sim

@@ -5,14 +5,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
 
-#include "../../src/planted_bugs.hpp"
+#ifdef HOLDFAST_PLANTED_BUGS
+#include "planted_bugs.hpp"
+#endif
 
 namespace sim {
 

@@ -237,7 +237,7 @@ void peer::refuse(line& on, const server_script& script) {
 
 net::awaitable<void> peer::speak(holdfast::transport stream) {
   const auto script = script_;
-  if (!co_await secure(stream)) co_return;
+  if (const bool ok = co_await secure(stream); !ok) co_return;
   const auto on = std::make_shared<line>(around_.in.executor(), std::move(stream));
   const auto request = co_await on->read_request();
   if (!request) co_return;

@@ -35,7 +35,7 @@ http_head without(std::string_view name) {
 }
 
 checked_answer check(const http_head& head, const options& given = {}) {
-  return check_answer(head, given, given.subprotocols, key);
+  return check_answer(head, terms_of(given), given.subprotocols, key);
 }
 
 std::string problem_of(const http_head& head, const options& given = {}, error why = error::upgrade_invalid) {
@@ -171,13 +171,15 @@ BOOST_AUTO_TEST_CASE(a_subprotocol_of_the_credential_provider_is_not_repeated) {
   const std::vector<std::string> offered{"chat", "Token.s3cret"};
   const auto given = offering({"chat", "other"});
   for (const auto* chosen : {"token.s3cret", "Token.s3cret,chat", "s3cret", "xToken.s3cretx", "another"}) {
-    const auto checked = check_answer(answer({{"Sec-WebSocket-Protocol", chosen}}), given, offered, key);
+    const auto checked =
+        check_answer(answer({{"Sec-WebSocket-Protocol", chosen}}), terms_of(given), offered, key);
     BOOST_TEST(checked.error == make_error_code(error::subprotocol_mismatch));
     BOOST_TEST(checked.detail.find("cret") == std::string::npos, checked.detail);
     BOOST_TEST(checked.detail.ends_with(R"(offered: "chat" and 1 by the credential provider)"),
                checked.detail);
   }
-  const auto taken = check_answer(answer({{"Sec-WebSocket-Protocol", "Token.s3cret"}}), given, offered, key);
+  const auto taken =
+      check_answer(answer({{"Sec-WebSocket-Protocol", "Token.s3cret"}}), terms_of(given), offered, key);
   BOOST_TEST(taken.opened.subprotocol == "Token.s3cret");
 }
 
@@ -214,7 +216,7 @@ BOOST_AUTO_TEST_CASE(the_request_names_what_the_attempt_offers) {
   const target to{.host = "example.org", .port = 8080, .host_header = "example.org:8080", .path = "/a?b"};
   const std::vector<std::string> offered{"one", "two"};
   const auto request =
-      parse_request(upgrade_request(to, given, {{"X-Own", "yes"}}, offered, "other.example", key));
+      parse_request(upgrade_request(to, terms_of(given), {{"X-Own", "yes"}}, offered, "other.example", key));
   BOOST_REQUIRE((request.has_value() && request->has_value()));
   const auto& head = **request;
   BOOST_TEST(head.path == "/a?b");
@@ -223,7 +225,7 @@ BOOST_AUTO_TEST_CASE(the_request_names_what_the_attempt_offers) {
   BOOST_TEST(head.joined("Sec-WebSocket-Key") == key);
   BOOST_TEST(head.joined("User-Agent") == "phone/7");
   BOOST_TEST(head.joined("X-Own") == "yes");
-  const auto plain = parse_request(upgrade_request(to, given, {}, {}, {}, key));
+  const auto plain = parse_request(upgrade_request(to, terms_of(given), {}, {}, {}, key));
   BOOST_REQUIRE((plain.has_value() && plain->has_value()));
   BOOST_TEST((*plain)->joined("Host") == "example.org:8080");
   BOOST_TEST(!(*plain)->has("Sec-WebSocket-Protocol"));

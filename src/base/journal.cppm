@@ -1,0 +1,72 @@
+// :journal — the log of one connection. The one place that calls the program's log function: catches what
+// that throws, keeps lines that come by the thousand apart, and writes to std::clog where the program gave no
+// function (R71). Knows nothing of what is logged.
+module;
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+export module holdfast:journal;
+
+import :time;
+
+namespace holdfast {
+
+/// How much a line in the log matters.
+export enum class log_level : std::uint8_t {
+  debug,    ///< what the program itself has asked for: a message that its rules have dropped
+  info,     ///< what the peer does of its own accord, and is no fault: it asks us to leave
+  warning,  ///< what a person should know: a lost message, an option set in vain, a file that cannot be used
+  error,    ///< a fault of the program: its listener or message handler threw
+};
+
+class journal {
+ public:
+  using function = std::function<void(log_level, std::string_view)>;
+
+  // Lines that may come in a flood. Each kind has a budget of its own.
+  enum class kind : std::uint8_t { lost_message, thrown };
+
+  // `to` may be null.
+  journal(std::shared_ptr<const function> to, bool clog_otherwise)
+      : to_(std::move(to)), clog_(clog_otherwise) {}
+  ~journal() { delete floods_.load(); }
+  journal(const journal&) = delete;
+  journal& operator=(const journal&) = delete;
+
+  // Any thread, none of our locks held: the program's function may call the connection.
+  void write(log_level level, std::string_view line) noexcept;
+  // The same for a line of a kind, at most a few a second; `count` is what the line stands for. What was held
+  // back is added up, and said by the next line of the kind that is let through, or by sum_up().
+  void write(kind of, log_level level, std::string_view line, std::uint64_t count = 1) noexcept;
+  // Says what was held back so far, if anything was.
+  void sum_up() noexcept;
+
+ private:
+  struct budget {
+    clock::time_point window_begins{};
+    unsigned lines = 0;
+    std::uint64_t held_back = 0;
+  };
+
+  struct floods {
+    std::mutex mutex;
+    std::array<budget, 2> budgets{};
+  };
+
+  void sum_up(kind of) noexcept;
+  floods& needed_floods();
+
+  const std::shared_ptr<const function> to_;
+  const bool clog_;
+  std::atomic<floods*> floods_{};  // owned; null until the first line of a kind: most connections have none
+};
+
+}  // namespace holdfast

@@ -1,0 +1,132 @@
+// :dial — from a URL to an open web-socket: credentials, names, addresses, proxy, TLS, upgrade; redirects
+// begin anew. One attempt, one object. Keeps no time: it says which stage it is in and until when, and the
+// actor abandons it at that moment.
+module;
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast:dial;
+
+import :backoff;
+import :compression;
+import :credentials;
+import :dial_memory;
+import :error;
+import :headers;
+import :http_head;
+import :network;
+import :options;
+import :proxy;
+import :redirect;
+import :state;
+import :time;
+import :upgrade;
+import :url;
+
+namespace holdfast {
+
+// What a successful attempt hands to the session.
+struct opened_socket {
+  transport stream;
+  std::string endpoint;       // "address:port" of the server, or of the proxy that leads to it
+  std::string origin;         // of the server
+  std::string first_bytes{};  // of frames that came with the answer
+  std::string subprotocol{};
+  std::optional<agreed_compression> compression{};
+  std::string token{};    // of the provider, for the protocol's login
+  header_list headers{};  // of the answer, without those of the handshake
+  dial_findings found{};  // for dial_memory::session_opened()
+};
+
+// On the strand of the actor; shared by the actor and its own coroutine, because either may end first.
+class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
+ public:
+  using note_function = std::function<void(log_level, std::string_view)>;
+
+  // To the URL in `ask`, unless the provider names another. `note` gets lines for the log, while the attempt
+  // is under way.
+  dial_attempt(std::shared_ptr<const options> given, std::shared_ptr<dial_memory> memory,
+               credential_request ask, note_function note);
+
+  // Runs the attempt on `strand`, and calls `on_news` when it is over, and when deadline() is sooner than it
+  // was.
+  void start(const net::any_io_executor& strand, std::function<void()> on_news);
+  // Gives up: what is in progress is cancelled, what comes later is dropped. `why` becomes the reason.
+  void abandon(error_code why);
+
+  [[nodiscard]] bool over() const noexcept { return over_; }
+  [[nodiscard]] clock::time_point deadline() const noexcept { return stage_deadline_; }
+  // After it is over: the socket, or the reason for which there is none.
+  std::optional<opened_socket> take_socket() { return std::exchange(socket_, std::nullopt); }
+  [[nodiscard]] const attempt_record& record() const noexcept { return record_; }
+  // For dial_memory::attempt_failed(), if there is no socket.
+  [[nodiscard]] const dial_findings& found() const noexcept { return found_; }
+  // Where it has led to.
+  [[nodiscard]] std::string origin() const { return to_origin(place_.to); }
+
+ private:
+  // The stages. False: the attempt has failed, or is over.
+  net::awaitable<void> run();
+  net::awaitable<bool> ask_provider();
+  net::awaitable<bool> reach();
+  net::awaitable<bool> connect(stage shown, std::string host, std::uint16_t port);
+  net::awaitable<bool> pass(proxy_server proxy);
+  net::awaitable<bool> start_tls();
+  net::awaitable<bool> upgrade();
+  net::awaitable<std::optional<http_head>> read_head();
+  net::awaitable<void> refused(http_head answer, error_code why, std::string detail);
+  bool follow(const http_head& answer);
+
+  std::optional<proxy_server> choose_way();
+  // What belongs to this attempt, as far as it may be shown at `place_`.
+  [[nodiscard]] bool is_bare() const { return is_fallback_ && !place_.to.secure; }
+  [[nodiscard]] bool may_show_credentials() const;
+  [[nodiscard]] header_list headers() const;
+  [[nodiscard]] const std::vector<std::string>& subprotocols() const;
+  [[nodiscard]] std::string server_name() const;
+  [[nodiscard]] target named_target() const;
+  bool add_cookies(header_list& to) const;
+  bool use(credentials given);
+  bool provider_threw();
+  net::awaitable<bool> write(std::string bytes);
+  net::awaitable<std::size_t> read(std::span<char> into, error_code& ec);
+  void enter(stage next, milliseconds limit);
+  // Returns false, for whoever ends by it.
+  bool fail(error_code why, std::string detail = {});
+  void take_exception(const std::exception_ptr& thrown);
+
+  const std::shared_ptr<const options> options_;
+  const std::shared_ptr<dial_memory> memory_;  // shared with the actor
+  const credential_request ask_;
+  const note_function note_;
+  const clock::time_point deadline_;
+  redirect_target place_;   // where the attempt has come to
+  const bool is_fallback_;  // a ws:// endpoint beside one that is wss://
+  credentials credentials_{};
+  std::optional<endpoint> peer_{};  // whom the attempt is about: see change_reason::address
+  clock::time_point stage_deadline_{};
+  std::function<void()> on_news_;
+  std::function<void()> stop_race_;  // among the addresses
+  net::cancellation_signal cancel_;
+  std::optional<transport> stream_;
+  std::optional<opened_socket> socket_;
+  attempt_record record_;
+  dial_findings found_;
+  bool answered_ = false;  // the reason is the server's own, and stays
+  bool over_ = false;
+};
+
+}  // namespace holdfast

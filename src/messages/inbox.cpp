@@ -1,0 +1,138 @@
+// The inbox: receivers are served in the order in which they asked; the reader is woken when half of the room
+// is free.
+module;
+#include <algorithm>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+module holdfast;
+
+import :inbox;
+import :message_handler;
+
+namespace holdfast {
+
+void inbox::receive(single op) { start(std::move(op)); }
+void inbox::receive(batch op) { start(std::move(op)); }
+
+template <class Operation>
+void inbox::start(Operation op) {
+  const std::lock_guard lock(mutex_);
+  receiver waits(std::move(op));
+  if (!messages_.empty()) {
+    satisfy(waits, messages_);
+    return wake_reader();
+  }
+  auto& mine = std::get<Operation>(waits);
+  if (finished_) return mine.complete(why_finished_, {});
+  const auto id = ++last_id_;
+  mine.on_cancel([box = weak_from_this(), id] {
+    if (const auto self = box.lock()) self->cancel(id);
+  });
+  receivers_.push_back({id, std::move(waits)});
+}
+
+void inbox::satisfy(receiver& op, message_batch& from) {
+  std::visit(
+      [&from](auto& each) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(each)>, single>) {
+          each.complete({}, from.pop_front());
+        } else {
+          each.complete({}, std::exchange(from, {}));
+        }
+      },
+      op);
+}
+
+void inbox::cancel(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(receivers_, id, &waiting::id);
+  if (found == receivers_.end()) return;
+  std::visit([](auto& each) { each.complete(net::error::operation_aborted, {}); }, found->op);
+  receivers_.erase(found);
+}
+
+void inbox::finish(error_code why) {
+  const std::lock_guard lock(mutex_);
+  if (finished_) return;
+  finished_ = true;
+  why_finished_ = why;
+  for (auto& each : std::exchange(receivers_, {})) {
+    std::visit([&](auto& op) { op.complete(why, {}); }, each.op);
+  }
+}
+
+void inbox::forget_receivers() {
+  std::vector<waiting> receivers;  // destroyed after the lock: a handler may hold anything
+  const std::lock_guard lock(mutex_);
+  receivers.swap(receivers_);
+}
+
+inbox::space inbox::room() {
+  const std::lock_guard lock(mutex_);
+  if (messages_.size() >= message_limit_ || messages_.size_bytes() >= byte_limit_) return {0, 0};
+  return {message_limit_ - messages_.size(), byte_limit_ - messages_.size_bytes()};
+}
+
+// Nothing waits where somebody waits for it: receivers get theirs from what has just come, without a detour.
+void inbox::put(message_batch& messages) {
+  const std::lock_guard lock(mutex_);
+  serve_receivers(messages);
+  messages_.append(messages);
+  if (!messages_.empty() && std::exchange(handler_waits_, false)) handler_->messages_wait();
+}
+
+void inbox::serve_receivers(message_batch& from) {
+  std::size_t served = 0;
+  while (served < receivers_.size() && !from.empty()) satisfy(receivers_[served++].op, from);
+  receivers_.erase(receivers_.begin(), receivers_.begin() + static_cast<std::ptrdiff_t>(served));
+}
+
+bool inbox::take(message_batch& into) {
+  const std::lock_guard lock(mutex_);
+  handler_waits_ = messages_.empty();
+  if (handler_waits_) return false;
+  into = std::exchange(messages_, {});
+  wake_reader();
+  return true;
+}
+
+bool inbox::take_back(message_batch& rest) {
+  const std::lock_guard lock(mutex_);
+  rest.append(messages_);
+  messages_ = std::exchange(rest, {});
+  serve_receivers(messages_);
+  return std::exchange(handler_waits_, false);
+}
+
+// Not at the first free place: with a program that takes one message at a time, each would cost a switch to
+// the reader.
+void inbox::wake_reader() {
+  if (!reader_waits_) return;
+  if (messages_.size() * 2 > message_limit_ || messages_.size_bytes() * 2 > byte_limit_) return;
+  reader_waits_ = false;
+  net::post(where_->strand, [self = shared_from_this()] { self->room_.notify(); });
+}
+
+net::awaitable<void> inbox::wait_for_room() {
+  {
+    const std::lock_guard lock(mutex_);
+    reader_waits_ = true;
+    wake_reader();
+  }
+  co_await room_.wait();
+}
+
+}  // namespace holdfast

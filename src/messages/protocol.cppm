@@ -1,0 +1,112 @@
+/// :protocol — what a backend's own protocol adds to a web-socket: login before `connected`,
+/// acknowledgements, throttling, heartbeats, continuing an earlier session. The interface that a user
+/// implements; without one, messages are passed on as they are, and a session is ready as soon as it is open.
+module;
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+export module holdfast:protocol;
+
+import :error;
+import :headers;
+import :message;
+import :state;
+import :time;
+
+namespace holdfast {
+
+/// A session that has just opened, for `protocol::opened`.
+export struct session_facts {
+  std::uint64_t number = 0;   ///< generation: 1 for the first session of the connection
+  std::string subprotocol{};  ///< that the server chose
+  std::string token{};        ///< that the credential provider gave; empty if there is none
+  error_code last_end{};      ///< for which the session before has ended; empty if this is the first
+  header_list headers{};      ///< of the server's answer to the upgrade
+};
+
+/// The login is done.
+export struct login_result {
+  bool resumed = false;              ///< the server continues the earlier session
+  std::optional<message_gap> gap{};  ///< what the server could not make up for
+};
+
+/// Why a protocol ends a session.
+export struct protocol_failure {
+  error_code error{};               ///< fatal ones end the connection, unless the retry policy says otherwise
+  std::string text{};               ///< one line for people, such as the server's own words
+  std::uint16_t close_code = 1002;  ///< what the server is told
+};
+
+/// The session, as a protocol sees it. On the connection's strand, and only within a call of the protocol.
+export class protocol_link {
+ public:
+  virtual ~protocol_link() = default;
+
+  /// Sends a frame of the protocol's own, ahead of all messages that wait.
+  virtual void send(message_kind kind, std::string_view payload) = 0;
+  /// Ends the login: `connected` is published, messages flow. To be called once in a session.
+  virtual void ready(login_result result) = 0;
+  /// Hands a message to the program, also before ready().
+  virtual void deliver(message_kind kind, std::string_view payload) = 0;
+  /// Reports that the server has got all messages up to and including that with the id `last`.
+  virtual void acknowledged(std::uint64_t last) = 0;
+  /// Throttles these features, and no others, from now on. Empty: none is.
+  virtual void throttle(std::vector<throttled_feature> features) = 0;
+  /// Calls `protocol::heartbeat` every so often, for the first time after `first`. Zero: not any more. The
+  /// answer is due within `heartbeat.pong_deadline`; without heartbeat_answered() by then the peer is lost.
+  virtual void heartbeat_every(clock::duration interval, clock::duration first) = 0;
+  /// Reports that the peer has answered the heartbeat: it is not lost for silence.
+  virtual void heartbeat_answered() = 0;
+  /// Ends the session.
+  virtual void fail(protocol_failure why) = 0;
+  /// Reports that the server asks us to leave, and not to come back before `wait` is over: the session is
+  /// closed, and the next attempt made then. Without a wait the session goes on until there is another one
+  /// to take its place, as by connection::migrate(); the server may close it when it likes. `endpoint`, if
+  /// it is not empty, is the URL to go to: the next attempt goes to that of the options' URLs (`url` and
+  /// `endpoints.further_urls`) which has the same origin. Another one is passed over, with a line in the
+  /// log: a server must not send us, and our credentials, where the program has not said.
+  virtual void go_away(std::string reason, clock::duration wait, std::string endpoint) = 0;
+};
+
+/// A message on its way out.
+export struct outgoing_message {
+  std::uint64_t id = 0;  ///< grows with each message that leaves; the same when it is sent again
+  message_kind kind = message_kind::text;  ///< as the program has given it
+  std::string_view payload{};              ///< valid during the call
+  std::string_view feature{};              ///< that it belongs to; empty: none
+};
+
+/// What a user implements to speak to their backend. One object serves one connection, through all of its
+/// sessions. All calls but encode() come on the connection's strand, one at a time; they must not block. What
+/// they throw ends the session with error::protocol_failed.
+export class protocol {
+ public:
+  virtual ~protocol() = default;
+
+  /// Begins a session: a WebSocket is open. Send a greeting, or call link.ready().
+  virtual void opened(protocol_link& link, const session_facts& session) = 0;
+  /// Takes a text or binary message from the server. `frame` is valid during the call.
+  virtual void received(protocol_link& link, message_view frame) = 0;
+  /// Sends a heartbeat: one is due (see protocol_link::heartbeat_every).
+  virtual void heartbeat(protocol_link&) {}
+
+  /// Returns the frame that carries a message. Called on any thread, several at a time: it must not touch
+  /// what the other calls change. An error refuses the message.
+  virtual result<std::string> encode(const outgoing_message& message) const;
+  /// Returns the kind of the frames that encode() makes.
+  [[nodiscard]] virtual message_kind encoded_kind(message_kind given) const noexcept { return given; }
+  /// Returns whether the server acknowledges messages. Then what it has not acknowledged when a session
+  /// ends is sent again in the next one, under the same id. The server must then pass over what it has got
+  /// already. A message is `acked` instead of `written`.
+  [[nodiscard]] virtual bool acknowledges() const noexcept { return false; }
+};
+
+/// Makes the protocol of a connection.
+export using protocol_factory = std::function<std::unique_ptr<protocol>()>;
+
+}  // namespace holdfast

@@ -1,0 +1,193 @@
+// The retry policy: first the table (which rule matches), then what bends it (history, other addresses, a
+// server's wish), then the numbers (bounds of the wait), then one draw. The default table is in
+// retry_rules.cpp.
+module;
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+namespace holdfast {
+namespace {
+
+constexpr std::string_view asked_to_wait = "+retry-after";  // behind the name of a rule
+
+clock::duration uniform(clock::duration low, clock::duration high, random_source& random) {
+  return clock::duration(
+      std::uniform_int_distribution<clock::rep>(low.count(), std::max(low, high).count())(random));
+}
+
+template <class T>
+bool matches_any(const std::vector<T>& wanted, const T& value) {
+  return wanted.empty() || std::ranges::find(wanted, value) != wanted.end();
+}
+
+bool matches(const retry_rule& rule, const attempt_record& record, bool stable) {
+  if (rule.at && *rule.at != record.reason.at) return false;
+  if (rule.stable && (!record.session_length || *rule.stable != stable)) return false;
+  return matches_any(rule.errors, record.reason.error) &&
+         matches_any(rule.http_statuses, record.reason.http_status) &&
+         matches_any(rule.close_codes, record.reason.close_code);
+}
+
+// A stable session has shown that its credentials were good when it began: if they are refused now, it is for
+// the first time.
+bool may_refresh(const attempt_record& record, bool stable) {
+  return record.may_refresh && (stable || !record.credentials_fresh);
+}
+
+}  // namespace
+
+retry_schedule::retry_schedule(retry_policy policy) : rules_(share(std::exchange(policy.rules, {}))) {
+  policy_ = std::make_shared<const retry_policy>(std::move(policy));
+}
+
+retry_schedule::retry_schedule(std::shared_ptr<const retry_policy> policy, rules table)
+    : policy_(std::move(policy)), rules_(std::move(table)) {}
+
+clock::duration retry_schedule::ceiling(unsigned step) const {
+  const double grown = std::chrono::duration<double>(policy_->base).count() * std::pow(policy_->factor, step);
+  const double limit = std::chrono::duration<double>(policy_->cap).count();
+  return std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(std::min(grown, limit)));
+}
+
+retry_schedule::bounds retry_schedule::bounds_of(retry_delay delay) const {
+  switch (delay) {
+    case retry_delay::never:
+    case retry_delay::immediate:
+    case retry_delay::refresh:
+      break;
+    case retry_delay::fresh:
+      return {clock::duration::zero(), policy_->first_spread};
+    case retry_delay::step:
+      return {std::min<clock::duration>(policy_->base, policy_->cap) / 2, ceiling(step_)};
+    case retry_delay::high_step:
+      return {ceiling(step_ + 1) / 2, ceiling(step_ + 1)};
+    case retry_delay::cap:
+    case retry_delay::refusal:
+      return {clock::duration(policy_->cap) / 2, policy_->cap};
+  }
+  return {};
+}
+
+bool retry_schedule::is_stable(const attempt_record& record) const {
+  return record.session_length && *record.session_length >= policy_->stable_after;
+}
+
+const retry_rule* retry_schedule::match(const attempt_record& record, bool stable) const {
+  const auto found =
+      std::ranges::find_if(*rules_, [&](const retry_rule& rule) { return matches(rule, record, stable); });
+  return found == rules_->end() ? nullptr : &*found;
+}
+
+bool retry_schedule::is_refusal(const attempt_record& record) const {
+  const bool stable = is_stable(record);
+  const retry_rule* rule = match(record, stable);
+  if (rule == nullptr) return false;
+  return rule->delay == retry_delay::refusal ||
+         (rule->delay == retry_delay::refresh && !may_refresh(record, stable));
+}
+
+retry_schedule::verdict retry_schedule::judge(const attempt_record& record, bool stable) const {
+  const retry_rule* rule = match(record, stable);
+  if (rule == nullptr) return {.rule = "no-rule-matches"};
+  if (rule->delay == retry_delay::never) return {.rule = rule->name};
+  if (rule->delay == retry_delay::refusal) return judge_refusal(record, stable, {.rule = rule->name});
+  const bool refresh = rule->delay == retry_delay::refresh;
+  if (refresh && !may_refresh(record, stable))
+    return judge_refusal(record, stable, {.rule = "unauthorized", .refresh = record.may_refresh});
+  return bend(record, {.wait = bounds_of(rule->delay), .rule = rule->name, .refresh = refresh});
+}
+
+// One sample is no verdict where it has worked before (R54): whoever refuses may be about to be replaced.
+// What is final is so for this endpoint; the wait before another one is then as after any other end.
+retry_schedule::verdict retry_schedule::judge_refusal(const attempt_record& record, bool stable,
+                                                      verdict out) const {
+  const auto most = policy_->refusals_before_final;
+  const auto count = std::clamp(record.refusals, 1U, std::max(most, 1U));
+  const bool has_worked = stable || record.had_stable_session;
+  if (has_worked) out.rule += " (" + std::to_string(count) + " of " + std::to_string(most) + ")";
+  out.refusal = !has_worked || count >= most;
+  const auto elsewhere = stable ? retry_delay::fresh : retry_delay::step;
+  if (out.refusal) {
+    out.refresh = false;
+    if (record.other_endpoint) out.wait = bounds_of(elsewhere);
+    return out;
+  }
+  // Behind a session that was stable the next attempt goes to another endpoint, which has refused nothing.
+  // Most that refuse while they are replaced do so for seconds: the first refusal in a row is worth an
+  // earlier look.
+  out.wait = bounds_of(stable && record.other_endpoint ? elsewhere : retry_delay::refusal);
+  const bool first_look = count == 1 && !record.session_length;
+  if (first_look) out.wait = {clock::duration(policy_->cap) / 8, clock::duration(policy_->cap) / 4};
+  return bend(record, std::move(out));
+}
+
+// An address of the name that was not tried yet is no reason to wait longer (R47), and a wish of the server
+// that cannot be read is none to come soon (R52). The end of a session keeps its rule: it may be flapping.
+retry_schedule::verdict retry_schedule::bend(const attempt_record& record, verdict found) const {
+  const bounds lowest{std::min<clock::duration>(policy_->base, policy_->cap) / 2, ceiling(0)};
+  if (record.untried_address && !record.session_length && !found.refresh &&
+      found.wait->second >= lowest.second) {
+    found.wait = lowest;
+    found.rule = "next-address";
+    found.next_address = true;
+  }
+  const clock::duration long_wait = std::min(policy_->cap, policy_->retry_after_limit);
+  if (record.retry_after_unreadable && found.wait->first < long_wait / 2) {
+    found.wait = {long_wait / 2, std::max(found.wait->second, long_wait)};
+    found.rule += asked_to_wait;
+  }
+  return found;
+}
+
+clock::duration retry_schedule::wish_of(const attempt_record& record) const {
+  return std::clamp<clock::duration>(record.retry_after.value_or(clock::duration{}), {},
+                                     policy_->retry_after_limit);
+}
+
+// One draw for the wait. A server's wish is a floor, with jitter on top (a second draw), so that all whom it
+// told the same do not come at once (R7). It is no reason to spare another endpoint.
+retry_decision retry_schedule::draw(const attempt_record& record, const verdict& found,
+                                    random_source& random) const {
+  retry_decision out{.rule = found.rule, .refresh = found.refresh, .refusal = found.refusal};
+  if (!found.wait) return out;
+  out.retry_in = uniform(found.wait->first, found.wait->second, random);
+  if (!record.retry_after || found.refusal) return out;
+  const auto floor = wish_of(record) + uniform({}, policy_->base, random);
+  if (floor <= *out.retry_in) return out;
+  out.retry_in = floor;
+  if (!out.rule.ends_with(asked_to_wait)) out.rule += asked_to_wait;
+  return out;
+}
+
+retry_decision retry_schedule::decide(const attempt_record& record, random_source& random) {
+  const bool stable = is_stable(record);
+  flapping_ = record.session_length && !stable;
+  if (stable || record.after_network_change) step_ = 0;
+  had_session_ = had_session_ || record.session_length.has_value();
+
+  const auto found = judge(record, stable);
+  auto decision = draw(record, found, random);
+  if (policy_->decide) decision = policy_->decide(record, decision);
+  if (decision.retry_in && policy_->attempt_limit && record.attempt >= *policy_->attempt_limit && !stable) {
+    decision = {.retry_in = std::nullopt, .rule = "attempt-limit"};
+  }
+  if (decision.retry_in && !policy_->retry_first_connect && !had_session_) {
+    decision = {.retry_in = std::nullopt, .rule = "first-connect-failed"};
+  }
+  // 16 doublings of any sensible base are beyond any cap; counting on would only invite an overflow.
+  if (!stable && !found.next_address) step_ = std::min(step_ + 1, 16U);
+  return decision;
+}
+
+}  // namespace holdfast

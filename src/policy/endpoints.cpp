@@ -1,0 +1,237 @@
+// The choice among the endpoints: first the rule, then whoever may overrule it. Then what a failure, a
+// refusal and a server's wish mean for the wait: the next endpoint at once, the policy's delay, or when it is
+// allowed.
+module;
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+namespace holdfast {
+
+endpoint_rotation::endpoint_rotation(std::size_t count, endpoint_options given)
+    : endpoint_rotation(count, std::make_shared<const endpoint_options>(std::move(given))) {}
+
+endpoint_rotation::endpoint_rotation(std::size_t count, std::shared_ptr<const endpoint_options> given)
+    : given_(std::move(given)), entries_(std::max<std::size_t>(count, 1)), sequence_(count > 1 ? count : 0) {
+  std::iota(sequence_.begin(), sequence_.end(), std::size_t{0});
+}
+
+endpoint_choice endpoint_rotation::next(clock::time_point now, random_source& random) {
+  endpoint_choice choice{.index = by_rule(now, random)};
+  if (asked_for_ && entries_[*asked_for_].not_before <= now) choice.index = *asked_for_;
+  asked_for_.reset();
+  if (given_->select) {
+    try {
+      const auto wanted = given_->select(health(now));
+      if (wanted < entries_.size()) {
+        choice.index = wanted;
+      } else {
+        choice.problem = "endpoints.select returned " + std::to_string(wanted) + ", but there are only " +
+                         std::to_string(entries_.size()) + " endpoints; ignored";
+      }
+    } catch (const std::exception& e) {
+      choice.problem = std::string("endpoints.select threw, ignored: ") + e.what();
+    } catch (...) {
+      choice.problem = "endpoints.select threw, ignored";
+    }
+  }
+  current_ = choice.index;
+  begun_ = true;
+  return choice;
+}
+
+std::size_t endpoint_rotation::by_rule(clock::time_point now, random_source& random) {
+  if (entries_.size() == 1) return 0;
+  if (!begun_) shuffle(random);
+  if (given_->prefer_primary && may_be_tried(0, now)) return 0;
+  if (!begun_) return sequence_.front();
+  if (entries_[current_].failures == 0 && may_be_tried(current_, now)) return current_;
+  const auto usable = [&](std::size_t index) { return may_be_tried(index, now); };
+  const auto behind = std::ranges::find(sequence_, current_) + 1;
+  if (const auto found = std::find_if(behind, sequence_.end(), usable); found != sequence_.end())
+    return *found;
+  shuffle(random);
+  if (const auto found = std::ranges::find_if(sequence_, usable); found != sequence_.end()) return *found;
+  return first_to_be_rested(now);
+}
+
+// For a round of its own, in which the current one, which ended the last, is not the first.
+void endpoint_rotation::shuffle(random_source& random) {
+  if (given_->order != endpoint_order::shuffled) return;
+  std::ranges::shuffle(sequence_, random);
+  if (begun_ && sequence_.front() == current_) std::swap(sequence_.front(), sequence_.back());
+}
+
+// The one that has just failed has its turn after the others, however short the cool-down is.
+bool endpoint_rotation::may_be_tried(std::size_t index, clock::time_point now) const {
+  const bool just_failed = begun_ && index == current_ && entries_[index].failures != 0;
+  return !just_failed && !entries_[index].given_up && entries_[index].rests_until() <= now;
+}
+
+// Those that did not ask to be left alone go first, and before those that refused us a moment ago; among
+// equals, whoever follows the current one.
+std::size_t endpoint_rotation::first_to_be_rested(clock::time_point now) const {
+  auto candidates = sequence_;
+  std::ranges::rotate(candidates, std::ranges::find(candidates, current_) + 1);
+  return *std::ranges::min_element(candidates, {}, [&](std::size_t index) {
+    const auto& each = entries_[index];
+    return std::tuple(each.given_up, each.not_before > now, each.refused_until > now, each.rests_until());
+  });
+}
+
+bool endpoint_rotation::all_are_given_up() const { return std::ranges::all_of(entries_, &entry::given_up); }
+
+bool endpoint_rotation::any_is_untried(clock::time_point now) const {
+  return std::ranges::any_of(entries_, [&](const entry& each) {
+    return !each.failed_in_this_round && !each.given_up && each.may_be_asked_at() <= now;
+  });
+}
+
+void endpoint_rotation::fill(attempt_record& record, bool is_refusal, const retry_policy& policy) const {
+  const auto& it = entries_[current_];
+  const bool stable = record.session_length && *record.session_length >= policy.stable_after;
+  const unsigned before = stable ? 0U : it.refusals;
+  record.had_stable_session = it.had_stable_session || stable;
+  record.refusals = is_refusal ? before + 1 : 0U;
+  record.other_endpoint =
+      std::ranges::any_of(entries_, [&](const entry& each) { return &each != &it && !each.given_up; });
+}
+
+retry_decision endpoint_rotation::ended(const attempt_record& record, retry_decision decision,
+                                        const retry_policy& policy, clock::time_point now) {
+  auto& it = entries_[current_];
+  const bool stable = record.session_length && *record.session_length >= policy.stable_after;
+  const bool refused = record.refusals != 0;
+  if (stable) succeeded(current_);
+  note_wish(record, decision, policy, now);
+  // If the credentials are to be refreshed, they are to blame, and would be elsewhere, too.
+  const bool is_to_blame = refused || (!stable && !decision.refresh);
+  // A `select` that insists on one endpoint must not make us hammer it: only its first failure counts here.
+  const bool first_failure = !it.failed_in_this_round;
+  if (is_to_blame) failed(current_, now);
+  note_refusal(record, decision, policy, now);
+  if (decision.refusal && all_are_given_up()) decision.retry_in.reset();
+  if (!decision.retry_in) return decision;
+  const bool may_be_at_once = is_to_blame && given_->next_at_once && first_failure && !record.session_length;
+  if (may_be_at_once && any_is_untried(now)) {
+    decision.retry_in = clock::duration::zero();
+    decision.rule = "next-endpoint";
+    return decision;
+  }
+  // If each of them asked to be left alone or refuses us, none is disturbed before the first of them may be
+  // asked (R7, R53, R54).
+  decision.retry_in = std::max(*decision.retry_in, first_to_be_asked() - now);
+  return decision;
+}
+
+// Whoever refuses us is not asked again sooner than at the cap, though another endpoint may be (R54).
+void endpoint_rotation::note_refusal(const attempt_record& record, const retry_decision& decision,
+                                     const retry_policy& policy, clock::time_point now) {
+  auto& it = entries_[current_];
+  it.refusals = record.refusals;
+  it.refused_until = {};
+  if (decision.refusal) it.given_up = true;
+  if (record.refusals == 0 || !decision.retry_in || decision.refusal) return;
+  const bool goes_elsewhere = record.session_length && record.other_endpoint;
+  const auto least = goes_elsewhere ? clock::duration(policy.cap) / 2 : clock::duration{};
+  it.refused_until = now + std::max(*decision.retry_in, least);
+}
+
+// What the policy made of the wish, jitter included, is kept: then those whom the server told the same do not
+// come at once either if the same event wakes them. A function of the program that answers with a shorter
+// wait has overruled the wish. One that cannot be read is as long as the wait that was drawn for it (R52).
+void endpoint_rotation::note_wish(const attempt_record& record, const retry_decision& decision,
+                                  const retry_policy& policy, clock::time_point now) {
+  const bool is_for_this = decision.retry_in && !decision.refusal;
+  const auto wish = std::clamp<clock::duration>(record.retry_after.value_or(clock::duration{}), {},
+                                                policy.retry_after_limit);
+  const clock::duration long_wait = std::min(policy.cap, policy.retry_after_limit);
+  clock::duration span = wish;
+  if (is_for_this && wish != clock::duration::zero())
+    span = *decision.retry_in < wish ? clock::duration{} : std::min(*decision.retry_in, wish + policy.base);
+  if (record.retry_after_unreadable && is_for_this && *decision.retry_in >= long_wait / 2)
+    span = std::max(span, std::min(*decision.retry_in, long_wait));
+  auto& it = entries_[current_];
+  it.not_before = std::max(it.not_before, now + span);
+}
+
+void endpoint_rotation::failed(std::size_t index, clock::time_point now, clock::duration at_least) {
+  auto& it = entries_.at(index);
+  ++it.failures;
+  it.failed_in_this_round = true;
+  it.not_before = std::max(it.not_before, now + at_least);
+  it.cools_until = now + given_->cool_down;
+}
+
+// A verdict of an earlier round is not one for ever (R54). What the servers asked for holds.
+void endpoint_rotation::succeeded(std::size_t index) {
+  auto& it = entries_.at(index);
+  it = {.had_stable_session = true, .not_before = it.not_before};
+  for (auto& each : entries_) each.failed_in_this_round = each.given_up = false;
+}
+
+void endpoint_rotation::was_stable(std::size_t index) {
+  auto& it = entries_.at(index);
+  it.had_stable_session = true;
+  it.refusals = 0;
+}
+
+void endpoint_rotation::forget_failures() {
+  for (auto& each : entries_)
+    each = {.had_stable_session = each.had_stable_session, .not_before = each.not_before};
+}
+
+clock::time_point endpoint_rotation::first_to_be_asked() const {
+  if (all_are_given_up()) return {};
+  auto first = clock::time_point::max();
+  for (const auto& each : entries_) {
+    if (!each.given_up) first = std::min(first, each.may_be_asked_at());
+  }
+  return first;
+}
+
+clock::time_point endpoint_rotation::allowed_at(clock::time_point now) const {
+  if (all_are_given_up()) return now;
+  auto earliest = clock::time_point::max();
+  for (const auto& each : entries_) {
+    if (!each.given_up) earliest = std::min(earliest, each.not_before);
+  }
+  return std::max(now, earliest);
+}
+
+clock::time_point endpoint_rotation::last_wish_ends() const {
+  return std::ranges::max(entries_, {}, &entry::not_before).not_before;
+}
+
+void endpoint_rotation::forget_wishes() {
+  for (auto& each : entries_) each.not_before = {};
+}
+
+std::vector<endpoint_health> endpoint_rotation::health(clock::time_point now) const {
+  std::vector<endpoint_health> out;
+  for (std::size_t index = 0; index < entries_.size(); ++index) {
+    const auto& each = entries_[index];
+    out.push_back({.index = index,
+                   .current = begun_ && index == current_,
+                   .failures = each.failures,
+                   .cooling_for = std::max(each.rests_until() - now, clock::duration::zero()),
+                   .given_up = each.given_up});
+  }
+  return out;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,307 @@
+// The side of a session that reads, and what it makes of that. The other side is tend(). Whoever finds the
+// end calls end(), which ends both.
+module;
+#include <algorithm>
+#include <array>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/append.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :completion;
+import :session;
+
+// clang 19 takes the members of this one for emitted by the interface unit that names it, where they are not.
+template class boost::asio::any_completion_handler<void(boost::system::error_code, std::chrono::nanoseconds)>;
+
+namespace holdfast {
+namespace {
+
+constexpr std::size_t large_bytes = 32 * 1024;       // from here on a copy costs more than a system call
+constexpr std::size_t beginning_bytes = 4 * 1024;    // of a message, when large ones are expected
+constexpr int reads_per_turn = 16;                   // then the other coroutines of the strand get theirs
+constexpr std::size_t most_scanned_bytes = 8 << 20;  // more than a host usually keeps for a socket
+constexpr std::size_t most_dropped_at_once = 1 << 20;
+constexpr std::chrono::seconds silent_pause{5};  // then a program that does not receive gets a warning
+
+// Used only between two suspensions, so one per thread serves any number of connections.
+std::span<char> scratch() {
+  thread_local const auto memory = std::make_unique_for_overwrite<std::array<char, 64 * 1024>>();
+  return *memory;
+}
+
+clock::duration random_phase(const heartbeat_options& given, random_source& random) {
+  return clock::duration(
+      std::uniform_int_distribution<clock::rep>(0, clock::duration(given.ping_interval).count())(random));
+}
+
+}  // namespace
+
+session::session(surroundings of, opened_socket socket, random_source& random)
+    : where_(std::move(of.where)),
+      options_(std::move(of.settings)),
+      inbox_(std::move(of.in)),
+      outbox_(std::move(of.out)),
+      log_(std::move(of.log)),
+      number_(of.number),
+      stream_(std::move(socket.stream)),
+      decoder_(peer_role::client, options_->limits.message_bytes, options_->invalid_text),
+      liveness_(options_->heartbeat, clock::now(), random_phase(options_->heartbeat, random)),
+      work_(where_->strand) {
+  if (!socket.first_bytes.empty()) decoder_.feed(socket.first_bytes);
+}
+
+void session::open(const std::optional<agreed_compression>& agreed) {
+  if (agreed) decoder_.agree(*agreed);
+  outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &work_), agreed);
+}
+
+void session::speak(std::shared_ptr<protocol> spoken, const session_facts& facts, session_events on) {
+  conversation_ = std::make_unique<conversation>(*options_, std::move(spoken), outbox_, std::move(on));
+  conversation_->open(facts);
+}
+
+net::awaitable<void> session::serve() {
+  tend();
+  return read();
+}
+
+net::awaitable<void> session::read() {
+  for (;;) {
+    switch (read_on()) {
+      case pause::over:
+        co_return;
+      case pause::give_way:
+        // Lets those run who wait for what we have read: their answer is more urgent than to ask the socket
+        // for more, and memory that they give back is still warm.
+        decoder_.park();
+        co_await net::async_initiate<const net::deferred_t&, void()>(
+            [this](auto handler) {
+              post_to(where_->strand, [handler = std::move(handler)]() mutable { std::move(handler)(); });
+            },
+            net::deferred);
+        break;
+      case pause::no_room:
+        co_await wait_for_room();
+        break;
+      case pause::no_bytes:
+        co_await read_first_bytes();
+    }
+  }
+}
+
+// As far as it goes without waiting. An end that came together with messages is acted on only after the
+// program has had its turn with them (R64).
+session::pause session::read_on() {
+  gives_way_ = false;
+  for (int reads = 1; !over_; ++reads) {
+    const auto delivered = delivered_;
+    const bool went_on = decode();
+    if (over_) break;
+    if (delivered_ != delivered) {
+      gives_way_ = true;
+      return pause::give_way;
+    }
+    if (peer_end_) {
+      act_on_end();
+      continue;
+    }
+    follow_protocol();
+    if (over_) break;
+    if (!went_on) {
+      // Nobody receives any more: the answer to our close frame is out of reach. Where a session is to follow
+      // this one, the program gets all that was sent before.
+      if (ending_ && !hand_over_by_ && outbox_->is_finished()) end(ending_->reason);
+      return over_ ? pause::over : pause::no_room;
+    }
+    if (socket_is_empty_) return pause::no_bytes;
+    read_some();
+    if (reads == reads_per_turn) return pause::give_way;
+  }
+  return pause::over;
+}
+
+// A large message is read where it will stay. For that, not much of it may be read together with its header.
+std::size_t session::read_some() {
+  auto place = decoder_.prepare_message();
+  const bool direct = !place.empty();
+  if (!direct) place = decoder_.prepare(large_messages_ ? scratch().first(beginning_bytes) : scratch());
+  error_code ec;
+  const auto count = stream_.read_some(place, ec);
+  socket_is_empty_ = count < place.size();  // a short read: wait without asking it again
+  direct ? decoder_.commit_message(count) : decoder_.commit(count);
+  took(count, ec);
+  return count;
+}
+
+// Waits for bytes in memory of our own, because the scratch memory is for others meanwhile.
+net::awaitable<void> session::read_first_bytes() {
+  decoder_.park();
+  if (std::exchange(was_idle_, false)) first_bytes_.shrink();
+  const auto place = decoder_.prepare(first_bytes_.place());
+  constexpr auto token = net::as_tuple(net::deferred);
+  const auto [ec, count] = co_await net::async_initiate<decltype(token), void(error_code, std::size_t)>(
+      [this, place](auto handler) {
+        // Completes off the strand, goes onto it for our work, and leaves it for that of the program.
+        stream_.async_read_some(
+            place, net::bind_executor(where_->own, [this, handler = std::move(handler)](
+                                                       error_code failed, std::size_t bytes) mutable {
+              completion_scope scope(where_->own);
+              dispatch_to(where_->strand, [handler = std::move(handler), failed, bytes]() mutable {
+                std::move(handler)(failed, bytes);
+              });
+              scope.leave();
+            }));
+      },
+      token);
+  decoder_.commit(count);
+  socket_is_empty_ = count != 0 && count < place.size();
+  if (count == place.size()) first_bytes_.grow();
+  if (!over_) took(count, ec);
+}
+
+void session::took(std::size_t count, error_code ec) {
+  if (stream_.unsent()) work_.notify();  // reading can make a stream of TLS answer
+  if (count != 0) {
+    read_at_ = clock::now();
+    liveness_.heard_bytes(read_at_);
+    outbox_->next_turn();
+  } else if (ec && !would_block(ec)) {
+    lost(ec == net::error::eof ? make_error_code(error::connection_lost) : ec);
+  }
+}
+
+// Back-pressure: the socket is not read, so that TCP holds the peer back (R40).
+net::awaitable<void> session::wait_for_room() {
+  decoder_.park();
+  liveness_.pause();
+  if (conversation_) conversation_->pause();
+  if (link_) link_->judge.pause();
+  reader_waits_ = true;
+  pause_warned_at_ = clock::now() + silent_pause;
+  work_.notify();
+  co_await inbox_->wait_for_room();
+  reader_waits_ = false;
+  if (hand_over_by_ && ending_) ending_->close_by = clock::now() + options_->close_timeout;
+  liveness_.resume(clock::now());
+  if (conversation_) conversation_->resume(clock::now());
+  work_.notify();
+}
+
+// All of ours has left, and the inbox is full: what still comes is read to its end all the same, because a
+// socket that is closed with bytes unread is reset, and takes with it what we have written last (R61). A
+// protocol must not hear of messages that nobody gets: it would not ask for them again.
+bool session::drops_messages() const {
+  if (conversation_) return false;
+  return scanning_ || (ending_ && !hand_over_by_ && outbox_->is_finished());
+}
+
+// The link is broken, and the program does not receive: the peer's close frame may be in what was not read
+// (R66).
+void session::scan_for_end() {
+  scanning_ = true;
+  bool more = !conversation_;
+  for (std::size_t bytes = 0; more && bytes < most_scanned_bytes;) {
+    decode();
+    const auto count = over_ || peer_end_ ? 0 : read_some();
+    bytes += count;
+    more = count != 0;
+  }
+  if (peer_end_ && !over_) act_on_end();
+  if (!over_) lost(broken_->why);
+}
+
+// Hands on what is whole; false: the inbox is full, and there may be more.
+bool session::decode() {
+  thread_local message_batch decoded;  // used within this call only, so one per thread will do
+  decoded.clear();
+  decoded.stamp(number_, read_at_);
+  if (ending_ && ending_->lingers) {
+    while (decoder_.next().event != frame_event::none) continue;  // nobody waits for it any more
+    return true;
+  }
+  auto space = inbox_->room();
+  // Once one is dropped, all that follow are: a program must not get a message with others before it missing.
+  const bool drops = (space.messages == 0 || dropped_ != 0) && drops_messages();
+  if (drops) space = {.messages = most_dropped_at_once, .bytes = most_dropped_at_once};
+  if (space.messages == 0) return false;
+  while (!peer_end_ && decoded.size() < space.messages && decoded.size_bytes() < space.bytes) {
+    const auto event = decoder_.next();
+    if (event.event == frame_event::none || over_) break;
+    if (event.event == frame_event::message) {
+      take(event, decoded);
+      if (conversation_ && conversation_->wants_to_end()) break;
+    } else {
+      handle(event);
+    }
+  }
+  const bool filled = decoded.size() >= space.messages || decoded.size_bytes() >= space.bytes;
+  if (drops) dropped_ += decoded.size();
+  if (drops || !options_->receive_messages) decoded.clear();
+  if (!decoded.empty()) {
+    ++delivered_;
+    inbox_->put(decoded);
+  }
+  return drops || !filled;
+}
+
+void session::take(const frame_result& event, message_batch& into) {
+  // Most small messages lie in the scratch memory, and are copied once, behind each other.
+  large_messages_ = event.payload.size() >= large_bytes;
+  if (conversation_) {
+    // A login that is given up must not succeed any more: nobody would hear what it has brought.
+    if (ending_ && !conversation_->is_ready()) return;
+    conversation_->received({event.kind, event.payload, number_, read_at_}, into);
+  } else if (decoder_.owns(event)) {
+    into.take_back(event.kind, decoder_.take_message(event));
+  } else {
+    into.push_back(event.kind, event.payload);
+  }
+}
+
+void session::handle(const frame_result& event) {
+  switch (event.event) {
+    case frame_event::ping:
+      outbox_->pong(event.payload);
+      break;
+    case frame_event::pong:
+      handle_pong(event.payload);
+      break;
+    case frame_event::close:
+    case frame_event::failed:
+      peer_end_ =
+          std::make_unique<peer_end>(event.event, event.close_code, std::string(event.payload), event.error);
+      break;
+    case frame_event::none:
+    case frame_event::message:
+      break;
+  }
+}
+
+}  // namespace holdfast

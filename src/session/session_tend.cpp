@@ -1,0 +1,230 @@
+// The side of a session that writes, keeps an eye on the peer, and ends: tend() does what is due whenever it
+// is called for, and says when it wants to be called again.
+module;
+#include <algorithm>
+#include <array>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :completion;
+import :session;
+
+namespace holdfast {
+namespace {
+
+constexpr std::size_t most_pings = 64;  // of the program's, that wait for their answers
+constexpr int looks_per_patience = 20;  // at an upload, while an answer is due behind it: 5 % of the time
+
+}  // namespace
+
+void session::handle_pong(std::string_view payload) {
+  const auto now = clock::now();
+  std::uint64_t number = 0;
+  if (payload.size() == sizeof number) std::memcpy(&number, payload.data(), sizeof number);
+  // A pong also answers the pings before its own (section 5.5.3). One that we never asked for answers
+  // nothing.
+  if (number == 0 || number > last_ping_) return;
+  liveness_.heard_pong(now);
+  if (link_) link_->judge.heard_pong(number, now);
+  std::erase_if(pings_, [&](pending_ping& each) {
+    if (each.number > number) return false;
+    each.op.complete({}, now - each.sent);
+    return true;
+  });
+}
+
+void session::ping(ping_operation op, std::uint64_t id) {
+  if (over_) {  // ended, but the actor has not come round to it yet
+    if (op) op.complete(ending_->reason.error, {});
+    return;
+  }
+  if (op && pings_.size() >= most_pings) return op.complete(error::outbound_full, {});
+  const auto now = clock::now();
+  ++last_ping_;
+  std::array<char, sizeof last_ping_> payload{};
+  std::memcpy(payload.data(), &last_ping_, sizeof last_ping_);
+  outbox_->ping({payload.data(), payload.size()});
+  liveness_.pinged(now);
+  if (link_ && !reader_waits_) link_->judge.pinged(last_ping_, now);
+  work_.notify();
+  if (!op) return;
+  pings_.push_back({last_ping_, id, now, std::move(op)});
+}
+
+void session::probe() {
+  if (liveness_.is_off()) return;
+  ping();
+  liveness_.probe(clock::now());
+}
+
+void session::cancel_ping(std::uint64_t id) {
+  const auto found = std::ranges::find(pings_, id, &pending_ping::id);
+  if (found == pings_.end()) return;
+  found->op.complete(net::error::operation_aborted, {});
+  pings_.erase(found);
+}
+
+// Not a coroutine: it has no story to tell, and its frames would be held by each idle connection.
+void session::tend() {
+  do {
+    write();
+    if (hand_over_by_) close_when_written();
+    watch_liveness(clock::now());
+    expire_pings(clock::now());
+    warn_of_pause(clock::now());
+    look_for_congestion(clock::now());
+    if (conversation_ && !over_) conversation_->tend(clock::now());
+    follow_protocol();
+  } while (!over_ && work_.take_notification());
+  if (over_) return;
+  work_.call_at(next_look(), [self = shared_from_this()] { self->tend(); });
+}
+
+clock::time_point session::next_look() const {
+  if (ending_) return hand_over_by_ && reader_waits_ ? clock::time_point::max() : ending_->close_by;
+  const auto now = clock::now();
+  auto next = liveness_.next_look(now);
+  if (broken_) next = std::min(next, broken_->read_until);
+  if (upstream_ && upstream_->watches())
+    next = std::min<clock::time_point>(next, now + options_->heartbeat.pong_deadline / looks_per_patience);
+  if (!pings_.empty())
+    next = std::min<clock::time_point>(next, pings_.front().sent + options_->heartbeat.pong_deadline);
+  if (reader_waits_ && !warned_of_pause_) next = std::min(next, pause_warned_at_);
+  if (conversation_) next = std::min(next, conversation_->next_look());
+  if (link_) next = std::min(next, link_->judge.next_look(outbox_->progress(), clock::now()));
+  if (hand_over_by_) next = std::min(next, *hand_over_by_);
+  return next;
+}
+
+// All that there is, or as much as the socket takes.
+void session::write() {
+  while (!over_ && !broken_ && !socket_is_full_ && outbox_->has_output()) {
+    error_code ec;
+    if (!outbox_->flush(ec)) {
+      write_failed(ec);
+    } else if (ec) {
+      wait_until_writable();
+    }
+  }
+  // Now what the peer has still to say may be read, whether the program receives or not.
+  if (ending_ && reader_waits_ && drops_messages()) inbox_->cancel_wait();
+}
+
+void session::wait_until_writable() {
+  socket_is_full_ = true;
+  stream_.async_wait(readiness::writable,
+                     net::bind_executor(where_->strand, [self = shared_from_this()](error_code failed) {
+                       self->socket_is_full_ = false;
+                       if (failed && !self->over_) self->write_failed(failed);
+                       self->work_.notify();
+                     }));
+}
+
+void session::watch_liveness(clock::time_point now) {
+  if (over_) return;
+  if (ending_) {
+    if (now >= next_look()) end(ending_->reason);
+    return;
+  }
+  if (broken_ && now >= broken_->read_until) return reader_waits_ ? scan_for_end() : lost(broken_->why);
+  watch_upload(now);
+  switch (liveness_.judge(now)) {
+    case liveness::verdict::ping:
+      outbox_->release_memory();
+      decoder_.release_memory();
+      was_idle_ = true;
+      ping();
+      break;
+    case liveness::verdict::lost:
+      end({.error = error::liveness_lost, .at = stage::session});
+      break;
+    case liveness::verdict::fine:
+      break;
+  }
+}
+
+void session::watch_congestion(std::function<void(const std::vector<throttled_feature>&)> on_change) {
+  const auto& how = options_->congestion;
+  if (!how.features.empty()) link_ = std::make_unique<link_watch>(congestion(how), std::move(on_change));
+}
+
+std::vector<throttled_feature> session::throttled_by_server(const std::vector<throttled_feature>& features) {
+  if (!link_) return features;
+  link_->by_server = features;
+  return link_->judge.added_to(features);
+}
+
+void session::look_for_congestion(clock::time_point now) {
+  if (!link_ || over_ || ending_ || (conversation_ && !conversation_->is_ready())) return;
+  auto& judge = link_->judge;
+  if (judge.look(outbox_->progress(), now)) link_->on_change(judge.added_to(link_->by_server));
+  if (judge.wants_ping(now) && !reader_waits_) ping();
+}
+
+// A ping that stands behind a slow upload cannot be answered before it has arrived (R62).
+void session::watch_upload(clock::time_point now) {
+  const bool asked = liveness_.waits_for_answer() || (conversation_ && conversation_->waits_for_answer());
+  if (!asked) return upstream_.reset();
+  if (!upstream_) upstream_ = std::make_unique<upstream>();
+  upstream_->asked();
+  if (!upstream_->watches()) return;
+  const auto [taken, control_waits] = outbox_->taken();
+  if (!upstream_->looked({taken, stream_.unconfirmed_bytes(), control_waits})) return;
+  liveness_.heard_progress(now);
+  if (conversation_) conversation_->heard_progress(now);
+}
+
+// Other signs of life do not answer the program's question (R65).
+void session::expire_pings(clock::time_point now) {
+  std::erase_if(pings_, [&](pending_ping& each) {
+    if (now < each.sent + options_->heartbeat.pong_deadline) return false;
+    each.op.complete(error::timed_out, {});
+    return true;
+  });
+}
+
+void session::warn_of_pause(clock::time_point now) {
+  if (!reader_waits_ || warned_of_pause_ || now < pause_warned_at_) return;
+  warned_of_pause_ = true;
+  log_->write(
+      log_level::warning,
+      "the program does not receive, so the socket is not read any more, and the server's pings are not "
+      "answered: limits.inbound_bytes or limits.inbound_messages is reached (a program that only sends "
+      "can set receive_messages to false)");
+}
+
+// What the protocol wants, as soon as the program has had its turn with the messages before it.
+void session::follow_protocol() {
+  if (!conversation_ || !conversation_->wants_to_end() || over_ || ending_ || gives_way_) return;
+  const auto& wanted = *conversation_->wants_to_end();
+  if (wanted.reason.error == error::server_going_away) {
+    return begin_to_close(wanted.close_code, {}, wanted.reason);
+  }
+  if (wanted.reason.error != error::liveness_lost) {
+    outbox_->finish(wanted.close_code, wanted.reason.error.message(), wanted.reason.error);
+  }
+  end(wanted.reason);
+}
+
+}  // namespace holdfast

@@ -1,0 +1,159 @@
+// The ring and those who wait on it. A wait is settled where the transition is published; nobody polls.
+module;
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/error.hpp>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+module holdfast;
+
+import :channel;
+import :completion;
+
+namespace holdfast {
+
+state_channel::state_channel(std::shared_ptr<const executors> where, std::shared_ptr<journal> log)
+    : where_(std::move(where)), log_(std::move(log)) {}
+
+state_change state_channel::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return last_ == 0 ? state_change{} : *ring_[(last_ - 1) % state_ring_size];
+}
+
+void state_channel::publish(state_change change) {
+  const std::lock_guard lock(mutex_);
+  change.sequence = ++last_;
+  change.from = status();
+  change.time = clock::now();
+  auto entry = std::make_shared<const state_change>(std::move(change));
+  status_.store(entry->to, std::memory_order_release);
+  if (ring_.size() < state_ring_size) {
+    ring_.push_back(std::move(entry));
+  } else {
+    ring_[(last_ - 1) % state_ring_size] = std::move(entry);
+  }
+  std::erase_if(waits_, [this](wait& each) { return settle(each); });
+  for (const auto& each : groups_) schedule(each);
+}
+
+void state_channel::finish(error_code why) {
+  const std::lock_guard lock(mutex_);
+  if (finished_) return;
+  finished_ = true;
+  why_finished_ = why;
+  for (auto& each : std::exchange(waits_, {})) each.op.complete(why, {});
+}
+
+void state_channel::forget_waits() {
+  std::vector<wait> waits;  // destroyed after the lock: a handler may hold anything
+  const std::lock_guard lock(mutex_);
+  waits.swap(waits_);
+}
+
+// Reads transition `next` and advances; if the ring has forgotten it, the oldest one, and how many are lost.
+observed_change state_channel::read(std::uint64_t& next) const {
+  const auto oldest = last_ - ring_.size() + 1;
+  const auto at = std::max(next, oldest);
+  observed_change change{*ring_[(at - 1) % state_ring_size], at - next};
+  next = at + 1;
+  return change;
+}
+
+bool state_channel::settle(wait& waiting) {
+  if (waiting.at == nullptr) {
+    return settle_reach(waiting.op, waiting.state, *ring_[(last_ - 1) % state_ring_size]);
+  }
+  if (!readable(*waiting.at)) return false;
+  waiting.op.complete({}, read(waiting.at->next));
+  return true;
+}
+
+bool state_channel::settle_reach(operation& op, connection_state state, const state_change& now) {
+  if (now.to == state) {
+    op.complete({}, observed_change{now, 0});
+  } else if (now.final) {
+    op.complete(now.reason.error ? now.reason.error : make_error_code(error::closed),
+                observed_change{now, 0});
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void state_channel::next(const std::shared_ptr<state_watch::cursor>& at, operation op) {
+  const std::lock_guard lock(mutex_);
+  if (!at->started) {
+    at->started = true;
+    at->next = last_ == 0 ? 1 : last_;
+    if (last_ == 0 && !finished_) return op.complete({}, {});
+  }
+  if (readable(*at)) return op.complete({}, read(at->next));
+  add_wait(std::move(op), at, {});
+}
+
+void state_channel::next(operation op) {
+  const std::lock_guard lock(mutex_);
+  auto at = std::make_shared<state_watch::cursor>();
+  at->started = true;
+  at->next = last_ + 1;
+  add_wait(std::move(op), std::move(at), {});
+}
+
+void state_channel::reach(connection_state state, operation op) {
+  const std::lock_guard lock(mutex_);
+  const auto now = last_ == 0 ? std::make_shared<const state_change>() : ring_[(last_ - 1) % state_ring_size];
+  if (!settle_reach(op, state, *now)) add_wait(std::move(op), nullptr, state);
+}
+
+void state_channel::reach_next(connection_state state, operation op, std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  if (finished_) return op.complete(why_finished_, {});
+  waits_.push_back({id, std::move(op), nullptr, state});
+}
+
+std::uint64_t state_channel::reserve_wait() {
+  const std::lock_guard lock(mutex_);
+  return ++last_wait_id_;
+}
+
+void state_channel::add_wait(operation op, std::shared_ptr<state_watch::cursor> at, connection_state state) {
+  if (finished_) return op.complete(why_finished_, {});
+  const auto id = ++last_wait_id_;
+  op.on_cancel([channel = weak_from_this(), id] {
+    if (const auto self = channel.lock()) self->cancel(id);
+  });
+  waits_.push_back({id, std::move(op), std::move(at), state});
+}
+
+void state_channel::cancel(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(waits_, id, &wait::id);
+  if (found == waits_.end()) return;
+  found->op.complete(net::error::operation_aborted, {});
+  waits_.erase(found);
+}
+
+std::shared_ptr<state_watch::cursor> state_channel::copy(const state_watch::cursor& at) const {
+  const std::lock_guard lock(mutex_);  // a wait of the original may be moving it
+  return std::make_shared<state_watch::cursor>(at);
+}
+
+state_watch::state_watch(const state_watch& other)
+    : channel_(other.channel_), cursor_(channel_->copy(*other.cursor_)) {}
+
+void state_watch::start(handler on_change) {
+  channel_->next(cursor_, state_channel::operation(std::move(on_change), channel_->executor()));
+}
+
+}  // namespace holdfast
