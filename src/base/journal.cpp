@@ -54,7 +54,7 @@ void write_to_clog(log_level level, std::string_view line) {
 void journal::write(log_level level, std::string_view line) noexcept {
   const bool matters = level == log_level::warning || level == log_level::error;
   try {
-    if (to_ && *to_) return (*to_)(level, line);
+    if (to_) return (*to_)(level, line);
     if (clog_ && matters) write_to_clog(level, line);
   } catch (...) {
     // A log function that throws has nobody else to tell.

@@ -31,6 +31,7 @@ struct kept_message {
   std::string key{};
   offline_rule rule = offline_rule::wait;
   bool written = false;  // the peer may have got it
+  bool held = false;     // it waits only for a session that follows at once
   std::optional<clock::time_point> expires{};
   pending_operation<send_result> op{};
 };

@@ -184,7 +184,6 @@ class outbox : public std::enable_shared_from_this<outbox> {
   const std::size_t largest_message_;
   const std::shared_ptr<const executors> where_;
   const std::shared_ptr<const protocol> protocol_;
-  const bool acknowledged_ = protocol_ && protocol_->acknowledges();
   const std::shared_ptr<journal> log_;
 
   std::mutex mutex_;
@@ -194,8 +193,10 @@ class outbox : public std::enable_shared_from_this<outbox> {
   bool ready_ = false;      // the protocol has done its login
   bool held_ = false;
   bool finishing_ = false;
-  std::unique_ptr<std::string> last_words_{};   // the payload of a close frame that follows what waits
+  bool writer_waits_ = false;
+  const bool acknowledged_ = protocol_ && protocol_->acknowledges();
   std::atomic<bool> written_this_turn_{false};  // what is sent now leaves together with what follows
+  std::unique_ptr<std::string> last_words_{};   // the payload of a close frame that follows what waits
   byte_queue control_;
   std::unique_ptr<std::string> late_pong_;  // the newest of those for which control_ had no room
   byte_queue data_;
@@ -216,7 +217,6 @@ class outbox : public std::enable_shared_from_this<outbox> {
   // are dropped only where no other follows in the session, by finish() and close().
   frame_encoder encoder_{peer_role::client};
   std::weak_ptr<wakeup> writer_;
-  bool writer_waits_ = false;
   std::vector<unheard> unheard_;
 };
 

@@ -100,6 +100,7 @@ void outbox::keep(std::uint64_t id, std::string_view payload, const send_options
                    .feature = std::string(how.feature),
                    .key = std::string(how.key),
                    .rule = how.when_offline,
+                   .held = held_ && how.when_offline == offline_rule::fail && !is_throttled(how.feature),
                    .expires = expiry_of(how),
                    .op = std::move(op)};
   payload_bytes_ += payload.size();
@@ -243,10 +244,7 @@ void outbox::hold() {
 void outbox::give_up_hold(error_code why) {
   const section lock(*this);
   if (!std::exchange(held_, false) || acknowledged_) return;
-  settle(waiting_.take_if([this](const kept_message& each) {
-    return each.rule == offline_rule::fail && !is_throttled(each.feature);
-  }),
-         why);
+  settle(waiting_.take_if([](const kept_message& each) { return each.held; }), why);
 }
 
 void outbox::retire(error_code refusal, error_code why) {

@@ -248,7 +248,7 @@ bool session::decode() {
   }
   auto space = inbox_->room();
   // Once one is dropped, all that follow are: a program must not get a message with others before it missing.
-  const bool drops = (space.messages == 0 || dropped_ != 0) && drops_messages();
+  const bool drops = dropped_ != 0 || (space.messages == 0 && drops_messages());
   if (drops) space = {.messages = most_dropped_at_once, .bytes = most_dropped_at_once};
   if (space.messages == 0) return false;
   while (!peer_end_ && decoded.size() < space.messages && decoded.size_bytes() < space.bytes) {

@@ -92,9 +92,9 @@ void session::act_on_end() {
   outbox_->flush(ignored);  // what the program has answered in its turn
   // The answer repeats the code (RFC 6455 section 5.5.1); a violation is told.
   const auto text = how.event == frame_event::close ? std::string() : why.error.message();
-  outbox_->finish(how.close_code, text, why.error);
-  // What is sent meanwhile leaves in a session that follows at once, or is told this reason.
+  // What is sent from now on leaves in a session that follows at once, or is told this reason.
   outbox_->hold();
+  outbox_->finish(how.close_code, text, why.error);
   linger(std::move(why));
 }
 

@@ -23,8 +23,8 @@ import :completion;
 
 namespace holdfast {
 
-state_channel::state_channel(std::shared_ptr<const executors> where, std::shared_ptr<journal> log)
-    : where_(std::move(where)), log_(std::move(log)) {}
+state_channel::state_channel(net::any_io_executor executor, std::shared_ptr<journal> log)
+    : executor_(std::move(executor)), log_(std::move(log)) {}
 
 state_change state_channel::snapshot() const {
   const std::lock_guard lock(mutex_);

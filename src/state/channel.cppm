@@ -17,7 +17,6 @@ module holdfast:channel;
 
 import :completion;
 import :error;
-import :executors;
 import :journal;
 import :state;
 import :state_channel;
@@ -28,11 +27,11 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
  public:
   using operation = pending_operation<error_code, observed_change>;
 
-  state_channel(std::shared_ptr<const executors> where, std::shared_ptr<journal> log);
+  state_channel(net::any_io_executor executor, std::shared_ptr<journal> log);
 
   [[nodiscard]] connection_state status() const noexcept { return status_.load(std::memory_order_acquire); }
   [[nodiscard]] state_change snapshot() const;
-  [[nodiscard]] const net::any_io_executor& executor() const noexcept { return where_->own; }
+  [[nodiscard]] const net::any_io_executor& executor() const noexcept { return executor_; }
 
   // The writer: fills in sequence, from and time.
   void publish(state_change change);
@@ -97,7 +96,7 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   [[nodiscard]] bool all_told() const;
   void report_if_told(std::unique_lock<std::mutex>& lock);
   void wait_until_idle(std::unique_lock<std::mutex>& lock, const listener& one);
-  const std::shared_ptr<const executors> where_;
+  const net::any_io_executor executor_;  // no strand: a watch may outlive the context, which owns strands
   const std::shared_ptr<journal> log_;
   std::atomic<connection_state> status_{connection_state::disconnected};
 

@@ -99,7 +99,7 @@ bool state_channel::add_listener(std::string id, connection_listener callbacks, 
 const std::shared_ptr<state_channel::group>& state_channel::group_for(const net::any_io_executor& executor) {
   if (executor) return groups_.emplace_back(std::make_shared<group>(group{.executor = executor}));
   if (groups_.empty() || !groups_.front()->own) {
-    groups_.insert(groups_.begin(), std::make_shared<group>(group{.executor = where_->own, .own = true}));
+    groups_.insert(groups_.begin(), std::make_shared<group>(group{.executor = executor_, .own = true}));
   }
   return groups_.front();
 }

@@ -65,6 +65,32 @@ BOOST_AUTO_TEST_CASE(a_backlog_throttles_the_named_features_until_it_has_been_go
   BOOST_TEST(s.in.network()->connect_count() == 1u);
 }
 
+// covers G28
+BOOST_AUTO_TEST_CASE(what_waits_for_a_feature_outlives_a_session_that_the_server_closes) {
+  slow_scenario s;
+  s.backend.on_session([&s](server_session& session) -> net::awaitable<void> {
+    while (auto next = co_await session.receive()) {
+      if (next->payload == "stop") co_await session.stop_reading_for(s.silence);
+      const bool is_last = next->payload.size() > 1000;
+      s.got.push_back(std::move(next->payload));
+      if (is_last) co_return co_await session.close(1012, "restart");
+    }
+  });
+  auto& conn = s.connect();
+  conn.send("stop", net::detached);
+  s.in.run_for(100ms);
+  s.fill(400'000);
+  s.in.run_for(1s);
+  BOOST_REQUIRE(conn.is_throttled("typing"));
+  outcome typing;
+  conn.send("typing", {.when_throttled = throttled_rule::wait, .feature = "typing"}, typing.send_handler());
+  s.in.run_for(1min);
+  BOOST_TEST(conn.snapshot().session == 2U);
+  BOOST_TEST((typing.delivered == delivery::written));
+  BOOST_REQUIRE(!s.got.empty());
+  BOOST_TEST(s.got.back() == "typing");
+}
+
 BOOST_AUTO_TEST_CASE(a_message_that_waits_too_long_to_be_written_throttles) {
   slow_scenario s;
   s.given.congestion.backlog_bytes = 10'000'000;

@@ -170,6 +170,27 @@ BOOST_AUTO_TEST_CASE(a_server_that_restarts_all_the_time_counts_as_flapping) {
   BOOST_TEST(first_decision(ended_session(1s, 1012)).rule == "flapping");
 }
 
+// covers R3
+BOOST_AUTO_TEST_CASE(a_server_that_restarts_or_leaves_at_each_login_is_met_with_growing_waits) {
+  attempt_record restarts{.reason = {.error = error::closed_by_peer, .at = stage::login, .close_code = 1012}};
+  attempt_record leaves{.reason = {.error = error::server_going_away, .at = stage::login}};
+  for (const auto& record : {restarts, leaves}) {
+    random_source random{1};
+    retry_schedule schedule{retry_policy{}};
+    clock::duration longest{};
+    for (int i = 0; i < 20; ++i) {
+      const auto decision = schedule.decide(record, random);
+      BOOST_REQUIRE(decision.rule == "backoff");
+      BOOST_REQUIRE((decision.retry_in.value() > clock::duration::zero()));
+      longest = std::max(longest, *decision.retry_in);
+    }
+    BOOST_TEST((longest > 10s));
+  }
+  const attempt_record left{.reason = {.error = error::server_going_away, .at = stage::session},
+                            .session_length = 1h};
+  BOOST_TEST(first_decision(left).rule == "going-away");
+}
+
 // covers G37
 BOOST_AUTO_TEST_CASE(an_attempt_limit_of_3_allows_exactly_3) {
   retry_policy policy;
