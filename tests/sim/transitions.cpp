@@ -34,7 +34,7 @@ void transitions::saw(const holdfast::observed_change& change) {
   refused_.reset();
   if (opened && is_move(change)) backoff_.moved(change.time - opened_);
   if (opened) opened_ = change.time;
-  if (opened) undisturbed_ = true;
+  if (change.to == connection_state::connecting) undisturbed_ = true;
   addresses_.saw(change);
   check_lost(change);
   if (change.final) check_final(change);
@@ -166,7 +166,7 @@ bool transitions::may_be_woken_at(clock::time_point now) const {
 void transitions::check_lost(const holdfast::state_change& change) {
   if (change.reason.error != error::liveness_lost || !is_open(change.from) || speaks()) return;
   const auto& beat = plan_.options.heartbeat;
-  const auto answers = {conduct::echoes, conduct::closes, conduct::drops};
+  const auto answers = {conduct::echoes, conduct::closes};  // from the first moment on
   const bool is_there = std::ranges::find(answers, server_does_) != answers.end();
   if (is_there && undisturbed_ && !may_have_moved_ && plan_.reader == reading::eager && !beat.pong_only &&
       beat.pong_deadline >= 10s) {

@@ -133,7 +133,7 @@ class transitions {
   wish_model wishes_;
   second_address addresses_;
   conduct server_does_ = conduct::silent;
-  bool undisturbed_ = false;  // since the session has begun
+  bool undisturbed_ = false;  // since its attempt began
   bool given_up_ = false;
   const bool automatic_;
   std::vector<holdfast::state_change> all_;
