@@ -13,6 +13,9 @@ PROGRAMS = {
     "docs/recipes.md": [f"examples/recipes/{path.name}" for path in sorted(root.glob("examples/recipes/*.cpp"))],
 }
 
+# Functions of a document that stand as they are in a file which is compiled and run.
+FUNCTIONS = {"docs/asio.md": "tests/scenarios/time_limits_test.cpp"}
+
 different = []
 for document, files in PROGRAMS.items():
     blocks = re.findall(r"^```cpp\n(.*?)^```$", (root / document).read_text(), re.MULTILINE | re.DOTALL)
@@ -23,4 +26,10 @@ for document, files in PROGRAMS.items():
         different.append(f"{document} does not show {file} as it is")
         nearest = max(blocks, key=lambda block: difflib.SequenceMatcher(None, program, block).quick_ratio(), default="")
         sys.stdout.writelines(difflib.unified_diff(program.splitlines(True), nearest.splitlines(True), file, document))
+for document, file in FUNCTIONS.items():
+    blocks = re.findall(r"^```cpp\n(net::awaitable<.*?)^```$", (root / document).read_text(), re.MULTILINE | re.DOTALL)
+    if not blocks:
+        different.append(f"{document} shows no function any more")
+    different += [f"{file} does not have the function that {document} shows: {block.splitlines()[0]}"
+                  for block in blocks if block not in (root / file).read_text()]
 sys.exit("\n".join(different) or 0)

@@ -50,7 +50,11 @@ net::awaitable<void> server::accept_all() {
 net::awaitable<void> server::serve(socket_pointer from) {
   if (is_stopping_) co_return;
   sockets_.emplace(from, nullptr);
-  if (const bool opened = co_await from->open(); opened) co_await (read_all(from) && from->write_all());
+  const bool opened = co_await from->open();
+  if (opened) {
+    auto conversation = read_all(from) && from->write_all();
+    co_await std::move(conversation);
+  }
   disconnect(from);
 }
 
