@@ -238,6 +238,7 @@ void actor::give_up(error_code why) {
 
 net::awaitable<void> actor::wait(std::optional<clock::duration> delay) {
   if (!delay) co_return;
+  settlers_.complete_all({});  // no socket is open, even if connect() has followed disconnect()
   interrupted_ = false;
   const auto until = clock::now() + *delay;
   while (!interrupted_ && may_connect() && clock::now() < until) co_await wake_.wait_until(until);

@@ -186,9 +186,11 @@ BOOST_AUTO_TEST_CASE(a_server_that_restarts_or_leaves_at_each_login_is_met_with_
     }
     BOOST_TEST((longest > 10s));
   }
-  const attempt_record left{.reason = {.error = error::server_going_away, .at = stage::session},
-                            .session_length = 1h};
+  attempt_record left{.reason = {.error = error::server_going_away, .at = stage::session},
+                      .session_length = 1h};
   BOOST_TEST(first_decision(left).rule == "going-away");
+  left.session_length = 1s;
+  BOOST_TEST(first_decision(left).rule == "flapping");
 }
 
 // covers G37
