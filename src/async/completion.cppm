@@ -1,5 +1,5 @@
-// :completion — a pending operation of a user: who waits, on which executor it wants to hear, and its work
-// guard; and the list of such operations that wait for the same thing.
+// :completion — a pending operation of a user: its handler, the executor on which that is called, and its
+// work guard; and the list of such operations that wait for the same thing.
 module;
 #include <algorithm>
 #include <boost/asio/any_completion_executor.hpp>

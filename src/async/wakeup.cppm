@@ -1,6 +1,5 @@
 // :wakeup — how one coroutine waits until another one on the same strand has news for it.
-// It carries no value: whoever wakes up looks at the facts, so a notification can be early or double, never
-// lost.
+// It carries no value: the waiter re-checks its condition, so notifications may coalesce but are never lost.
 module;
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>

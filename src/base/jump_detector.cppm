@@ -1,5 +1,6 @@
 /// :jump_detector — was the machine suspended since the last look? The steady clock stands still in a suspend
-/// and the wall clock does not, so the wall clock is ahead by the time slept. Pure: it is told both clocks.
+/// and the wall clock does not, so the wall clock is ahead by the time slept. Pure: the caller passes both
+/// times.
 module;
 #include <chrono>
 #include <utility>

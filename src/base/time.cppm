@@ -78,7 +78,7 @@ export class timer {
 
   /// Completes with success at `expiry`, with operation_aborted after `cancel()` or a newer wait.
   /// An old wait whose expiry was already on its way may still complete with success (an Asio trap):
-  /// whoever re-arms must compare the time, not the error.
+  /// a caller that re-arms must compare the time, not the error.
   template <net::completion_token_for<void(error_code)> Token = net::deferred_t>
   auto async_wait_until(clock::time_point expiry, Token&& token = Token()) {
     return net::async_initiate<Token, void(error_code)>(

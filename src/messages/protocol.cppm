@@ -39,7 +39,7 @@ export struct login_result {
 export struct protocol_failure {
   error_code error{};               ///< fatal ones end the connection, unless the retry policy says otherwise
   std::string text{};               ///< one line for people, such as the server's own words
-  std::uint16_t close_code = 1002;  ///< what the server is told
+  std::uint16_t close_code = 1002;  ///< of the close frame
 };
 
 /// The session, as a protocol sees it. On the connection's strand, and only within a call of the protocol.

@@ -54,8 +54,8 @@ export struct deadline_options {
   milliseconds login{10'000};      ///< the protocol's login; not part of `attempt`
 };
 
-/// What a connection is made of. Every field but `url` has a default. How those for the way to the server
-/// work together is told in docs/connecting.md.
+/// What a connection is made of. Every field but `url` has a default. docs/connecting.md explains how the
+/// options for the way to the server work together.
 export struct options {
   std::string url{};                            ///< "wss://host[:port][/path][?query]" or the same with ws://
   endpoint_options endpoints{};                 ///< further URLs of the same service

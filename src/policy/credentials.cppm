@@ -47,7 +47,7 @@ export struct credentials {
   std::uint64_t serial = 0;
 };
 
-/// For whom credentials are wanted.
+/// The attempt that needs credentials.
 export struct credential_request {
   unsigned attempt = 1;      ///< since the last stable session
   bool refused = false;      ///< the server refused those that `serial` names: cached ones are of no use
@@ -74,9 +74,9 @@ credentials settled(credentials given);
 
 /// When a token_source fetches, and for how long.
 export struct token_source_options {
-  /// Credentials that end sooner than this are fetched anew for whoever asks next.
+  /// If the credentials expire within this time, the next request fetches new ones.
   std::chrono::milliseconds refresh_ahead{30'000};
-  /// How long one fetch may take. Then it is cancelled, and those who wait for it get timed_out.
+  /// How long one fetch may take. Then it is cancelled, and the requests that share it fail with timed_out.
   std::chrono::milliseconds fetch_deadline{10'000};
 };
 

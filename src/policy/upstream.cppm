@@ -1,7 +1,7 @@
 // :upstream — does what we write reach the peer's host? A ping that stands behind a slow upload cannot be
 // answered before it has arrived, and until then each byte that the peer's TCP confirms is a sign of life
 // (R62). Once it has arrived, confirmations prove no more than that a kernel is alive: a frozen program has
-// one. Pure: is told what the stream and the outbox know, and says whether there was progress.
+// one. Pure: the caller passes what the stream and the outbox know; the result is whether there was progress.
 module;
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 /// :proxy — a way to the server through an HTTP proxy (CONNECT) or a SOCKS5 proxy: which proxy, if any, and
-/// what is said to it, without I/O. Knows no socket, no deadline and no TLS: whoever owns the stream
-/// carries the bytes, in `src/dial_steps.cpp`.
+/// what is said to it, without I/O. Knows no socket, no deadline and no TLS: the owner of the stream
+/// carries the bytes, in `src/dial/dial_steps.cpp`.
 module;
 #include <boost/system/error_code.hpp>
 #include <cstdint>

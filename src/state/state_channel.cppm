@@ -36,14 +36,14 @@ concept token_for = asio_is_whole<Token>() && net::completion_token_for<Token, S
 
 class state_channel;
 
-/// What the server is told by connection::close() and disconnect(), in the close frame (RFC 6455
+/// The code and the text of the close frame that connection::close() and disconnect() send (RFC 6455
 /// section 7.1.5).
 export struct close_reason {
   std::uint16_t code = 1000;  ///< 1000, 1001, or one of the program's own from 3000 to 4999
   std::string text{};         ///< UTF-8, at most 123 bytes
 };
 
-/// How many transitions a reader may fall behind before it misses some (and is told how many).
+/// How many transitions are kept. A reader that falls further behind misses the oldest; `missed` counts them.
 export inline constexpr std::size_t state_ring_size = 64;
 
 /// Callbacks, each optional, called one after the other on the listener's executor. For one transition the

@@ -1,5 +1,5 @@
 /// :redirect — where an answer of 301, 302, 303, 307 or 308 to the upgrade leads, and whether we may go
-/// there. Pure: whoever dials keeps the place it has come to, and asks for the next.
+/// there. Pure: the caller keeps the place that it has reached, and asks for the next.
 module;
 #include <optional>
 #include <string>
