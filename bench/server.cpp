@@ -18,6 +18,7 @@
 #include "sockets.hpp"
 
 import holdfast;
+import holdfast.wire;
 
 namespace bench {
 namespace {

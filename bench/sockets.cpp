@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 import holdfast;
+import holdfast.wire;
 
 namespace bench {
 

@@ -1,10 +1,13 @@
-# The two modules that are shipped: holdfast, and holdfast.testing for programs that test their use of it.
-# modules/ has the primary interface unit of each; src/ has a folder for each floor (docs/architecture.md).
+# The two libraries that are shipped: holdfast, with the modules holdfast, holdfast.wire and holdfast.v1 over
+# holdfast.core, and holdfast.testing for programs that test their use of it. modules/ has the primary interface unit of
+# each module; src/ has a folder for each floor (docs/architecture.md).
 
 set(room ${PROJECT_SOURCE_DIR})
 if(NOT DEFINED room_src)
   set(room_src ${room}/src)
 endif()
+file(GLOB primary_units CONFIGURE_DEPENDS ${room}/modules/*.cppm)
+list(REMOVE_ITEM primary_units ${room}/modules/holdfast.testing.cppm)
 file(GLOB units CONFIGURE_DEPENDS ${room_src}/*/*.cppm)
 file(GLOB bodies CONFIGURE_DEPENDS ${room_src}/*/*.cpp)
 file(GLOB testing_units CONFIGURE_DEPENDS ${room_src}/testing/*.cppm)
@@ -15,7 +18,7 @@ list(REMOVE_ITEM bodies ${testing_bodies})
 add_library(holdfast)
 add_library(holdfast::holdfast ALIAS holdfast)
 target_sources(holdfast
-  PUBLIC FILE_SET CXX_MODULES BASE_DIRS ${room}/modules ${room_src} FILES ${room}/modules/holdfast.cppm ${units}
+  PUBLIC FILE_SET CXX_MODULES BASE_DIRS ${room}/modules ${room_src} FILES ${primary_units} ${units}
   PRIVATE ${bodies})
 target_compile_definitions(holdfast PRIVATE HOLDFAST_HAS_IDN=$<BOOL:${HOLDFAST_HAS_IDN}>)
 if(HOLDFAST_HAS_IDN)

@@ -10,6 +10,7 @@
 #include <string_view>
 
 import holdfast;
+import holdfast.v1;
 
 namespace net = boost::asio;
 namespace json = boost::json;

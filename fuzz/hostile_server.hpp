@@ -14,6 +14,7 @@
 
 import holdfast;
 import holdfast.testing;
+import holdfast.wire;
 
 namespace fuzzed {
 

@@ -18,6 +18,7 @@
 
 import holdfast;
 import holdfast.testing;
+import holdfast.wire;
 
 namespace {
 

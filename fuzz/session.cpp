@@ -17,6 +17,7 @@
 
 import holdfast;
 import holdfast.testing;
+import holdfast.v1;
 
 namespace {
 

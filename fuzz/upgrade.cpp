@@ -9,6 +9,7 @@
 #include "require.hpp"
 
 import holdfast;
+import holdfast.wire;
 
 namespace {
 

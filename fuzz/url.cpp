@@ -7,6 +7,7 @@
 #include <string_view>
 
 import holdfast;
+import holdfast.wire;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

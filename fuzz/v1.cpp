@@ -11,6 +11,7 @@
 #include "v1_link.hpp"
 
 import holdfast;
+import holdfast.v1;
 
 namespace {
 

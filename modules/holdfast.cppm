@@ -1,41 +1,122 @@
-/// holdfast — web-socket connections that last: they reconnect by themselves and tell everyone the truth
-/// about their state. This unit only gathers the rooms; read `:connection` first.
+/// holdfast — WebSocket connections that last: they reconnect by themselves and report their state
+/// truthfully. This unit is the table of contents of what a program uses; read `connection` first. What
+/// stands here is the interface; `holdfast.core`, where it is declared, is not.
 export module holdfast;
 
-export import :error;
-export import :time;
-export import :jump_detector;
-export import :journal;
-export import :frame;
-export import :byte_queue;
-export import :utf8;
-export import :compression;
-export import :frame_encoder;
-export import :frame_decoder;
-export import :url;
-export import :headers;
-export import :http_head;
-export import :retry_after;
-export import :upgrade;
-export import :redirect;
-export import :cookies;
-export import :proxy;
-export import :netlink;
-export import :network_watcher;
-export import :network;
-export import :tls;
-export import :state;
-export import :state_channel;
-export import :backoff;
-export import :endpoints;
-export import :credentials;
-export import :addresses;
-export import :liveness;
-export import :congestion;
-export import :limits;
-export import :message;
-export import :protocol;
-export import :json;
-export import :options;
-export import :v1;
-export import :connection;
+import holdfast.core;
+
+export namespace holdfast {
+
+// The handle.
+using holdfast::connection;
+
+// Options.
+using holdfast::compression_options;
+using holdfast::congestion_options;
+using holdfast::connect_mode;
+using holdfast::deadline_options;
+using holdfast::endpoint_health;
+using holdfast::endpoint_options;
+using holdfast::endpoint_order;
+using holdfast::header_list;
+using holdfast::heartbeat_options;
+using holdfast::limit_options;
+using holdfast::log_level;
+using holdfast::options;
+using holdfast::proxy_options;
+using holdfast::subprotocol_rule;
+using holdfast::tls_options;
+using holdfast::tls_verify;
+using holdfast::utf8_rule;
+using holdfast::validate;
+
+// The state.
+using holdfast::change_reason;
+using holdfast::close_codes;
+using holdfast::close_reason;
+using holdfast::connection_listener;
+using holdfast::connection_state;
+using holdfast::listener_options;
+using holdfast::message_gap;
+using holdfast::observed_change;
+using holdfast::stage;
+using holdfast::state_change;
+using holdfast::state_ring_size;
+using holdfast::state_watch;
+using holdfast::throttled_feature;
+
+// Messages.
+using holdfast::delivery;
+using holdfast::json_message;
+using holdfast::message;
+using holdfast::message_batch;
+using holdfast::message_kind;
+using holdfast::message_view;
+using holdfast::offline_rule;
+using holdfast::read_json;
+using holdfast::send_options;
+using holdfast::send_result;
+using holdfast::throttled_rule;
+using holdfast::to_text;
+
+// Texts in UTF-8.
+using holdfast::cut_at_character;
+using holdfast::is_valid_utf8;
+
+// When to try again.
+using holdfast::attempt_record;
+using holdfast::default_retry_rules;
+using holdfast::explain;
+using holdfast::retry_decision;
+using holdfast::retry_delay;
+using holdfast::retry_policy;
+using holdfast::retry_rule;
+using holdfast::schedule_entry;
+
+// Credentials.
+using holdfast::credential_provider;
+using holdfast::credential_request;
+using holdfast::credentials;
+using holdfast::permanent_failure;
+using holdfast::token_source;
+using holdfast::token_source_options;
+
+// A protocol of one's own.
+using holdfast::login_result;
+using holdfast::outgoing_message;
+using holdfast::protocol;
+using holdfast::protocol_factory;
+using holdfast::protocol_failure;
+using holdfast::protocol_link;
+using holdfast::session_facts;
+
+// A network of one's own.
+using holdfast::byte_stream;
+using holdfast::endpoint;
+using holdfast::network;
+using holdfast::readiness;
+using holdfast::real_network;
+using holdfast::transport;
+
+// Time.
+using holdfast::clock;
+using holdfast::time_source;
+using holdfast::timer;
+
+// Errors.
+using holdfast::condition;
+using holdfast::condition_category;
+using holdfast::error;
+using holdfast::error_category;
+using holdfast::error_code;
+using holdfast::make_error_code;
+using holdfast::make_error_condition;
+using holdfast::option_error;
+using holdfast::result;
+using holdfast::operator==;
+
+// As text.
+using holdfast::describe;
+using holdfast::to_string;
+
+}  // namespace holdfast

@@ -3,9 +3,20 @@
 /// it, and a backend that speaks holdfast.v1.
 export module holdfast.testing;
 
+import holdfast.wire;
+
 export import :world;
 export import :simulated_network;
 export import :certificates;
 export import :server;
 export import :loopback;
 export import :v1_server;
+
+export namespace holdfast {
+
+// What the servers take and give.
+using holdfast::http_head;
+using holdfast::tls_server_options;
+using holdfast::tls_version;
+
+}  // namespace holdfast

@@ -6,6 +6,7 @@
 #include <string_view>
 
 import holdfast;
+import holdfast.wire;
 
 class codec : public holdfast::frame_decoder {
  public:

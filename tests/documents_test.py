@@ -1,5 +1,5 @@
 """The programs that the documents show are the files that are compiled and run, to the byte, less their first
-comment."""
+comment. Functions and snippets stand in such files as they stand in the documents."""
 import difflib
 import pathlib
 import re
@@ -11,10 +11,21 @@ PROGRAMS = {
     "docs/testing.md": ["examples/testing/half_open.cpp", "examples/testing/outage.cpp",
                         "examples/testing/banner.cpp", "examples/testing/drain.cpp"],
     "docs/recipes.md": [f"examples/recipes/{path.name}" for path in sorted(root.glob("examples/recipes/*.cpp"))],
+    "docs/extending.md": [f"examples/extending/{path.name}" for path in sorted(root.glob("examples/extending/*.?pp"))],
 }
 
 # Functions of a document that stand as they are in a file which is compiled and run.
-FUNCTIONS = {"docs/asio.md": "tests/scenarios/time_limits_test.cpp"}
+FUNCTIONS = {"docs/asio.md": "tests/scenarios/time_limits_test.cpp",
+             "docs/extending.md": "tests/loopback/bound_network_test.cpp"}
+
+# All other C++ of a document stands in a file which is compiled and run, there perhaps indented.
+SNIPPETS = {f"docs/{page}.md": "tests/scenarios/snippets_test.cpp"
+            for page in ("messages", "options", "performance", "retry", "states")}
+
+
+def without_indentation(code):
+    return "\n".join(line.strip() for line in code.splitlines()) + "\n"
+
 
 different = []
 for document, files in PROGRAMS.items():
@@ -32,4 +43,12 @@ for document, file in FUNCTIONS.items():
         different.append(f"{document} shows no function any more")
     different += [f"{file} does not have the function that {document} shows: {block.splitlines()[0]}"
                   for block in blocks if block not in (root / file).read_text()]
+for document, file in SNIPPETS.items():
+    blocks = re.findall(r"^```cpp\n(.*?)^```$", (root / document).read_text(), re.MULTILINE | re.DOTALL)
+    snippets = [block for block in blocks if "int main(" not in block]
+    if not snippets:
+        different.append(f"{document} shows no snippet any more")
+    code = without_indentation((root / file).read_text())
+    different += [f"{file} does not have the snippet that {document} shows: {snippet.splitlines()[0]}"
+                  for snippet in snippets if without_indentation(snippet) not in code]
 sys.exit("\n".join(different) or 0)

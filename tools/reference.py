@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The reference of the modules, from the comments in their interface units: docs/reference, one page for each room
-that exports something, and an index.
+that exports something, and an index. What `holdfast.core` declares has a place there only if another module hands it
+on (`using holdfast::name;` in modules/).
 
     tools/reference.py           writes the pages
     tools/reference.py --check   fails, with a line for each name without a comment and each page that is not current
@@ -8,6 +9,7 @@ that exports something, and an index.
 A comment stands above its declaration (///) or behind it (///<). It also covers the declarations of the same name
 that follow directly without a comment of their own."""
 import argparse
+import copy
 import pathlib
 import re
 import sys
@@ -17,6 +19,7 @@ from interface_units import Unit  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs/reference"
+CORE = "holdfast.core"  # declares what the other modules hand on; no part of the interface itself
 
 # Names that the standard library gives a meaning to.
 STANDARD_ALIASES = {"duration", "rep", "period", "iterator_concept", "value_type", "difference_type"}
@@ -114,7 +117,8 @@ class Reference:
 
     @staticmethod
     def page_of(unit):
-        return f"{unit.room or unit.module}.md"
+        prefix = "" if unit.module in ("holdfast", "holdfast.testing") else unit.module.split(".")[-1] + "_"
+        return f"{prefix}{unit.room or unit.module}.md".replace("v1_v1", "v1")
 
     def target_of(self, name, page):
         """Where a comment on `page` leads by `name`; None if it could be several other pages."""
@@ -229,6 +233,8 @@ def read_units():
     units = [unit for unit in map(Unit, paths) if unit.exported]
     defined = {(unit.module, each.name) for unit in units for each in unit.names if each.defined}
     for unit in units:
+        if not unit.room:
+            unit.names = []  # a primary unit declares nothing, see handed_on()
         unit.names = [each for each in unit.names if each.defined or (unit.module, each.name) not in defined]
     order = {(unit.module, room): number for unit in units if not unit.room
              for number, room in enumerate(unit.imports)}
@@ -236,12 +242,38 @@ def read_units():
                   key=lambda unit: (unit.module, order.get((unit.module, unit.room), -1), unit.room))
 
 
+def handed_on():
+    """By module, the names of CORE that it hands on."""
+    found = {}
+    for path in sorted(ROOT.glob("modules/*.cppm")):
+        code = path.read_text(encoding="utf-8")
+        module = re.search(r"^export module ([\w.]+);", code, re.MULTILINE)[1]
+        found[module] = re.findall(r"^using holdfast::(operator\W+|\w+);", code, re.MULTILINE)
+    return found
+
+
+def as_users_see_them(units):
+    """The units of CORE, once for each module that hands some of their names on, and all other units."""
+    found = []
+    for module, names in handed_on().items():
+        if any(unit.module == module for unit in units):
+            continue  # it has names of its own, and those that it hands on stand elsewhere
+        for unit in (each for each in units if each.module == CORE):
+            part = copy.copy(unit)
+            part.module = module
+            part.names = [each for each in unit.names if each.name in names]
+            if part.names:
+                found.append(part)
+    return sorted(found + [unit for unit in units if unit.module != CORE], key=lambda unit: unit.module)
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--check", action="store_true", help="write nothing; fail if something is missing")
     check = arguments.parse_args().check
 
-    units = read_units()
+    declared = read_units()
+    units = as_users_see_them(declared)
     names = [Reference.page_of(unit) for unit in units]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -257,7 +289,10 @@ def main():
             (PAGES / name).write_text(text, encoding="utf-8")
         return
     problems = [f"{unit.path.relative_to(ROOT).as_posix()}:{line} {name}"
-                for unit in units for line, name in without_comment(unit)]
+                for unit in declared for line, name in without_comment(unit)]
+    there = {each.name for unit in declared for each in unit.names}
+    problems += [f"modules/{module}.cppm: {name} is declared nowhere"
+                 for module, names in handed_on().items() for name in names if name not in there]
     committed = {name: path.read_text(encoding="utf-8") for name, path in present.items()}
     problems += [f"docs/reference/{name}: not current, run ./dev reference"
                  for name in sorted(pages.keys() | committed) if pages.get(name) != committed.get(name)]

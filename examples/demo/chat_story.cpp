@@ -8,6 +8,8 @@
 
 #include "../chat_server/server.hpp"
 
+import holdfast.v1;
+
 namespace net = boost::asio;
 namespace hf = holdfast;
 namespace json = boost::json;

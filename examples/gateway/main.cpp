@@ -26,8 +26,9 @@ net::awaitable<void> listen(holdfast::connection& conn, std::vector<std::string>
 }
 
 net::awaitable<void> until_connected(holdfast::connection& conn, std::uint64_t session) {
-  while (conn.snapshot().session < session || conn.status() != holdfast::connection_state::connected) {
-    co_await conn.next_state();
+  auto now = conn.snapshot();
+  while (now.session < session || now.to != holdfast::connection_state::connected) {
+    now = co_await conn.next_state(now.sequence);
   }
 }
 

@@ -8,6 +8,7 @@
 
 import holdfast;
 import holdfast.testing;
+import holdfast.v1;
 
 namespace net = boost::asio;
 using namespace std::chrono_literals;

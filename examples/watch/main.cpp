@@ -24,7 +24,7 @@ net::awaitable<void> show_states(holdfast::connection& conn, const std::vector<s
   auto watch = conn.watch();
   for (;;) {
     const auto change = co_await watch.next_state();
-    if (change.sequence != 0) print(describe(change));
+    print(describe(change));
     if (change.to == holdfast::connection_state::connected) {
       for (const auto& each : greetings) send(conn, each);
     }

@@ -1,4 +1,5 @@
-// The reconnect loop, top to bottom: live() is the story, the functions below are its steps.
+// The reconnect loop: live() is the story, the functions below are its steps. What it publishes is made in
+// publishing.cpp.
 module;
 #include <algorithm>
 #include <atomic>
@@ -20,7 +21,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :actor;
 
@@ -33,58 +34,61 @@ std::chrono::system_clock::time_point to_calendar(clock::duration from_now) {
 
 }  // namespace
 
-// Holds little: whatever a coroutine holds, an idle connection holds for days.
+// Every state that is published has a publish_… of its own below: those of the loop stand here, and while a
+// session is served it calls on_ready() and on_throttle(), so that `connected` is published before any
+// message of the same read is handed over. Holds little: an idle connection holds for days what this
+// coroutine holds.
 net::awaitable<void> actor::live() {
-  while ([[maybe_unused]] const bool wanted = co_await told_to_connect()) {
-    if (const bool allowed = co_await until_allowed(); !allowed) continue;
-    ++attempt_;
-    auto attempt = choose_endpoint(rotation_);
-    origin_ = attempt->origin();
-    tell_connecting();
-    auto ended = co_await open(std::move(attempt));
-    if (!ended) {
-      do co_await session_->serve();  // connected as soon as the protocol is ready
-      while (take_next_session());
+  while ([[maybe_unused]] const bool wanted = co_await until_wanted()) {
+    auto attempt = next_attempt();
+    publish_connecting();
+    auto ended = co_await dial(std::move(attempt));
+    while (ended.socket) {  // again after a move, on the next socket
+      begin_session(std::move(ended.socket));
+      co_await session_->serve();
       ended = end_session();
     }
-    co_await wait(conclude(std::move(ended)));
+    const auto next = decide(*ended.record);
+    publish_disconnected(*ended.record, next);
+    co_await wait(next.retry_in);
   }
   finished();
 }
 
-// False: never again. No socket is open here, which is what when_settled() waits for.
-net::awaitable<bool> actor::told_to_connect() {
+// False: never again. No socket is open here, which is what when_settled() waits for. A server that has asked
+// not to be dialled before some time is left alone until then, whatever has woken us: only the program itself
+// overrides that (R53).
+net::awaitable<bool> actor::until_wanted() {
   for (;;) {
-    take_promise_back();
+    publish_end_of_hope();
     settlers_.complete_all({});
-    told_to_stop_ = false;
-    if (closing_) co_return false;
-    if (may_connect()) co_return true;
-    co_await wake_.wait();
-  }
-}
-
-// A server that has asked not to be dialled before some time is left alone until then, whatever has woken us:
-// only the program itself overrides that (R53). False: no attempt is wanted any more.
-net::awaitable<bool> actor::until_allowed() {
-  while (may_connect() && !told_to_stop_) {
-    const auto now = clock::now();
-    if (clock::wall() >= wish_ends_) rotation_.forget_wishes();
-    const auto allowed = rotation_.allowed_at(now);
-    if (now >= allowed) co_return true;
-    if (!promised_retry_) {
-      publish({.to = connection_state::disconnected,
-               .attempt = attempt_,
-               .reason = {.error = stop_reason_},
-               .retry_in = allowed - now,
-               .rule = "retry-after"});
+    intent_.rest();
+    if (intent_.is_closed()) co_return false;
+    if (!intent_.wants_session()) {
+      co_await wake_.wait();
+      continue;
     }
+    const auto now = clock::now();
+    const auto allowed = next_allowed(now);
+    if (now >= allowed) co_return true;
+    publish_wait_for_server(allowed - now);
     co_await wake_.wait_until(allowed);
   }
-  co_return false;
 }
 
-std::shared_ptr<dial_attempt> actor::choose_endpoint(endpoint_rotation& among) {
+clock::time_point actor::next_allowed(clock::time_point now) {
+  if (clock::wall() >= wish_ends_) rotation_.forget_wishes();
+  return rotation_.allowed_at(now);
+}
+
+std::shared_ptr<dial_attempt> actor::next_attempt() {
+  ++attempt_;
+  auto attempt = attempt_at_endpoint(rotation_);
+  origin_ = attempt->origin();
+  return attempt;
+}
+
+std::shared_ptr<dial_attempt> actor::attempt_at_endpoint(endpoint_rotation& among) {
   auto choice = among.next(clock::now(), random_);
   if (!choice.problem.empty()) note(log_level::warning, choice.problem);
   const auto& further = settings->endpoints.further_urls;
@@ -100,38 +104,44 @@ std::shared_ptr<dial_attempt> actor::choose_endpoint(endpoint_rotation& among) {
       });
 }
 
-// The attempt runs beside us, so that neither a resolver nor a peer that hangs can keep us from stopping
-// (R30).
-net::awaitable<actor::failure> actor::open(std::shared_ptr<dial_attempt> attempt) {
-  const auto number = attempt_;
-  attempt->start(strand, [self = weak_from_this()] {
-    if (const auto alive = self.lock()) alive->wake_.notify();
-  });
-  const auto wanted = [this] { return may_connect() && !told_to_stop_; };
-  while (!attempt->over() && wanted() && clock::now() < attempt->deadline()) {
-    co_await wake_.wait_until(attempt->deadline());
+// Runs an attempt until it is over, its deadline has passed, or it is not wanted any more. It runs beside us,
+// so that neither a resolver nor a peer that hangs can keep us from stopping (R30).
+net::awaitable<void> actor::see_through(std::shared_ptr<dial_attempt> attempt, wakeup& wake,
+                                        std::function<void()> on_news, std::function<bool()> goes_on) {
+  attempt->start(strand, std::move(on_news));
+  while (!attempt->over() && goes_on() && clock::now() < attempt->deadline()) {
+    co_await wake.wait_until(attempt->deadline());
   }
-  if (!wanted()) {
-    attempt->abandon(stop_reason_);
+  if (!goes_on()) {
+    attempt->abandon(intent_.why_not());
   } else if (!attempt->over()) {
     attempt->abandon(error::timed_out);
   }
+}
+
+net::awaitable<actor::ending> actor::dial(std::shared_ptr<dial_attempt> attempt) {
+  const auto number = attempt_;
+  co_await see_through(
+      attempt, wake_,
+      [weak = weak_from_this()] {
+        if (const auto alive = weak.lock()) alive->wake_.notify();
+      },
+      [this] { return intent_.goes_on(); });
+  const bool wanted = intent_.goes_on();
   const auto& record = attempt->record();
   origin_ = attempt->origin();
   if (record.reason.at != stage::provider) refused_ = false;  // it has been asked
-  auto socket = wanted() ? attempt->take_socket() : std::nullopt;
-  if (socket) {
+  if (auto socket = wanted ? attempt->take_socket() : std::nullopt) {
     opened_as_ = {number, record.may_refresh, record.credentials_fresh};
-    begin_session(std::move(*socket));
-    co_return nullptr;
+    co_return ending{.socket = std::make_unique<opened_socket>(std::move(*socket))};
   }
-  auto failed = std::make_unique<attempt_record>(record);
-  failed->attempt = number;
-  if (wanted()) {
+  ending failed{.record = std::make_unique<attempt_record>(record)};
+  failed.record->attempt = number;
+  if (wanted) {
     keep_routes(attempt->found().routes);
-    failed->untried_address = memory_->attempt_failed(attempt->found(), failed->reason);
+    failed.record->untried_address = memory_->attempt_failed(attempt->found(), record.reason);
   } else {
-    failed->reason.error = stop_reason_;  // also if it had just succeeded
+    failed.record->reason.error = intent_.why_not();  // also if it had just succeeded
   }
   co_return failed;
 }
@@ -140,7 +150,8 @@ void actor::keep_routes(const peer_routes& found) {
   if (settings->watch_network) routes_ = std::make_unique<peer_routes>(found);
 }
 
-void actor::begin_session(opened_socket socket) {
+void actor::begin_session(std::unique_ptr<opened_socket> opened) {
+  auto& socket = *opened;
   ++generation_;
   origin_ = socket.origin;
   endpoint_ = socket.endpoint;
@@ -154,59 +165,45 @@ void actor::begin_session(opened_socket socket) {
   const session_facts facts{generation_, socket.subprotocol, std::move(socket.token), last_end_,
                             spoken ? headers_ : header_list()};
   session_ = std::make_shared<session>(session::surroundings{where, settings, in, out, log, generation_},
-                                       std::move(socket), random_);
+                                       std::move(socket), random_, static_cast<session_listener&>(*this));
   session_->open(agreed);
-  session_->watch_congestion([this](const auto& features) { throttle(features); });
-  if (!spoken) return session_is_ready({});
-  session_->speak(
-      spoken, facts,
-      {.on_ready = [this](const login_result& result) { session_is_ready(result); },
-       .on_throttle = [this](const auto& features) { throttle(session_->throttled_by_server(features)); },
-       .on_endpoint = [this](const std::string& url) { server_names(url); },
-       .on_go_away = [this](const std::string& why) { server_goes_away(why); }});
+  if (!spoken) return on_ready({});
+  session_->speak(spoken, facts);
 }
 
-// The session is ours: it calls from within its own work, while we live.
-void actor::session_is_ready(const login_result& result) {
-  if (!may_connect() || told_to_stop_) return;
-  ready_since_ = clock::now();
-  retry_.session_opened();  // also if the program ends it, and nothing is decided
-  out->ready();
-  publish(
-      {.to = connection_state::connected, .attempt = attempt_, .resumed = result.resumed, .gap = result.gap});
-  end_move({});
+std::optional<clock::duration> actor::session_length() const {
+  if (!ready_since_) return std::nullopt;
+  return clock::now() - *ready_since_;
 }
 
-void actor::throttle(const std::vector<throttled_feature>& features) {
-  const bool was_throttled = channel->status() == connection_state::feature_throttled;
-  if (!ready_since_ || (features.empty() && !was_throttled)) return;
-  out->throttle(features);
-  const auto to = features.empty() ? connection_state::connected : connection_state::feature_throttled;
-  publish({.to = to, .attempt = attempt_, .features = features});
-}
-
-actor::failure actor::end_session() {
-  auto ended =
-      std::make_unique<attempt_record>(attempt_record{.reason = session_->reason(),
-                                                      .attempt = opened_as_.attempt,
-                                                      .retry_after = session_->retry_after(),
-                                                      .may_refresh = opened_as_.may_refresh,
-                                                      .credentials_fresh = opened_as_.credentials_fresh});
-  const auto& why = ended->reason.error;
-  last_end_ = why;
-  if (ready_since_) ended->session_length = clock::now() - *std::exchange(ready_since_, {});
-  const bool stable = ended->session_length && *ended->session_length >= settings->retry.stable_after;
-  ended->untried_address = memory_->session_ended(ended->reason, stable);
+actor::ending actor::end_session() {
+  const auto& reason = session_->reason();
+  last_end_ = reason.error;
+  const auto length = session_length();
+  const bool stable = settings->retry.is_stable(length);
+  if (auto next = next_socket()) {
+    memory_->session_ended(reason, stable);
+    return {.socket = std::move(next)};
+  }
+  ready_since_.reset();
+  ending ended{.record = std::make_unique<attempt_record>(
+                   attempt_record{.reason = reason,
+                                  .attempt = opened_as_.attempt,
+                                  .session_length = length,
+                                  .retry_after = session_->retry_after(),
+                                  .may_refresh = opened_as_.may_refresh,
+                                  .credentials_fresh = opened_as_.credentials_fresh,
+                                  .untried_address = memory_->session_ended(reason, stable)})};
   if (stable) rotation_.was_stable(rotation_.current());
   session_.reset();
-  out->give_up_hold(why);
-  end_move(why);
+  out->give_up_hold(last_end_);
+  end_move(last_end_);
   return ended;
 }
 
 retry_decision actor::decide(attempt_record& record) {
   const auto& why = record.reason.error;
-  if (!may_connect()) return {};
+  if (!intent_.wants_session()) return {};
   // The program closed it, and has changed its mind since.
   if (why == error::disconnect_requested || why == error::in_background)
     return {clock::duration::zero(), "asked"};
@@ -217,7 +214,7 @@ retry_decision actor::decide(attempt_record& record) {
   refused_ = refused_ || decision.refresh;  // until the provider has been asked
   if (!decision.retry_in) give_up(why);
   if (record.retry_after || record.retry_after_unreadable) note_wish();
-  if (record.session_length && *record.session_length >= settings->retry.stable_after) attempt_ = 0;
+  if (settings->retry.is_stable(record.session_length)) attempt_ = 0;
   return decision;
 }
 
@@ -229,9 +226,9 @@ void actor::note_wish() {
 // Nobody has asked for this: in automatic mode the program must not wait for ever on a connection that will
 // not come back (R73).
 void actor::give_up(error_code why) {
-  wanted_ = false;
+  intent_.give_up();
   if (settings->mode != connect_mode::automatic || settings->keep_running) return;
-  closing_ = true;
+  intent_.give_up_for_good();
   run_result_ = why;
   out->retire(error::closed, why);
 }
@@ -239,52 +236,8 @@ void actor::give_up(error_code why) {
 net::awaitable<void> actor::wait(std::optional<clock::duration> delay) {
   if (!delay) co_return;
   settlers_.complete_all({});  // no socket is open, even if connect() has followed disconnect()
-  interrupted_ = false;
-  const auto until = clock::now() + *delay;
-  while (!interrupted_ && may_connect() && clock::now() < until) co_await wake_.wait_until(until);
-}
-
-// Observers were told that there will be another attempt, or may still hope for one; now they are told
-// otherwise.
-void actor::take_promise_back() {
-  const bool is_final = !wanted_ || closing_;
-  const bool owed = promised_retry_ || told_final_ != is_final || (asked_ && is_final);
-  if (may_connect() || !owed) return;
-  publish({.to = connection_state::disconnected,
-           .attempt = attempt_,
-           .reason = {.error = stop_reason_},
-           .final = is_final});
-}
-
-void actor::tell_connecting() { publish({.to = connection_state::connecting, .attempt = attempt_}); }
-
-// Decides what follows, and says so.
-std::optional<clock::duration> actor::conclude(failure ended) {
-  const auto decision = decide(*ended);
-  publish({.to = connection_state::disconnected,
-           .attempt = ended->attempt,
-           .reason = std::move(ended->reason),
-           .retry_in = decision.retry_in,
-           .rule = decision.rule,
-           .final = !wanted_ || closing_});
-  return decision.retry_in;
-}
-
-void actor::publish(state_change change) {
-  change.session = generation_;
-  change.flapping = retry_.flapping();
-  change.origin = origin_;
-  if (change.to != connection_state::connecting) change.endpoint = endpoint_;
-  if (change.to == connection_state::connected || change.to == connection_state::feature_throttled) {
-    change.subprotocol = subprotocol_;
-  }
-  if (change.to == connection_state::connected) change.headers = headers_;
-  promised_retry_ = change.retry_in.has_value();
-  told_final_ = change.final;
-  asked_ = false;
-  if (change.final) out->expect_no_session(change.reason.error);
-  channel->publish(std::move(change));
-  log->sum_up();
+  retry_at_ = clock::now() + *delay;
+  while (intent_.wants_session() && clock::now() < retry_at_) co_await wake_.wait_until(retry_at_);
 }
 
 void actor::finished() {
@@ -293,13 +246,13 @@ void actor::finished() {
   const auto why = run_result_ ? run_result_ : make_error_code(error::closed);
   channel->finish(why);
   in->finish(why);
-  background_wake_.notify();
+  end_background_watch();
   // Behind the last call of a listener, on whatever executor (R74).
-  const bool told = channel->when_told([weak = weak_from_this()] {
+  const bool all_called = channel->when_told([weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self) net::post(self->strand, [self] { self->run_.complete(self->run_result_); });
   });
-  if (told) run_.complete(run_result_);
+  if (all_called) run_.complete(run_result_);
 }
 
 }  // namespace holdfast

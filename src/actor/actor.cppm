@@ -5,26 +5,31 @@ module;
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
-module holdfast:actor;
+module holdfast.core:actor;
 
+import :attempt;
 import :backoff;
 import :channel;
 import :completion;
-import :dial;
+import :conversation;
 import :dial_memory;
 import :endpoints;
 import :error;
 import :executors;
 import :headers;
 import :inbox;
+import :intent;
 import :journal;
+import :migration;
 import :netlink;
 import :options;
 import :outbox;
@@ -39,17 +44,7 @@ import :wakeup;
 
 namespace holdfast {
 
-// A move from the present session to the next, without a break.
-struct migration {
-  wakeup wake;  // wakes move()
-  std::shared_ptr<session> from;
-  clock::time_point begins{};
-  std::shared_ptr<dial_attempt> attempt{};  // under way
-  std::optional<opened_socket> next{};      // open, and waits for `from` to end
-  waiting_list<error_code> waiters{};
-};
-
-class actor : public registry::member, public std::enable_shared_from_this<actor> {
+class actor : public registry::member, public std::enable_shared_from_this<actor>, private session_listener {
  public:
   using run_operation = pending_operation<error_code>;
 
@@ -97,8 +92,12 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void note(log_level level, std::string_view line) override;
 
  private:
-  // Why there is no session, or none any more.
-  using failure = std::unique_ptr<attempt_record>;
+  // How an attempt or a session has ended: with the socket of the session that follows at once, or for a
+  // reason.
+  struct ending {
+    std::unique_ptr<opened_socket> socket{};
+    std::unique_ptr<attempt_record> record{};
+  };
   // What an attempt leaves to the record of the session that it has become.
   struct origins {
     unsigned attempt = 0;
@@ -110,34 +109,44 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
 
   // The loop and its steps.
   net::awaitable<void> live();
-  net::awaitable<bool> told_to_connect();
-  net::awaitable<bool> until_allowed();
-  std::shared_ptr<dial_attempt> choose_endpoint(endpoint_rotation& among);
-  net::awaitable<failure> open(std::shared_ptr<dial_attempt> attempt);
-  void begin_session(opened_socket socket);
-  void session_is_ready(const login_result& result);
-  void throttle(const std::vector<throttled_feature>& features);
-  failure end_session();
+  net::awaitable<bool> until_wanted();
+  net::awaitable<ending> dial(std::shared_ptr<dial_attempt> attempt);
+  net::awaitable<void> see_through(std::shared_ptr<dial_attempt> attempt, wakeup& wake,
+                                   std::function<void()> on_news, std::function<bool()> goes_on);
+  net::awaitable<void> wait(std::optional<clock::duration> delay);
+  clock::time_point next_allowed(clock::time_point now);
+  std::shared_ptr<dial_attempt> next_attempt();
+  std::shared_ptr<dial_attempt> attempt_at_endpoint(endpoint_rotation& among);
+  void begin_session(std::unique_ptr<opened_socket> opened);
+  ending end_session();
+  retry_decision decide(attempt_record& record);
+  void give_up(error_code why);
   void keep_routes(const peer_routes& found);
+  void note_wish();
+  void finished();
+  [[nodiscard]] std::optional<clock::duration> session_length() const;
+
+  // All states that are published, each from the loop or from the session that it serves.
+  void publish_connecting();
+  void publish_connected(const login_result& result);
+  void publish_throttled(const std::vector<throttled_feature>& features);
+  void publish_disconnected(attempt_record& ended, const retry_decision& next);
+  void publish_wait_for_server(clock::duration wait);
+  void publish_end_of_hope();
+  void publish(state_change change);
+
+  // The session calls these from within its own work, while we live.
+  void on_ready(const login_result& result) override { publish_connected(result); }
+  void on_throttle(const std::vector<throttled_feature>& features) override { publish_throttled(features); }
+  void on_go_away(const departure& how) override;
 
   // From one session to the next.
   void server_names(const std::string& url);
-  void server_goes_away(const std::string& why);
   void begin_to_move(clock::duration after);
   net::awaitable<void> move();
-  bool take_next_session();
+  void move_failed(const dial_attempt& attempt, std::size_t endpoint);
+  std::unique_ptr<opened_socket> next_socket();
   void end_move(error_code why);
-  void cancel_migration(std::uint64_t id);
-
-  net::awaitable<void> wait(std::optional<clock::duration> delay);
-  retry_decision decide(attempt_record& record);
-  void tell_connecting();
-  void give_up(error_code why);
-  void note_wish();
-  std::optional<clock::duration> conclude(failure ended);
-  void publish(state_change change);
-  void take_promise_back();
-  void finished();
 
   // Commands, on the strand.
   template <class Command>
@@ -146,35 +155,23 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void interrupt();
   void wake_up();
   void keep_alive();
-  void cancel_settler(std::uint64_t id);
-  net::awaitable<void> watch_background();
+  void watch_background();
+  void end_background_watch();
   [[nodiscard]] bool is_leaving() const;
-  [[nodiscard]] bool may_connect() const noexcept { return wanted_ && !closing_ && !away_; }
 
   const std::shared_ptr<dial_memory> memory_;  // shared with the attempts
   random_source random_;
   retry_schedule retry_;
   endpoint_rotation rotation_;
-  wakeup wake_;  // wakes live()
-  wakeup background_wake_;
-
-  bool promised_retry_ = false;   // the last transition said that there will be another attempt
-  bool told_final_;               // the last transition was final, or manual mode has not begun
-  bool asked_ = false;            // connect() was called since the last transition
-  registry* registry_ = nullptr;  // until the context ends
+  intent intent_;
+  wakeup wake_;                                 // wakes live()
+  std::shared_ptr<wakeup> background_watch_{};  // while there is one; shared with its own wait
+  registry* registry_ = nullptr;                // until the context ends
   bool running_ = false;
-  bool wanted_;  // connect() was called, or automatic mode; not after disconnect() or a fatal error
-  bool told_to_stop_ = false;  // since the loop was last idle, even if connect() has followed
-  bool closing_ = false;       // close(), or run() was cancelled, or the handle is gone
-  bool away_ = false;          // automatic mode in the background
-  bool in_background_ = false;
-  bool watching_background_ = false;
-  bool interrupted_ = false;      // the wait between two attempts is over
   bool refused_ = false;          // the next attempt needs new credentials
   bool network_changed_ = false;  // the next attempt follows a change of the network
-  error_code stop_reason_;        // why we do not want to be connected
   error_code run_result_;
-  clock::time_point last_keep_alive_{};
+  clock::time_point retry_at_{};                    // the wait between two attempts ends
   std::optional<clock::time_point> ready_since_{};  // the session, if there is one
   // When the last wish of a server not to be dialled is over by the calendar, which goes on in a suspend.
   std::chrono::system_clock::time_point wish_ends_{};

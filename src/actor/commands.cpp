@@ -29,15 +29,13 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :actor;
 import :message_handler;
 
 namespace holdfast {
 namespace {
-
-constexpr std::uint16_t going_away = 1001;  // RFC 6455 section 7.4.1
 
 // A strand over the concrete executor spares one level of type erasure in each hop.
 net::any_io_executor make_strand_of(const net::any_io_executor& executor) {
@@ -70,11 +68,9 @@ actor::actor(const net::any_io_executor& on, std::shared_ptr<const options> chec
       random_(settings->random_seed ? *settings->random_seed : entropy()),
       retry_({settings, &settings->retry}, std::move(table)),
       rotation_(1 + settings->endpoints.further_urls.size(), {settings, &settings->endpoints}),
-      wake_(strand),
-      background_wake_(strand),
-      told_final_(settings->mode == connect_mode::manual),
-      wanted_(settings->mode == connect_mode::automatic) {
-  if (wanted_) out->expect_session();
+      intent_(settings->mode, settings->background_grace),
+      wake_(strand) {
+  if (intent_.wants_session()) out->expect_session();
   if (!settings->receive_messages) in->finish(net::error::operation_not_supported);
   for (const auto& line : options_without_effect(*settings)) log->write(log_level::warning, line);
 }
@@ -121,12 +117,12 @@ void actor::post(Command command) {
 }
 
 void actor::run(run_operation op) {
-  op.on_cancel([self = weak_from_this()] {
+  op.on_cancel(cancellation_with_effects, [self = weak_from_this()] {
     if (const auto alive = self.lock()) alive->close(net::error::operation_aborted);
   });
   post([op = std::move(op)](actor& self) mutable {
     if (self.running_) return op.complete(error::already_running);
-    if (self.closing_)
+    if (self.intent_.is_closed())
       return op.complete(self.run_result_ ? self.run_result_ : make_error_code(error::closed));
     self.running_ = true;
     self.run_ = std::move(op);
@@ -143,16 +139,13 @@ void actor::run(run_operation op) {
 void actor::connect() {
   out->expect_session();
   post([](actor& self) {
-    if (self.closing_) return;
+    if (self.intent_.is_closed()) return;
     self.out->expect_session();  // again, if what was before has ended meanwhile
-    if (!self.wanted_) {
+    if (const bool is_news = self.intent_.connect(); is_news) {
       self.attempt_ = 0;
       self.retry_.reset();
       self.rotation_.forget_failures();
     }
-    self.wanted_ = true;
-    self.asked_ = true;
-    if (self.away_) self.stop_reason_ = error::in_background;  // until the foreground
     self.rotation_.forget_wishes();
     self.keep_alive();
     self.interrupt();
@@ -165,8 +158,8 @@ void actor::disconnect(close_reason how) {
 
 void actor::close(error_code why, close_reason how) {
   post([why, how = std::move(how)](actor& self) {
-    if (self.closing_) return;
-    self.closing_ = true;
+    if (self.intent_.is_closed()) return;
+    self.intent_.close(why);
     if (why != error::closed) self.run_result_ = why;
     self.stop_trying(why, how);  // first: what was accepted leaves
     self.out->retire(error::closed, why);
@@ -182,9 +175,9 @@ void actor::abandon() {
   in->finish(net::error::operation_aborted);
   out->retire(net::error::operation_aborted, net::error::operation_aborted);
   post([](actor& self) {
-    self.closing_ = true;
+    self.intent_.close(net::error::operation_aborted);
     self.run_result_ = net::error::operation_aborted;
-    self.stop_trying(net::error::operation_aborted, {.code = going_away});
+    self.stop_trying(net::error::operation_aborted, {.code = close_codes::going_away});
     if (self.session_) self.session_->end({.error = net::error::operation_aborted, .at = stage::session});
     self.settlers_.complete_all(net::error::operation_aborted);
   });
@@ -193,16 +186,15 @@ void actor::abandon() {
 
 // Nothing is to be open or tried from now on.
 void actor::stop_trying(error_code why, const close_reason& how) {
-  wanted_ = false;
-  told_to_stop_ = true;
-  stop_reason_ = why;
+  intent_.disconnect(why);
+  end_background_watch();
   if (session_) session_->stop(how.code, how.text, why);
   wake_up();
 }
 
 // Ends the wait between two attempts.
 void actor::interrupt() {
-  interrupted_ = true;
+  retry_at_ = clock::time_point::min();
   wake_.notify();
 }
 
@@ -252,53 +244,49 @@ void actor::note(log_level level, std::string_view line) { log->write(level, lin
 
 void actor::enter_background() {
   post([](actor& self) {
-    if (std::exchange(self.in_background_, true)) return;
+    if (const bool is_news = self.intent_.enter_background(); !is_news) return;
     if (self.settings->mode == connect_mode::manual) return self.keep_alive();
-    self.away_ = true;
-    self.stop_reason_ = error::in_background;
-    if (self.session_) self.session_->stop(going_away, {}, error::in_background);
+    if (self.session_) self.session_->stop(close_codes::going_away, {}, error::in_background);
     self.wake_up();
   });
 }
 
 void actor::enter_foreground() {
   post([](actor& self) {
-    self.in_background_ = false;
-    self.away_ = false;
-    self.background_wake_.notify();
+    self.intent_.enter_foreground();
+    self.end_background_watch();
     self.wake_.notify();
   });
 }
 
-// Manual mode in the background: a sign that the program still wants the connection.
+// A sign that the program still wants the connection.
 void actor::keep_alive() {
-  last_keep_alive_ = clock::now();
-  if (settings->mode != connect_mode::manual || !in_background_ || std::exchange(watching_background_, true))
-    return;
-  net::co_spawn(
-      strand, [alive = shared_from_this()] { return alive->watch_background(); },
-      [alive = shared_from_this()](const std::exception_ptr& thrown) {
-        if (thrown) std::rethrow_exception(thrown);
-      });
+  intent_.used(clock::now());
+  if (!background_watch_) watch_background();
 }
 
-net::awaitable<void> actor::watch_background() {
-  while (in_background_ && wanted_ && !closing_) {
-    const auto close_at = last_keep_alive_ + settings->background_grace;
-    if (clock::now() >= close_at) {
-      stop_trying(error::in_background, {.code = going_away});
-    } else {
-      co_await background_wake_.wait_until(close_at);
-    }
-  }
-  watching_background_ = false;
+// Manual mode in the background: closes when the last sign of use is too old.
+void actor::watch_background() {
+  end_background_watch();
+  const auto close_at = intent_.grace_ends();
+  if (!close_at) return;
+  if (clock::now() >= *close_at) return stop_trying(error::in_background, {.code = close_codes::going_away});
+  background_watch_ = std::make_shared<wakeup>(strand);
+  background_watch_->call_at(*close_at, [weak = weak_from_this(), watch = background_watch_] {
+    const auto alive = weak.lock();
+    if (alive && alive->background_watch_ == watch) alive->watch_background();
+  });
+}
+
+void actor::end_background_watch() {
+  if (const auto watch = std::exchange(background_watch_, nullptr)) watch->notify();
 }
 
 // The cancellation slot is the user's: it is set here, on the user's side, and its call follows the operation
 // to the strand.
 void actor::ping(session::ping_operation op) {
   const auto id = ++last_operation_;
-  op.on_cancel([weak = weak_from_this(), id] {
+  op.on_cancel(cancellation_with_effects, [weak = weak_from_this(), id] {
     const auto alive = weak.lock();
     if (!alive) return;
     alive->post([id](actor& self) {
@@ -308,14 +296,14 @@ void actor::ping(session::ping_operation op) {
   post([op = std::move(op), id](actor& self) mutable {
     self.keep_alive();
     if (self.session_) return self.session_->ping(std::move(op), id);
-    op.complete(self.closing_ ? error::closed : error::no_connection, {});
+    op.complete(self.intent_.is_closed() ? error::closed : error::no_connection, {});
   });
 }
 
 // The session that is open is being closed, and no other one follows at once.
 bool actor::is_leaving() const {
-  const bool moves = migration_ && migration_->next && session_->hands_over();
-  return told_to_stop_ || !may_connect() || (session_->is_ending() && !moves);
+  const bool moves = migration_ && migration_->has_socket() && session_->hands_over();
+  return !intent_.goes_on() || (session_->is_ending() && !moves);
 }
 
 void actor::when_connected(state_channel::operation op) {
@@ -334,18 +322,16 @@ void actor::when_connected(state_channel::operation op) {
 void actor::when_settled(run_operation op) {
   const auto id = ++last_operation_;
   op.on_cancel([weak = weak_from_this(), id] {
-    if (const auto alive = weak.lock()) alive->cancel_settler(id);
+    const auto alive = weak.lock();
+    if (!alive) return;
+    alive->post([id](actor& self) {
+      if (auto waiting = self.settlers_.take(id)) waiting.complete(net::error::operation_aborted);
+    });
   });
   post([op = std::move(op), id](actor& self) mutable {
     self.settlers_.add(id, std::move(op));
     if (!self.running_) self.settlers_.complete_all({});
     self.wake_.notify();
-  });
-}
-
-void actor::cancel_settler(std::uint64_t id) {
-  post([id](actor& self) {
-    if (auto op = self.settlers_.take(id)) op.complete(net::error::operation_aborted);
   });
 }
 

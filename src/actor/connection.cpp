@@ -10,6 +10,7 @@ module;
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <coroutine>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -21,9 +22,10 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :actor;
+import :lazy_message;
 import :message_handler;
 
 namespace holdfast {
@@ -43,7 +45,8 @@ struct json_receiver {
 
 // What a client may say in a close frame of its own accord (RFC 6455 section 7.4, as in browsers).
 close_reason checked(close_reason how) {
-  const bool allowed = how.code == 1000 || how.code == 1001 || (how.code >= 3000 && how.code <= 4999);
+  const bool allowed = how.code == close_codes::normal || how.code == close_codes::going_away ||
+                       (how.code >= 3000 && how.code <= 4999);
   if (!allowed) throw std::invalid_argument("close_reason.code: must be 1000, 1001, or from 3000 to 4999");
   if (how.text.size() > 123)
     throw std::invalid_argument(
@@ -88,6 +91,11 @@ connection::~connection() {
   if (actor_) actor_->abandon();
 }
 
+connection::executor_type connection::get_executor() const noexcept { return executor_of(actor_); }
+connection::executor_type connection::executor_of(const actor_pointer& self) noexcept {
+  return self->executor;
+}
+
 net::awaitable<void> connection::run() { return run(net::use_awaitable); }
 
 void connection::retry_now(bool reset_backoff) { actor_->retry_now(reset_backoff); }
@@ -116,43 +124,45 @@ bool connection::remove_connection_listener(std::string_view id) {
   return actor_->channel->remove_listener(id);
 }
 
-void connection::start_run(const std::shared_ptr<actor>& self, any_handler<error_code> handler) {
+void connection::start_run(const actor_pointer& self, any_handler<error_code> handler) {
   self->run({std::move(handler), self->executor});
 }
-void connection::start_settled(const std::shared_ptr<actor>& self, any_handler<error_code> handler) {
+void connection::start_settled(const actor_pointer& self, any_handler<error_code> handler) {
   self->when_settled({std::move(handler), self->executor});
 }
-void connection::start_ping(const std::shared_ptr<actor>& self,
-                            any_handler<error_code, clock::duration> handler) {
+void connection::start_ping(const actor_pointer& self, any_handler<error_code, clock::duration> handler) {
   self->ping({std::move(handler), self->executor});
 }
-void connection::start_migrate(const std::shared_ptr<actor>& self, any_handler<error_code> handler) {
+void connection::start_migrate(const actor_pointer& self, any_handler<error_code> handler) {
   self->migrate({std::move(handler), self->executor});
 }
-void connection::start_next_state(const std::shared_ptr<actor>& self,
-                                  any_handler<error_code, observed_change> handler) {
+void connection::start_next(const actor_pointer& self, any_handler<error_code, observed_change> handler) {
   self->channel->next({std::move(handler), self->executor});
 }
-void connection::start_reach(const std::shared_ptr<actor>& self,
-                             any_handler<error_code, observed_change> handler, connection_state wanted) {
+void connection::start_next_after(const actor_pointer& self, any_handler<error_code, observed_change> handler,
+                                  std::uint64_t after) {
+  self->channel->next_after(after, {std::move(handler), self->executor});
+}
+void connection::start_reach(const actor_pointer& self, any_handler<error_code, observed_change> handler,
+                             connection_state wanted) {
   self->channel->reach(wanted, {std::move(handler), self->executor});
 }
-void connection::start_connected(const std::shared_ptr<actor>& self,
+void connection::start_connected(const actor_pointer& self,
                                  any_handler<error_code, observed_change> handler) {
   self->when_connected({std::move(handler), self->executor});
 }
-void connection::start_send(const std::shared_ptr<actor>& self, any_handler<send_result> handler,
-                            std::string_view payload, send_options how) {
-  self->out->send(payload, how, std::move(handler), self->executor);
+void connection::start_send(const actor_pointer& self, any_handler<send_result> handler,
+                            const lazy_message& what) {
+  self->out->send(what.payload(), what.options(), std::move(handler), self->executor);
 }
-void connection::start_receive(const std::shared_ptr<actor>& self, any_handler<error_code, message> handler) {
+void connection::start_receive(const actor_pointer& self, any_handler<error_code, message> handler) {
   self->in->receive(inbox::single(std::move(handler), self->executor));
 }
-void connection::start_receive_batch(const std::shared_ptr<actor>& self,
+void connection::start_receive_batch(const actor_pointer& self,
                                      any_handler<error_code, message_batch> handler) {
   self->in->receive(inbox::batch(std::move(handler), self->executor));
 }
-void connection::start_receive_json(const std::shared_ptr<actor>& self,
+void connection::start_receive_json(const actor_pointer& self,
                                     any_handler<error_code, json_message> handler) {
   self->in->receive(inbox::single(json_receiver{std::move(handler)}, self->executor));
 }

@@ -13,6 +13,8 @@ module;
 #include <boost/json/value.hpp>
 #include <chrono>
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,10 +23,12 @@ module;
 #include <type_traits>
 #include <utility>
 
-export module holdfast:connection;
+export module holdfast.core:connection;
 
 import :error;
+export import :initiation;
 import :json;
+export import :lazy_message;
 import :message;
 import :options;
 import :state;
@@ -35,13 +39,6 @@ namespace holdfast {
 
 class actor;
 
-/// What a command that has been given already returns: await it or let it be (unlike Asio's deferred
-/// operations, which the compiler wants to see used).
-template <class Operation>
-struct optional_operation : Operation {
-  explicit optional_operation(Operation operation) : Operation(std::move(operation)) {}
-};
-
 /// Keeps a WebSocket open. Move-only: its holder decides how long it lives. Destroying it is always safe: the
 /// socket is closed at once, pending operations complete with operation_aborted, run() returns, and no
 /// listener runs any more once the destructor has returned (it waits for one that runs on another thread). So
@@ -51,6 +48,9 @@ struct optional_operation : Operation {
 /// at the same time as another call. A handle that was moved from may only be assigned to or destroyed.
 export class connection {
  public:
+  /// The type of get_executor().
+  using executor_type = net::any_io_executor;
+
   /// Connects to nothing yet, but reads the files that `options::tls` names. Throws option_error, which names
   /// the wrong field. The execution context of `executor` must outlive the connection; all work of the
   /// connection is serialised on a strand of its own.
@@ -72,6 +72,9 @@ export class connection {
   /// waits for a listener or message handler that runs on another thread.
   ~connection();
 
+  /// Returns the executor that was given to the constructor. Any thread.
+  [[nodiscard]] executor_type get_executor() const noexcept;
+
   /// Runs the connection: `co_spawn(executor, conn.run(), detached)`. Nothing is connected before. Returns
   /// after close(), when the last listener has been called; otherwise throws boost::system::system_error with
   /// one of the errors below. Begins when it is awaited; the handle may be gone by then.
@@ -82,14 +85,12 @@ export class connection {
   /// - Errors: already_running; in automatic mode the reason for which the connection has given up (see
   ///   `options::keep_running`), and closed if it had ended before; operation_aborted if it was cancelled,
   ///   or if the handle was destroyed.
-  /// - Cancellation, of any type: closes as close() does, within `options::close_timeout`, and for good.
-  ///   Then completes with operation_aborted.
+  /// - Cancellation: terminal and partial. Closes as close() does, within `options::close_timeout`, and for
+  ///   good. Then completes with operation_aborted.
   /// - Any thread.
   template <token_for<void(error_code)> Token>
   auto run(Token&& token) {
-    return net::async_initiate<Token, void(error_code)>(
-        [](auto handler, std::shared_ptr<actor> self) { start_run(self, std::move(handler)); }, token,
-        actor_);
+    return initiate<void(error_code), &connection::start_run>(std::forward<Token>(token));
   }
 
   /// Connects, unless it is connecting or connected already; ends a wait between two attempts. Takes effect
@@ -101,16 +102,14 @@ export class connection {
   /// - Errors: in a final state the reason of that state, or closed if it has none, with the transition to
   ///   it; closed, or the reason for which run() has ended, if the connection has ended; operation_aborted if
   ///   it was cancelled, or if the handle was destroyed.
-  /// - Cancellation, of any type: ends the wait alone. The connection goes on connecting.
+  /// - Cancellation: terminal, partial and total. Ends the wait, which is all of the operation. The call has
+  ///   given the command: the connection goes on connecting.
   /// - Any thread.
   template <token_for<void(error_code, observed_change)> Token = net::deferred_t>
   auto connect(Token&& token = Token()) {
     tell_connect();
-    return optional<Token>([&] {
-      return net::async_initiate<Token, void(error_code, observed_change)>(
-          [](auto handler, std::shared_ptr<actor> self) { start_connected(self, std::move(handler)); }, token,
-          actor_);
-    });
+    return initiate_optional<void(error_code, observed_change), &connection::start_connected>(
+        std::forward<Token>(token));
   }
   /// Closes the socket, and stays disconnected until connect(). Messages that were accepted leave first, then
   /// the close frame, all within `options::close_timeout`; what has not left by then is reported as not sent.
@@ -119,7 +118,8 @@ export class connection {
   ///
   /// - Completes with success when no socket is open and no attempt is under way, or if run() does not run.
   /// - Errors: operation_aborted if it was cancelled, or if the handle was destroyed.
-  /// - Cancellation, of any type: ends the wait alone. The socket is closed all the same.
+  /// - Cancellation: terminal, partial and total. Ends the wait, which is all of the operation. The socket is
+  ///   closed all the same.
   /// - Any thread.
   template <token_for<void(error_code)> Token = net::deferred_t>
   auto disconnect(Token&& token = Token()) {
@@ -130,7 +130,7 @@ export class connection {
   template <token_for<void(error_code)> Token = net::deferred_t>
   auto disconnect(close_reason how, Token&& token = Token()) {
     tell_disconnect(std::move(how));
-    return settled(std::forward<Token>(token));
+    return initiate_optional<void(error_code), &connection::start_settled>(std::forward<Token>(token));
   }
   /// Closes the socket for good; run() returns. connect() has no effect any more, and send() is refused with
   /// closed; messages that have arrived can still be received. Completes, fails, and is cancelled as
@@ -143,7 +143,7 @@ export class connection {
   template <token_for<void(error_code)> Token = net::deferred_t>
   auto close(close_reason how, Token&& token = Token()) {
     tell_close(std::move(how));
-    return settled(std::forward<Token>(token));
+    return initiate_optional<void(error_code), &connection::start_settled>(std::forward<Token>(token));
   }
   /// Drops the messages that have not begun to leave: those that wait for a session or a feature, and those
   /// that the socket has not taken yet. They complete as dropped, with message_discarded. Messages that are
@@ -172,13 +172,11 @@ export class connection {
   /// - Errors: no_connection if no socket is open, closed after close(); timed_out if it is not answered
   ///   within `heartbeat.pong_deadline`, whatever else comes from the peer; the reason for which the session
   ///   has ended; outbound_full if 64 pings wait already; operation_aborted as for connect().
-  /// - Cancellation, of any type: ends the wait alone. The ping leaves all the same.
+  /// - Cancellation: terminal and partial. Ends the wait alone. The ping leaves all the same.
   /// - Any thread.
   template <token_for<void(error_code, clock::duration)> Token = net::deferred_t>
   [[nodiscard]] auto ping(Token&& token = Token()) {
-    return net::async_initiate<Token, void(error_code, clock::duration)>(
-        [](auto handler, std::shared_ptr<actor> self) { start_ping(self, std::move(handler)); }, token,
-        actor_);
+    return initiate<void(error_code, clock::duration), &connection::start_ping>(std::forward<Token>(token));
   }
 
   /// Moves to another socket without a break, as for a server that is about to stop: opens one beside the
@@ -191,13 +189,11 @@ export class connection {
   /// - Errors: no_connection if no session is usable, closed after close(); the reason for which no socket
   ///   could be opened, and then the present session goes on; the reason for which the login there failed, or
   ///   the session has ended meanwhile; operation_aborted as for connect().
-  /// - Cancellation, of any type: ends the wait alone. The move goes on.
+  /// - Cancellation: terminal and partial. Ends the wait alone. The move goes on.
   /// - Any thread.
   template <token_for<void(error_code)> Token = net::deferred_t>
   [[nodiscard]] auto migrate(Token&& token = Token()) {
-    return net::async_initiate<Token, void(error_code)>(
-        [](auto handler, std::shared_ptr<actor> self) { start_migrate(self, std::move(handler)); }, token,
-        actor_);
+    return initiate<void(error_code), &connection::start_migrate>(std::forward<Token>(token));
   }
 
   /// Returns the present state. Lock-free; any thread.
@@ -206,21 +202,29 @@ export class connection {
   [[nodiscard]] state_change snapshot() const;
   /// Returns whether messages of this feature must not be sent now. Any thread.
   [[nodiscard]] bool is_throttled(std::string_view feature) const;
-  /// Returns a cursor. It yields the current state first (the last transition, or before the first one a
-  /// change with the sequence number 0), then each transition in order. Any thread.
+  /// Returns a cursor. It yields the last transition first, or waits for the first one if there was none;
+  /// then it yields each transition in order. Any thread.
   [[nodiscard]] state_watch watch() const;
   /// Completes with the next transition after the operation was started. A transition between two such calls
-  /// is missed: to see all of them use watch(). void(error_code, observed_change).
+  /// is missed: to see all of them give the number of the last one, or use watch(). void(error_code,
+  /// observed_change).
   ///
   /// - Errors: closed, or the reason for which run() has ended, after the last transition; operation_aborted
   ///   if it was cancelled, or if the handle was destroyed.
-  /// - Cancellation, of any type: ends the wait alone.
+  /// - Cancellation: terminal, partial and total. Ends the wait alone.
   /// - Any thread.
   template <token_for<void(error_code, observed_change)> Token = net::deferred_t>
   [[nodiscard]] auto next_state(Token&& token = Token()) {
-    return net::async_initiate<Token, void(error_code, observed_change)>(
-        [](auto handler, std::shared_ptr<actor> self) { start_next_state(self, std::move(handler)); }, token,
-        actor_);
+    return initiate<void(error_code, observed_change), &connection::start_next>(std::forward<Token>(token));
+  }
+  /// Completes with the first transition whose number (`state_change::sequence`) is greater than `after`: at
+  /// once if there was one. In a loop no transition is lost between two calls, because each call names the
+  /// last one that was seen; `missed` counts those that the ring has forgotten. Begin with 0, or with the
+  /// number of snapshot(). Fails, and is cancelled as the other next_state() is.
+  template <token_for<void(error_code, observed_change)> Token = net::deferred_t>
+  [[nodiscard]] auto next_state(std::uint64_t after, Token&& token = Token()) {
+    return initiate<void(error_code, observed_change), &connection::start_next_after>(
+        std::forward<Token>(token), after);
   }
   /// Completes when the connection is in the state `wanted`: at once if it is, else with the transition to
   /// it. void(error_code, observed_change).
@@ -228,15 +232,12 @@ export class connection {
   /// - Errors: in another state that is final the reason of that state, or closed if it has none, with the
   ///   transition to it; closed, or the reason for which run() has ended, if the connection has ended;
   ///   operation_aborted if it was cancelled, or if the handle was destroyed.
-  /// - Cancellation, of any type: ends the wait alone.
+  /// - Cancellation: terminal, partial and total. Ends the wait alone.
   /// - Any thread.
   template <token_for<void(error_code, observed_change)> Token = net::deferred_t>
   [[nodiscard]] auto wait_for(connection_state wanted, Token&& token = Token()) {
-    return net::async_initiate<Token, void(error_code, observed_change)>(
-        [](auto handler, std::shared_ptr<actor> self, connection_state state) {
-          start_reach(self, std::move(handler), state);
-        },
-        token, actor_, wanted);
+    return initiate<void(error_code, observed_change), &connection::start_reach>(std::forward<Token>(token),
+                                                                                 wanted);
   }
 
   /// Adds a listener; returns false, with a line in the log, if `id` is taken. The first transition delivered
@@ -258,27 +259,29 @@ export class connection {
   ///   not_sent or in_doubt with the reason for which the session has ended, or for which no other will
   ///   follow.
   /// - `send_options` decides what happens without a session, and to a throttled feature.
-  /// - Cancellation, of any type: while the message waits for a session or a feature, it is withdrawn
-  ///   (not_sent, operation_aborted). Once it waits for the socket or for its acknowledgement, it leaves all
-  ///   the same, and the operation completes as in_doubt with operation_aborted.
-  /// - `payload`, and the views in `how`, must live until the operation is started: with the default token,
-  ///   until it is awaited.
+  /// - Cancellation: while the message waits for a session or a feature, terminal, partial and total. It is
+  ///   withdrawn (not_sent, operation_aborted). Once it waits for the socket or for its acknowledgement,
+  ///   terminal and partial. It leaves all the same, and the operation completes as in_doubt with
+  ///   operation_aborted.
+  /// - `payload`, and the views in `how`, need not live longer than the call. With a token that starts the
+  ///   operation later (`deferred`, `use_awaitable`) the operation keeps a copy.
   /// - With `detached` a loss goes to the log. Any thread.
   template <token_for<void(send_result)> Token = net::deferred_t>
   [[nodiscard]] auto send(std::string_view payload, Token&& token = Token()) {
-    return send(payload, send_options{}, std::forward<Token>(token));
+    return initiate_send({payload, {}}, std::forward<Token>(token));
   }
   template <token_for<void(send_result)> Token = net::deferred_t>
   [[nodiscard]] auto send(std::string_view payload, send_options how, Token&& token = Token()) {
-    if constexpr (std::is_same_v<std::decay_t<Token>, net::detached_t>) {
-      start_send(actor_, {}, payload, how);  // nobody hears the result, so none is made
-    } else {
-      return net::async_initiate<Token, void(send_result)>(
-          [](auto handler, std::shared_ptr<actor> self, std::string_view bytes, send_options options) {
-            start_send(self, std::move(handler), bytes, options);
-          },
-          token, actor_, payload, how);
-    }
+    return initiate_send({payload, how}, std::forward<Token>(token));
+  }
+  /// Takes a temporary or moved string over where a copy would be kept. Otherwise the same.
+  template <std::same_as<std::string> Text, token_for<void(send_result)> Token = net::deferred_t>
+  [[nodiscard]] auto send(Text&& payload, Token&& token = Token()) {
+    return initiate_send({std::forward<Text>(payload), {}}, std::forward<Token>(token));
+  }
+  template <std::same_as<std::string> Text, token_for<void(send_result)> Token = net::deferred_t>
+  [[nodiscard]] auto send(Text&& payload, send_options how, Token&& token = Token()) {
+    return initiate_send({std::forward<Text>(payload), how}, std::forward<Token>(token));
   }
 
   /// Sends a value as its JSON text. Otherwise like send(); `how.kind` does not matter. The text is made
@@ -289,17 +292,8 @@ export class connection {
   }
   template <token_for<void(send_result)> Token = net::deferred_t>
   [[nodiscard]] auto send_json(const json::value& value, send_options how, Token&& token = Token()) {
-    if constexpr (std::is_same_v<std::decay_t<Token>, net::detached_t>) {
-      how.kind = message_kind::text;
-      start_send(actor_, {}, to_text(value), how);
-    } else {
-      return net::async_initiate<Token, void(send_result)>(
-          [](auto handler, std::shared_ptr<actor> self, const std::string& text, send_options options) {
-            options.kind = message_kind::text;
-            start_send(self, std::move(handler), text, options);
-          },
-          token, actor_, to_text(value), how);
-    }
+    how.kind = message_kind::text;
+    return initiate_send({to_text(value), how}, std::forward<Token>(token));
   }
 
   /// Receives the next message, in any state; after a loss what had already arrived. Receivers are served in
@@ -310,31 +304,28 @@ export class connection {
   /// - Errors, once all messages are received: closed after close(), or the reason for which run() has ended
   ///   by itself. operation_aborted if it was cancelled, or if the handle was destroyed;
   ///   operation_not_supported if `options::receive_messages` is false.
-  /// - Cancellation, of any type: no message is lost; one that was handed over already still arrives.
+  /// - Cancellation: terminal, partial and total. No message is lost; one that was handed over already still
+  ///   arrives.
   /// - Any thread.
   template <token_for<void(error_code, message)> Token = net::deferred_t>
   [[nodiscard]] auto receive(Token&& token = Token()) {
-    return net::async_initiate<Token, void(error_code, message)>(
-        [](auto handler, std::shared_ptr<actor> self) { start_receive(self, std::move(handler)); }, token,
-        actor_);
+    return initiate<void(error_code, message), &connection::start_receive>(std::forward<Token>(token));
   }
   /// Receives all messages that wait, at least one: for high rates, one hand-over for many messages.
   /// Completes, fails, and is cancelled as receive() is. The views that the batch yields are valid as long as
   /// the batch, until it is changed. void(error_code, message_batch).
   template <token_for<void(error_code, message_batch)> Token = net::deferred_t>
   [[nodiscard]] auto receive_batch(Token&& token = Token()) {
-    return net::async_initiate<Token, void(error_code, message_batch)>(
-        [](auto handler, std::shared_ptr<actor> self) { start_receive_batch(self, std::move(handler)); },
-        token, actor_);
+    return initiate<void(error_code, message_batch), &connection::start_receive_batch>(
+        std::forward<Token>(token));
   }
   /// Receives the next message as JSON; the value owns all that it refers to. Fails with message_not_json if
   /// it is none: `json_message` then has the message as it came, and the problem. The connection and the
   /// messages after it are not concerned. Otherwise like receive(). void(error_code, json_message).
   template <token_for<void(error_code, json_message)> Token = net::deferred_t>
   [[nodiscard]] auto receive_json(Token&& token = Token()) {
-    return net::async_initiate<Token, void(error_code, json_message)>(
-        [](auto handler, std::shared_ptr<actor> self) { start_receive_json(self, std::move(handler)); },
-        token, actor_);
+    return initiate<void(error_code, json_message), &connection::start_receive_json>(
+        std::forward<Token>(token));
   }
   /// Calls `handler` with each message from now on, in their order, one call at a time: for programs without
   /// coroutines. An empty one ends this. The view is valid during the call.
@@ -353,45 +344,51 @@ export class connection {
  private:
   template <class... Results>
   using any_handler = net::any_completion_handler<void(Results...)>;
+  using actor_pointer = std::shared_ptr<actor>;
 
-  template <class Token, class Initiate>
-  static auto optional(const Initiate& initiate) {
+  template <class Signature, auto Start, class Token, class... Arguments>
+  auto initiate(Token&& token, Arguments&&... arguments) {
+    using operation = initiation<Start, &connection::executor_of, actor_pointer>;
+    return net::async_initiate<Token, Signature>(operation{actor_}, token,
+                                                 std::forward<Arguments>(arguments)...);
+  }
+  template <class Signature, auto Start, class Token>
+  auto initiate_optional(Token&& token) {
     if constexpr (std::is_same_v<std::decay_t<Token>, net::deferred_t>) {
-      return optional_operation(initiate());
+      return optional_operation(initiate<Signature, Start>(std::forward<Token>(token)));
     } else {
-      return initiate();
+      return initiate<Signature, Start>(std::forward<Token>(token));
     }
   }
   template <class Token>
-  auto settled(Token&& token) {
-    return optional<Token>([&] {
-      return net::async_initiate<Token, void(error_code)>(
-          [](auto handler, std::shared_ptr<actor> self) { start_settled(self, std::move(handler)); }, token,
-          actor_);
-    });
+  auto initiate_send(lazy_message what, Token&& token) {
+    if constexpr (std::is_same_v<std::decay_t<Token>, net::detached_t>) {
+      start_send(actor_, {}, what);  // nobody hears the result, so none is made
+    } else {
+      return initiate<void(send_result), &connection::start_send>(std::forward<Token>(token),
+                                                                  std::move(what));
+    }
   }
 
   void tell_connect();
   void tell_disconnect(close_reason how);
   void tell_close(close_reason how);
-  static void start_run(const std::shared_ptr<actor>& self, any_handler<error_code> handler);
-  static void start_settled(const std::shared_ptr<actor>& self, any_handler<error_code> handler);
-  static void start_ping(const std::shared_ptr<actor>& self,
-                         any_handler<error_code, clock::duration> handler);
-  static void start_migrate(const std::shared_ptr<actor>& self, any_handler<error_code> handler);
-  static void start_next_state(const std::shared_ptr<actor>& self,
-                               any_handler<error_code, observed_change> handler);
-  static void start_reach(const std::shared_ptr<actor>& self,
-                          any_handler<error_code, observed_change> handler, connection_state wanted);
-  static void start_connected(const std::shared_ptr<actor>& self,
-                              any_handler<error_code, observed_change> handler);
-  static void start_send(const std::shared_ptr<actor>& self, any_handler<send_result> handler,
-                         std::string_view payload, send_options how);
-  static void start_receive(const std::shared_ptr<actor>& self, any_handler<error_code, message> handler);
-  static void start_receive_batch(const std::shared_ptr<actor>& self,
-                                  any_handler<error_code, message_batch> handler);
-  static void start_receive_json(const std::shared_ptr<actor>& self,
-                                 any_handler<error_code, json_message> handler);
+  static executor_type executor_of(const actor_pointer& self) noexcept;
+  static void start_run(const actor_pointer& self, any_handler<error_code> handler);
+  static void start_settled(const actor_pointer& self, any_handler<error_code> handler);
+  static void start_ping(const actor_pointer& self, any_handler<error_code, clock::duration> handler);
+  static void start_migrate(const actor_pointer& self, any_handler<error_code> handler);
+  static void start_next(const actor_pointer& self, any_handler<error_code, observed_change> handler);
+  static void start_next_after(const actor_pointer& self, any_handler<error_code, observed_change> handler,
+                               std::uint64_t after);
+  static void start_reach(const actor_pointer& self, any_handler<error_code, observed_change> handler,
+                          connection_state wanted);
+  static void start_connected(const actor_pointer& self, any_handler<error_code, observed_change> handler);
+  static void start_send(const actor_pointer& self, any_handler<send_result> handler,
+                         const lazy_message& what);
+  static void start_receive(const actor_pointer& self, any_handler<error_code, message> handler);
+  static void start_receive_batch(const actor_pointer& self, any_handler<error_code, message_batch> handler);
+  static void start_receive_json(const actor_pointer& self, any_handler<error_code, json_message> handler);
 
   std::shared_ptr<actor> actor_;  // shared with run() and with pending operations
 };

@@ -1,5 +1,5 @@
 // From one session to the next without a break: move() dials beside the session that is open, and has it
-// closed when the new socket is there; the loop goes on with that one (take_next_session). Observers see no
+// closed when the new socket is there; the loop goes on with that one (next_socket). Observers see no
 // state but connected, and messages that are sent meanwhile wait in the outbox. In each direction the
 // messages of the old socket come before those of the new one: what was given to the old one has been read by
 // the server when it answers the close frame, and the new one is not read before the old one has ended.
@@ -28,7 +28,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :actor;
 
@@ -36,23 +36,30 @@ namespace holdfast {
 
 void actor::migrate(run_operation op) {
   const auto id = ++last_operation_;
-  op.on_cancel([weak = weak_from_this(), id] {
-    if (const auto alive = weak.lock()) alive->cancel_migration(id);
+  op.on_cancel(cancellation_with_effects, [weak = weak_from_this(), id] {
+    const auto alive = weak.lock();
+    if (!alive) return;
+    net::post(alive->strand, [alive, id] {
+      if (alive->migration_) alive->migration_->cancel_waiter(id);  // the wait alone: others may wait, too
+    });
   });
   net::post(strand, [alive = shared_from_this(), op = std::move(op), id]() mutable {
-    const bool is_open = alive->ready_since_ && alive->may_connect() && !alive->told_to_stop_;
-    if (!is_open) return op.complete(alive->closing_ ? error::closed : error::no_connection);
+    const bool is_open = alive->ready_since_ && alive->intent_.goes_on();
+    if (!is_open) return op.complete(alive->intent_.is_closed() ? error::closed : error::no_connection);
     alive->begin_to_move({});
-    alive->migration_->waiters.add(id, std::move(op));
+    alive->migration_->add_waiter(id, std::move(op));
   });
 }
 
-// Only the wait is given up: others may wait for the same.
-void actor::cancel_migration(std::uint64_t id) {
-  net::post(strand, [alive = shared_from_this(), id] {
-    if (!alive->migration_) return;
-    if (auto op = alive->migration_->waiters.take(id)) op.complete(net::error::operation_aborted);
-  });
+// A server that is about to stop asks all its clients at once: they must not all come to the next one at
+// once.
+void actor::on_go_away(const departure& how) {
+  if (!how.endpoint.empty()) server_names(how.endpoint);
+  if (!how.may_move) return;
+  note(log_level::info, describe(change_reason{.error = error::server_going_away, .close_text = how.reason}));
+  rotation_.failed(rotation_.current(), clock::now());
+  const auto spread = clock::duration(settings->retry.first_spread).count();
+  begin_to_move(clock::duration(std::uniform_int_distribution<clock::rep>(0, spread)(random_)));
 }
 
 void actor::server_names(const std::string& url) {
@@ -65,22 +72,10 @@ void actor::server_names(const std::string& url) {
   rotation_.next_is(static_cast<std::size_t>(found - ours.begin()));
 }
 
-// A server that is about to stop tells all its clients at once: they must not all come to the next one at
-// once.
-void actor::server_goes_away(const std::string& why) {
-  note(log_level::info, describe(change_reason{.error = error::server_going_away, .close_text = why}));
-  rotation_.failed(rotation_.current(), clock::now());
-  const auto spread = clock::duration(settings->retry.first_spread).count();
-  begin_to_move(clock::duration(std::uniform_int_distribution<clock::rep>(0, spread)(random_)));
-}
-
 void actor::begin_to_move(clock::duration after) {
   const auto begins = clock::now() + after;
-  if (migration_) {
-    migration_->begins = std::min(migration_->begins, begins);
-    return migration_->wake.notify();
-  }
-  migration_ = std::make_shared<migration>(wakeup(strand), session_, begins);
+  if (migration_) return migration_->begin_by(begins);
+  migration_ = std::make_shared<migration>(strand, begins);
   net::co_spawn(
       strand, [alive = shared_from_this()] { return alive->move(); },
       [alive = shared_from_this()](const std::exception_ptr& thrown) {
@@ -90,67 +85,57 @@ void actor::begin_to_move(clock::duration after) {
 
 net::awaitable<void> actor::move() {
   const auto mine = migration_;
-  const auto goes_on = [&] { return migration_ == mine && may_connect() && !told_to_stop_; };
+  const auto goes_on = [&] { return !mine->over() && intent_.goes_on(); };
   while (goes_on()) {
     const auto now = clock::now();
-    const auto begins = std::max(mine->begins, rotation_.allowed_at(now));
+    const auto begins = std::max(mine->begins(), rotation_.allowed_at(now));
     if (now >= begins) break;
     co_await mine->wake.wait_until(begins);
   }
-  if (!goes_on()) co_return;  // the end of the session is told by end_session()
+  if (!goes_on()) co_return;  // end_session() ends the move
   auto rotation = rotation_;
-  const auto attempt = mine->attempt = choose_endpoint(rotation);
-  attempt->start(strand, [weak = std::weak_ptr(mine)] {
-    if (const auto alive = weak.lock()) alive->wake.notify();
-  });
-  while (!attempt->over() && goes_on() && clock::now() < attempt->deadline()) {
-    co_await mine->wake.wait_until(attempt->deadline());
-  }
-  mine->attempt.reset();
-  if (!attempt->over()) attempt->abandon(goes_on() ? error::timed_out : error::moved);
-  mine->next = attempt->take_socket();
-  if (!goes_on()) {
-    mine->next.reset();
-  } else if (mine->next) {
-    if (ready_since_ && clock::now() - *ready_since_ >= settings->retry.stable_after)
-      rotation.was_stable(rotation_.current());
-    rotation_ = rotation;
-    mine->from->hand_over();
-  } else {
-    const auto& why = attempt->record().reason;
-    memory_->attempt_failed(attempt->found(), why);
-    note(log_level::warning, "could not move to another socket, so the present one stays: " + describe(why));
-    const auto wish = std::clamp<clock::duration>(attempt->record().retry_after.value_or(clock::duration{}),
-                                                  {}, settings->retry.retry_after_limit);
-    rotation_.failed(rotation.current(), clock::now(), wish);
-    if (wish > clock::duration{}) note_wish();
-    end_move(why.error);
-  }
+  const auto attempt = attempt_at_endpoint(rotation);
+  mine->dials(attempt);
+  co_await see_through(
+      attempt, mine->wake,
+      [weak = std::weak_ptr(mine)] {
+        if (const auto alive = weak.lock()) alive->wake.notify();
+      },
+      goes_on);
+  auto socket = goes_on() ? attempt->take_socket() : std::nullopt;
+  mine->dialled(socket ? std::make_unique<opened_socket>(std::move(*socket)) : nullptr);
+  if (!goes_on()) co_return;
+  if (!mine->has_socket()) co_return move_failed(*attempt, rotation.current());
+  if (settings->retry.is_stable(session_length())) rotation.was_stable(rotation_.current());
+  rotation_ = rotation;
+  session_->hand_over();
 }
 
-// True: it has begun. How the old one has ended does not matter, but if it was for a reason that the new one
-// would share.
-bool actor::take_next_session() {
-  if (!migration_ || !migration_->next) return false;
-  auto next = std::exchange(migration_->next, std::nullopt);
+void actor::move_failed(const dial_attempt& attempt, std::size_t endpoint) {
+  const auto& why = attempt.record().reason;
+  memory_->attempt_failed(attempt.found(), why);
+  note(log_level::warning, "could not move to another socket, so the present one stays: " + describe(why));
+  const auto wish = std::clamp<clock::duration>(attempt.record().retry_after.value_or(clock::duration{}), {},
+                                                settings->retry.retry_after_limit);
+  rotation_.failed(endpoint, clock::now(), wish);
+  if (wish > clock::duration{}) note_wish();
+  end_move(why.error);
+}
+
+// Null: none follows at once. How the old session has ended does not matter, but if it was for a reason that
+// the new one would share.
+std::unique_ptr<opened_socket> actor::next_socket() {
+  if (!migration_ || !migration_->has_socket()) return nullptr;
+  auto next = migration_->take_socket();
   const auto& why = session_->reason().error;
   const bool may_follow =
       why == error::moved || why == error::closed_by_peer || why == error::connection_lost;
-  if (!may_follow || !may_connect() || told_to_stop_) return false;
-  last_end_ = why;
-  const bool stable = ready_since_ && clock::now() - *ready_since_ >= settings->retry.stable_after;
-  memory_->session_ended(session_->reason(), stable);
-  begin_session(std::move(*next));
-  return true;
+  return may_follow && intent_.goes_on() ? std::move(next) : nullptr;
 }
 
 // Empty: the next session is usable.
 void actor::end_move(error_code why) {
-  if (!migration_) return;
-  const auto over = std::exchange(migration_, nullptr);
-  if (over->attempt) over->attempt->abandon(why);  // at once: another one may follow
-  over->waiters.complete_all(why);
-  over->wake.notify();
+  if (const auto over = std::exchange(migration_, nullptr)) over->end(why);
 }
 
 }  // namespace holdfast

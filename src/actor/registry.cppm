@@ -22,7 +22,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast:registry;
+module holdfast.core:registry;
 
 import :error;
 import :jump_detector;

@@ -16,10 +16,11 @@ module;
 #include <boost/asio/strand.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-module holdfast:completion;
+module holdfast.core:completion;
 
 namespace holdfast {
 
@@ -38,7 +39,11 @@ class completion_scope {
   completion_scope& operator=(const completion_scope&) = delete;
   ~completion_scope() { current_ = outer_; }
 
-  static completion_scope* current() noexcept { return current_; }
+  // The scope of this thread; null if there is none, or if it belongs to another executor: in the turn of one
+  // connection a program may complete an operation of another one, whose context has threads of its own.
+  static completion_scope* current_for(const net::any_io_executor& executor) noexcept {
+    return current_ != nullptr && current_->executor_ == executor ? current_ : nullptr;
+  }
   void add(call one) {
     if (first_) {
       others_.push_back(std::move(one));
@@ -80,6 +85,13 @@ void post_to(const net::any_io_executor& strand, Call call) {
   net::post(strand, std::move(call));
 }
 
+// The types of a cancellation (boost/asio/cancellation_type.hpp) that an operation obeys. Any of them, if it
+// can end without an effect; all but `total`, if it cannot promise that.
+inline constexpr auto any_cancellation =
+    net::cancellation_type::terminal | net::cancellation_type::partial | net::cancellation_type::total;
+inline constexpr auto cancellation_with_effects =
+    net::cancellation_type::terminal | net::cancellation_type::partial;
+
 // Completes exactly once. Never by calling from there: whoever completes may hold a lock or sit on the
 // strand, and what a user does in a handler must delay neither. So it goes through the connection's executor
 // first, and from there to the handler's own, which may be of any kind (the type-erased one of Asio can
@@ -100,16 +112,26 @@ class pending_operation {
 
   explicit operator bool() const noexcept { return static_cast<bool>(handler_); }
 
-  // `cancel` is called on the user's side, for as long as the handler has not been called. Must be set before
-  // the operation is where another thread could complete it.
+  // `cancel` is called on the user's side, for as long as the handler has not been called, if one of the
+  // requested types is among `obeyed`. It takes those that are, or nothing. Must be set before the operation
+  // is where another thread could complete it.
+  template <class Cancel>
+  void on_cancel(net::cancellation_type obeyed, Cancel cancel) {
+    auto slot = net::get_associated_cancellation_slot(handler_);
+    if (!slot.is_connected()) return;
+    slot.assign([obeyed, cancel = std::move(cancel)](net::cancellation_type requested) {
+      const auto type = requested & obeyed;
+      if (type == net::cancellation_type::none) return;
+      if constexpr (std::is_invocable_v<const Cancel&, net::cancellation_type>) {
+        cancel(type);
+      } else {
+        cancel();
+      }
+    });
+  }
   template <class Cancel>
   void on_cancel(Cancel cancel) {
-    auto slot = net::get_associated_cancellation_slot(handler_);
-    if (slot.is_connected()) {
-      slot.assign([cancel = std::move(cancel)](net::cancellation_type type) {
-        if (type != net::cancellation_type::none) cancel();
-      });
-    }
+    on_cancel(any_cancellation, std::move(cancel));
   }
 
   void complete(Results... results) {
@@ -123,7 +145,7 @@ class pending_operation {
       if (arrived) return call();
       net::dispatch(executor, std::move(call));
     };
-    if (auto* scope = completion_scope::current()) {
+    if (auto* scope = completion_scope::current_for(connection_executor_)) {
       scope->add(std::move(pass_on));
     } else {
       net::post(connection_executor_, std::move(pass_on));

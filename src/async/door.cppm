@@ -15,7 +15,7 @@ module;
 #include <unordered_map>
 #include <utility>
 
-module holdfast:door;
+module holdfast.core:door;
 
 import :wakeup;
 

@@ -2,7 +2,7 @@
 module;
 #include <boost/asio/any_io_executor.hpp>
 
-module holdfast:executors;
+module holdfast.core:executors;
 
 import :time;
 

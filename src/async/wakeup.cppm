@@ -13,7 +13,7 @@ module;
 #include <optional>
 #include <utility>
 
-module holdfast:wakeup;
+module holdfast.core:wakeup;
 
 import :error;
 import :time;

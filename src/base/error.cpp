@@ -8,7 +8,7 @@ module;
 #include <string>
 #include <string_view>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 namespace {

@@ -10,7 +10,7 @@ module;
 #include <string_view>
 #include <type_traits>
 
-export module holdfast:error;
+export module holdfast.core:error;
 
 namespace holdfast {
 

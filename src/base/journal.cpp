@@ -13,7 +13,7 @@ module;
 #include <string_view>
 #include <utility>
 
-module holdfast;
+module holdfast.core;
 
 import :journal;
 

@@ -13,7 +13,7 @@ module;
 #include <string>
 #include <string_view>
 
-export module holdfast:journal;
+export module holdfast.core:journal;
 
 import :time;
 

@@ -5,7 +5,7 @@ module;
 #include <chrono>
 #include <utility>
 
-export module holdfast:jump_detector;
+export module holdfast.core:jump_detector;
 
 import :time;
 

@@ -13,7 +13,7 @@ module;
 #include <utility>
 #include <variant>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 namespace {
@@ -65,17 +65,27 @@ timer::~timer() {
   if (implementation_) cancel();
 }
 
-void timer::start(clock::time_point expiry, time_source::handler handler) {
-  if (auto* real = std::get_if<net::steady_timer>(&implementation_->wait)) {
+timer::executor_type timer::get_executor() const noexcept { return executor_of(this); }
+
+timer::executor_type timer::executor_of(const timer* of) noexcept {
+  if (auto* real = std::get_if<net::steady_timer>(&of->implementation_->wait)) return real->get_executor();
+  return std::get_if<implementation::virtual_wait>(&of->implementation_->wait)->executor;
+}
+
+void timer::start(timer* of, time_source::handler handler, clock::time_point expiry) {
+  auto& wait = of->implementation_->wait;
+  if (auto* real = std::get_if<net::steady_timer>(&wait)) {
     real->expires_at(std::chrono::steady_clock::time_point(expiry.time_since_epoch()));
     return real->async_wait(std::move(handler));
   }
-  auto& self = std::get<implementation::virtual_wait>(implementation_->wait);
+  auto& self = std::get<implementation::virtual_wait>(wait);
   self.source->cancel(self.pending);
   auto slot = net::get_associated_cancellation_slot(handler);
   self.pending = self.source->schedule(expiry, self.executor, std::move(handler));
   if (slot.is_connected()) {
-    slot.assign([source = self.source, id = self.pending](net::cancellation_type) { source->cancel(id); });
+    slot.assign([source = self.source, id = self.pending](net::cancellation_type type) {
+      if (type != net::cancellation_type::none) source->cancel(id);
+    });
   }
 }
 

@@ -12,9 +12,10 @@ module;
 #include <memory>
 #include <utility>
 
-export module holdfast:time;
+export module holdfast.core:time;
 
 import :error;
+export import :initiation;
 
 namespace holdfast {
 
@@ -68,6 +69,9 @@ export class time_source {
 /// One wait at a time until a point of `clock`. Not thread-safe: use it on one strand.
 export class timer {
  public:
+  /// The type of get_executor().
+  using executor_type = net::any_io_executor;
+
   /// Waits on `executor`, by the time source that the calling thread has at this moment.
   explicit timer(const net::any_io_executor& executor);
   /// Takes over the other timer, which may then only be assigned to or destroyed. A wait goes on.
@@ -76,20 +80,24 @@ export class timer {
   /// Cancels the wait under way.
   ~timer();
 
+  /// Returns the executor on which it waits.
+  [[nodiscard]] executor_type get_executor() const noexcept;
+
   /// Completes with success at `expiry`, with operation_aborted after `cancel()` or a newer wait.
   /// An old wait whose expiry was already on its way may still complete with success (an Asio trap):
-  /// a caller that re-arms must compare the time, not the error.
+  /// a caller that re-arms must compare the time, not the error. Cancellation: terminal, partial and total.
   template <net::completion_token_for<void(error_code)> Token = net::deferred_t>
   auto async_wait_until(clock::time_point expiry, Token&& token = Token()) {
-    return net::async_initiate<Token, void(error_code)>(
-        [this](auto handler, clock::time_point when) { start(when, std::move(handler)); }, token, expiry);
+    using operation = initiation<&timer::start, &timer::executor_of, timer*>;
+    return net::async_initiate<Token, void(error_code)>(operation{this}, token, expiry);
   }
   /// Completes the wait under way with operation_aborted. A wait whose expiry is already on its way completes
   /// with success all the same.
   void cancel();
 
  private:
-  void start(clock::time_point expiry, time_source::handler handler);
+  static executor_type executor_of(const timer* of) noexcept;
+  static void start(timer* of, time_source::handler handler, clock::time_point expiry);
   struct implementation;
   std::unique_ptr<implementation> implementation_;
 };

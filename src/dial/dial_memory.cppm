@@ -15,7 +15,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast:dial_memory;
+module holdfast.core:dial_memory;
 
 import :addresses;
 import :cookies;
@@ -38,7 +38,7 @@ namespace holdfast {
 struct dial_findings {
   address_trial addresses{};
   peer_routes routes{};  // to the addresses that were dialled; only where the network is watched
-  target to{};           // whom the last upgrade was asked of, under the name that the request had
+  target to{};           // of the last request for an upgrade, under the name that the request had
   bool sent_cookies = false;
   header_list answer{};  // of a 101: all its fields
 };

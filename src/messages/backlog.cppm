@@ -13,7 +13,7 @@ module;
 #include <string_view>
 #include <utility>
 
-module holdfast:backlog;
+module holdfast.core:backlog;
 
 import :completion;
 import :message;
@@ -31,7 +31,7 @@ struct kept_message {
   std::string key{};
   offline_rule rule = offline_rule::wait;
   bool written = false;  // the peer may have got it
-  bool held = false;     // it waits only for a session that follows at once
+  bool held = false;     // it is refused unless a session follows at once
   std::optional<clock::time_point> expires{};
   pending_operation<send_result> op{};
 };
@@ -68,10 +68,12 @@ class backlog {
   }
   list take_all() { return std::exchange(messages_, {}); }
 
-  // Null: there is none. Empty keys are no keys.
-  [[nodiscard]] const kept_message* with_key(std::string_view key) const {
+  // The first that has this key, or the first of those that are held. Null: there is none. Empty keys are no
+  // keys.
+  [[nodiscard]] const kept_message* with_key(std::string_view key, bool only_held) const {
     if (key.empty()) return nullptr;
-    const auto found = std::ranges::find(messages_, key, &kept_message::key);
+    const auto found = std::ranges::find_if(
+        messages_, [&](const kept_message& each) { return each.key == key && (each.held || !only_held); });
     return found == messages_.end() ? nullptr : &*found;
   }
   // The first moment at which one of them is too old.

@@ -17,7 +17,7 @@ module;
 #include <variant>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :inbox;
 import :message_handler;

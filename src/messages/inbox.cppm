@@ -12,7 +12,7 @@ module;
 #include <variant>
 #include <vector>
 
-module holdfast:inbox;
+module holdfast.core:inbox;
 
 import :completion;
 import :error;

@@ -10,7 +10,7 @@ module;
 #include <string_view>
 #include <utility>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 namespace {

@@ -5,7 +5,7 @@ module;
 #include <string>
 #include <string_view>
 
-export module holdfast:json;
+export module holdfast.core:json;
 
 import :error;
 import :message;

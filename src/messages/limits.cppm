@@ -2,7 +2,7 @@
 module;
 #include <cstddef>
 
-export module holdfast:limits;
+export module holdfast.core:limits;
 
 namespace holdfast {
 

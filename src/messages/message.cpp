@@ -9,7 +9,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 

@@ -9,7 +9,7 @@ module;
 #include <utility>
 #include <vector>
 
-export module holdfast:message;
+export module holdfast.core:message;
 
 import :error;
 import :frame;
@@ -140,7 +140,7 @@ export enum class throttled_rule : std::uint8_t {
   wait,  ///< kept until the feature may be used again
 };
 
-/// How a message is sent. The views need only live until the operation is started.
+/// How a message is sent. The views need only live until send() returns.
 export struct send_options {
   message_kind kind = message_kind::text;  ///< text must be UTF-8; else it is refused with invalid_utf8
   offline_rule when_offline = offline_rule::fail;  ///< what becomes of it while no session is open

@@ -19,7 +19,7 @@ module;
 #include <variant>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :message_handler;
 

@@ -13,7 +13,7 @@ module;
 #include <thread>
 #include <utility>
 
-module holdfast:message_handler;
+module holdfast.core:message_handler;
 
 import :error;
 import :inbox;

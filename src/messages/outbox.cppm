@@ -1,37 +1,40 @@
 // :outbox — messages on their way out: those that wait for a session, those that wait to be written, those
-// that wait to be acknowledged; control frames ahead of them. Bounded, any thread. A message is encoded where
-// it is sent, so that the writer only moves bytes: one system call for many messages.
+// that wait to be acknowledged, with the operations that await them. Bounded, any thread. A message is
+// encoded where it is sent, so that the writer only moves bytes (send_buffer): one system call for many
+// messages.
 module;
 #include <atomic>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-module holdfast:outbox;
+module holdfast.core:outbox;
 
 import :backlog;
 import :completion;
-import :byte_queue;
 import :compression;
 import :congestion;
 import :error;
 import :executors;
 import :frame;
-import :frame_encoder;
 import :journal;
 import :limits;
 import :message;
 import :network;
 import :protocol;
+import :send_buffer;
 import :state;
 import :time;
 import :wakeup;
@@ -106,8 +109,8 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void forget_senders();
 
  private:
-  // Holds the lock; once it is released, messages that were lost meanwhile, and that nobody awaits, go to the
-  // log: the program's log function may call the connection.
+  // Holds the lock. Once it is released, the destructor logs which messages were lost meanwhile that nobody
+  // awaits, and what the protocol's encode() did wrong: the program's log function may call the connection.
   class section {
    public:
     explicit section(outbox& of) : outbox_(of), lock_(of.mutex_) {}
@@ -124,29 +127,69 @@ class outbox : public std::enable_shared_from_this<outbox> {
     send_result fate;
     std::uint64_t count;
   };
+  // A message in buffer_.
   struct frame {
     std::uint64_t id;
-    std::uint64_t end;  // where it ends, counted from the first byte of the session
     std::size_t payload_bytes;
     operation op;
     std::list<kept_message> kept{};  // one, if it may have to be sent again
   };
-  struct chunk {
-    byte_queue* from;
-    std::string_view bytes;
+  // As many as there are messages in buffer_, in the same order. One piece of memory: a burst costs few
+  // allocations.
+  class frame_queue {
+   public:
+    [[nodiscard]] bool empty() const noexcept { return first_ == frames_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return frames_.size() - first_; }
+    // Valid until the next call that is not const.
+    [[nodiscard]] std::span<frame> all() noexcept { return std::span(frames_).subspan(first_); }
+    // Afterwards push_back() cannot fail: no message is in buffer_ without its frame here.
+    void reserve_one();
+    void push_back(frame one) { frames_.push_back(std::move(one)); }
+    void pop_front(std::size_t count);
+    // Forgets all but the first `count`.
+    void truncate(std::size_t count);
+
+   private:
+    void forget_popped();
+
+    std::vector<frame> frames_;
+    std::size_t first_ = 0;  // frames before it have been popped
+  };
+  struct bounds {
+    std::size_t messages;  // that wait
+    std::size_t bytes;     // of them together
+    std::size_t largest;   // message
   };
 
-  // What is to be done with a message, in the order in which it is looked at.
+  // How far the present session has come. The close frame is the buffer's affair.
+  enum class phase : std::uint8_t {
+    no_session,
+    login,    // until ready(): only frames of the protocol leave
+    open,     // messages leave
+    leaving,  // no message is accepted for this session any more: another one follows, or the close frame
+  };
+  // Which session a message waits for that cannot leave now.
+  enum class next_session : std::uint8_t {
+    none,      // no session will come: all messages are refused
+    some_day,  // after as many attempts as it takes: a message waits if its offline_rule allows that
+    at_once,   // it follows a session that is leaving, until ready() or give_up_hold(): all messages wait
+  };
+  // What becomes of a message that is sent.
   enum class fate : std::uint8_t { leaves, waits, dropped, refused };
   struct verdict {
     fate act = fate::leaves;
     error_code why{};
   };
-  [[nodiscard]] bool is_open() const noexcept {
-    return stream_ != nullptr && ready_ && !finishing_ && !last_words_;
-  }
+  // What the protocol's encode() did wrong, for the log.
+  struct encode_faults {
+    bool threw = false;
+    bool called_us = false;
+    bool call_reported = false;  // that is a fault of the program: one line is enough
+  };
+
   [[nodiscard]] verdict judge(std::string_view payload, const send_options& how);
   [[nodiscard]] verdict gate(const send_options& how) const;
+  [[nodiscard]] bool is_held(const send_options& how) const;
   [[nodiscard]] bool make_room(std::size_t more_bytes, const send_options& how);
   [[nodiscard]] bool has_room(std::size_t more_bytes, const kept_message* replaced) const;
   [[nodiscard]] bool is_throttled(std::string_view feature) const;
@@ -155,68 +198,59 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void keep(std::uint64_t id, std::string_view payload, const send_options& how, operation op);
   void release(std::list<kept_message> messages);
   void release_what_may_leave();
-  void settle(std::list<kept_message> messages, error_code why);
-  // Completes `op`, or writes down that nobody hears of it.
-  void tell(operation& op, send_result fate);
-  void say_last_words();
-  void drop(std::list<kept_message> messages, error_code why);
+  void give_up_waiting(error_code why);
   void take_back(std::size_t from_frame, error_code why);
-  void cancel_kept(std::uint64_t id);
-  void expire();
+  void settle(std::list<kept_message> messages, error_code why);
+  void drop(std::list<kept_message> messages, error_code why);
+  // Completes `op`, or writes down for the log that nobody awaits it.
+  void report(operation& op, send_result fate);
   void arm_expiry();
+  void expire();
+
+  // The protocol's encode() runs under the lock, so what it calls must not take the lock again. Returns
+  // whether the calling thread is inside of it.
+  [[nodiscard]] bool is_encoding() const noexcept;
+  // Returns the same, and writes down for the log that encode() called us.
+  [[nodiscard]] bool refuses_call() noexcept;
+  result<std::string> encode(const outgoing_message& message);
   error_code encode_kept(kept_message& one, std::string_view payload);
-  [[nodiscard]] chunk next_chunk();
-  [[nodiscard]] bool nothing_to_write() const noexcept;
-  [[nodiscard]] bool inside_message() const noexcept { return written_ > first_frame_begin_; }
+
   void cancel_later(operation& op, std::uint64_t id);
-  void written(const chunk& from, std::size_t count);
-  void pop_frame(send_result outcome);
-  void drop_messages(std::size_t kept_count, error_code why);
-  void forget_popped();
-  void cancel(std::uint64_t id);
+  void cancel(std::uint64_t id, net::cancellation_type type);
+  void cancel_kept(std::uint64_t id, bool ends_the_wait);
+  void control(opcode kind, std::string_view payload);
+  [[nodiscard]] bool nothing_to_write() const noexcept;
   bool write_chunk(error_code& ec);
+  void written(send_buffer::queue from, std::size_t count);
+  void has_left(frame& whole);
   void write_or_wake();
   void wake_writer();
-  void control(opcode kind, std::string_view payload);
 
-  const std::size_t message_limit_;
-  const std::size_t byte_limit_;
-  const std::size_t largest_message_;
+  const bounds limits_;
   const std::shared_ptr<const executors> where_;
   const std::shared_ptr<const protocol> protocol_;
   const std::shared_ptr<journal> log_;
 
   std::mutex mutex_;
-  transport* stream_ = nullptr;
+  transport* stream_ = nullptr;  // null: no session
+  std::weak_ptr<wakeup> writer_;
   error_code refusal_ = error::no_connection;
-  bool expecting_ = false;  // there will be a session
-  bool ready_ = false;      // the protocol has done its login
-  bool held_ = false;
-  bool finishing_ = false;
-  bool writer_waits_ = false;
+  phase phase_ = phase::no_session;
+  next_session next_ = next_session::none;
+  bool writer_waits_ = false;  // so nothing is to be written
   const bool acknowledged_ = protocol_ && protocol_->acknowledges();
   std::atomic<bool> written_this_turn_{false};  // what is sent now leaves together with what follows
-  std::unique_ptr<std::string> last_words_{};   // the payload of a close frame that follows what waits
-  byte_queue control_;
-  std::unique_ptr<std::string> late_pong_;  // the newest of those for which control_ had no room
-  byte_queue data_;
-  std::vector<frame> frames_;  // the messages in data_, from first_frame_ on
-  std::size_t first_frame_ = 0;
-  std::size_t payload_bytes_ = 0;        // of all that is here
+  encode_faults faults_;
+  send_buffer buffer_;
+  frame_queue frames_;
+  std::size_t payload_bytes_ = 0;        // of all messages that are here
   backlog waiting_;                      // for a session, or for a feature
   std::list<kept_message> unconfirmed_;  // written, or under way when their session ended; by number
   std::uint64_t last_number_ = 0;
-  std::vector<std::string> throttled_;
-  wakeup expiry_;  // calls expire(); on the strand
-  std::optional<clock::time_point> expiry_armed_{};
-  std::uint64_t written_ = 0;            // bytes of data_ that have left, in this session
-  std::uint64_t control_written_ = 0;    // likewise of control_
-  std::uint64_t first_frame_begin_ = 0;  // where the first of the frames begins
   std::uint64_t last_id_ = 0;
-  // What it has compressed must leave, or nothing after it may: the peer has the same context. So messages
-  // are dropped only where no other follows in the session, by finish() and close().
-  frame_encoder encoder_{peer_role::client};
-  std::weak_ptr<wakeup> writer_;
+  std::vector<std::string> throttled_;
+  wakeup expiry_;                                              // calls expire(); on the strand
+  clock::time_point expiry_armed_ = clock::time_point::max();  // when expiry_ will call; max: not at all
   std::vector<unheard> unheard_;
 };
 

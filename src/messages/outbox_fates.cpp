@@ -1,4 +1,5 @@
-// What becomes of messages that do not leave: who is told, and what goes to the log because nobody is.
+// What becomes of messages that do not leave: their operations complete, and what nobody awaits goes to the
+// log.
 module;
 #include <algorithm>
 #include <boost/asio/any_completion_handler.hpp>
@@ -12,11 +13,12 @@ module;
 #include <list>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :outbox;
 
@@ -43,14 +45,23 @@ std::string describe(const send_result& fate, std::uint64_t count) {
 
 outbox::section::~section() {
   const auto lost = std::exchange(outbox_.unheard_, {});
+  auto& faults = outbox_.faults_;
+  const bool threw = std::exchange(faults.threw, false);
+  const bool called = std::exchange(faults.called_us, false) && !std::exchange(faults.call_reported, true);
   lock_.unlock();
+  auto& log = *outbox_.log_;
+  if (called) log.write(log_level::warning, "encode() of the protocol must not call the connection");
+  if (threw) {
+    log.write(journal::kind::thrown, log_level::error,
+              "encode() of the protocol threw an exception, so the message was refused");
+  }
   for (const auto& each : lost) {
     const auto level = is_as_wanted(each.fate) ? log_level::debug : log_level::warning;
-    outbox_.log_->write(journal::kind::lost_message, level, describe(each.fate, each.count), each.count);
+    log.write(journal::kind::lost_message, level, describe(each.fate, each.count), each.count);
   }
 }
 
-void outbox::tell(operation& op, send_result fate) {
+void outbox::report(operation& op, send_result fate) {
   if (op) return op.complete(fate);
   const auto same = std::ranges::find_if(unheard_, [&](const unheard& each) {
     return each.fate.outcome == fate.outcome && each.fate.reason == fate.reason;
@@ -64,21 +75,19 @@ void outbox::tell(operation& op, send_result fate) {
 
 // By the program. What stands in the middle of the stream of compressed bytes, or of numbers, has to leave.
 std::size_t outbox::discard_waiting() {
+  if (refuses_call()) return 0;
   const section lock(*this);
   std::size_t count = waiting_.size();
   drop(waiting_.take_all(), error::message_discarded);
-  if (stream_ == nullptr || acknowledged_ || encoder_.compresses()) return count;
-  const std::size_t begun = inside_message() ? 1 : 0;
-  for (auto i = first_frame_ + begun; i < frames_.size(); ++i, ++count) {
-    payload_bytes_ -= frames_[i].payload_bytes;
-    tell(frames_[i].op, {delivery::dropped, error::message_discarded});
+  if (phase_ == phase::no_session || acknowledged_ || buffer_.compresses()) return count;
+  const std::size_t begun = buffer_.inside_message() ? 1 : 0;
+  for (auto& each : frames_.all().subspan(begun)) {
+    payload_bytes_ -= each.payload_bytes;
+    report(each.op, {delivery::dropped, error::message_discarded});
+    ++count;
   }
-  frames_.resize(std::min(frames_.size(), first_frame_ + begun));
-  data_.truncate(begun == 0 || first_frame_ == frames_.size()
-                     ? 0
-                     : static_cast<std::size_t>(frames_[first_frame_].end - written_));
-  if (begun == 0) forget_popped();
-  say_last_words();
+  frames_.truncate(begun);
+  buffer_.drop_messages();
   return count;
 }
 

@@ -17,29 +17,36 @@ module;
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :outbox;
 
 namespace holdfast {
+namespace {
+
+constexpr auto never = clock::time_point::max();
+
+}  // namespace
 
 // RFC 6455 section 8.1: a text message that is not UTF-8 would make the peer close the connection; refuse it
 // here.
 outbox::verdict outbox::judge(std::string_view payload, const send_options& how) {
-  const bool may_wait = expecting_ && (held_ || how.when_offline != offline_rule::fail);
-  if (!is_open() && !may_wait) return {fate::refused, refusal_};
-  if (payload.size() > largest_message_) return {fate::refused, error::message_too_big};
+  const bool may_wait = next_ == next_session::at_once ||
+                        (next_ == next_session::some_day && how.when_offline != offline_rule::fail);
+  if (phase_ != phase::open && !may_wait) return {fate::refused, refusal_};
+  if (payload.size() > limits_.largest) return {fate::refused, error::message_too_big};
   if (how.kind == message_kind::text && !is_valid_utf8(payload)) return {fate::refused, error::invalid_utf8};
   auto decision = gate(how);
   if (decision.act == fate::dropped || decision.act == fate::refused) return decision;
   if (decision.act == fate::waits && protocol_) {
-    const auto frame = protocol_->encode({.kind = how.kind, .payload = payload, .feature = how.feature});
-    if (frame.has_error()) return {fate::refused, frame.error()};
+    const auto encoded = encode({.kind = how.kind, .payload = payload, .feature = how.feature});
+    if (encoded.has_error()) return {fate::refused, encoded.error()};
   }
   if (!make_room(payload.size(), how)) return {fate::refused, error::outbound_full};
   return decision;
@@ -56,7 +63,14 @@ outbox::verdict outbox::gate(const send_options& how) const {
     if (how.when_throttled == throttled_rule::drop) return {fate::dropped, error::feature_throttled};
     return {fate::waits, {}};
   }
-  return {is_open() ? fate::leaves : fate::waits, {}};
+  return {phase_ == phase::open ? fate::leaves : fate::waits, {}};
+}
+
+// Such a message waits for a session that follows at once, and is refused if none does. Where messages are
+// acknowledged, none is: all go on to the next session.
+bool outbox::is_held(const send_options& how) const {
+  return next_ == next_session::at_once && how.when_offline == offline_rule::fail && !acknowledged_ &&
+         !is_throttled(how.feature);
 }
 
 bool outbox::is_throttled(std::string_view feature) const {
@@ -65,17 +79,18 @@ bool outbox::is_throttled(std::string_view feature) const {
 
 // The limit bounds what waits: a message of any size is taken when nothing does (R69).
 bool outbox::has_room(std::size_t more_bytes, const kept_message* replaced) const {
-  auto count = frames_.size() - first_frame_ + waiting_.size() + unconfirmed_.size();
+  auto count = frames_.size() + waiting_.size() + unconfirmed_.size();
   auto bytes = payload_bytes_;
   if (replaced != nullptr) {
     --count;
     bytes -= replaced->payload.size();
   }
-  return count == 0 || (count < message_limit_ && bytes + more_bytes <= byte_limit_);
+  return count == 0 || (count < limits_.messages && bytes + more_bytes <= limits_.bytes);
 }
 
+// A message that may yet be refused must not replace one that will not be.
 bool outbox::make_room(std::size_t more_bytes, const send_options& how) {
-  const auto* replaced = waiting_.with_key(how.key);
+  const auto* replaced = waiting_.with_key(how.key, is_held(how));
   if (replaced == nullptr && how.when_offline == offline_rule::queue) {
     while (!has_room(more_bytes, nullptr)) {
       auto oldest =
@@ -100,50 +115,32 @@ void outbox::keep(std::uint64_t id, std::string_view payload, const send_options
                    .feature = std::string(how.feature),
                    .key = std::string(how.key),
                    .rule = how.when_offline,
-                   .held = held_ && how.when_offline == offline_rule::fail && !is_throttled(how.feature),
+                   .held = is_held(how),
                    .expires = expiry_of(how),
                    .op = std::move(op)};
   payload_bytes_ += payload.size();
-  const bool ages = one.expires.has_value();
-  const bool sooner = ages && (!expiry_armed_ || *one.expires < *expiry_armed_);
+  const bool sooner = one.expires && *one.expires < expiry_armed_;
   waiting_.push_back(std::move(one));
   if (sooner) net::post(where_->strand, [self = shared_from_this()] { self->arm_expiry(); });
 }
 
-// A message keeps the number under which it left first: by that the peer knows it again.
-error_code outbox::encode_kept(kept_message& one, std::string_view payload) {
-  const auto number = one.number != 0 ? one.number : last_number_ + 1;
-  auto kind = one.kind;
-  if (protocol_) {
-    const auto frame =
-        protocol_->encode({.id = number, .kind = one.kind, .payload = payload, .feature = one.feature});
-    if (frame.has_error()) return frame.error();
-    kind = protocol_->encoded_kind(kind);
-    encoder_.message(data_, kind, *frame);
-  } else {
-    encoder_.message(data_, kind, payload);
-  }
-  one.number = number;
-  last_number_ = std::max(last_number_, number);
-  return {};
-}
-
 void outbox::ready() {
   const section lock(*this);
-  if (stream_ == nullptr) return;
-  ready_ = true;
-  held_ = false;
+  if (phase_ != phase::login) return;
+  phase_ = phase::open;
+  if (next_ == next_session::at_once) next_ = next_session::some_day;
   release(std::exchange(unconfirmed_, {}));
   release_what_may_leave();
 }
 
 void outbox::release_what_may_leave() {
-  if (!is_open()) return;
+  if (phase_ != phase::open) return;
   release(waiting_.take_if([this](const kept_message& each) { return !is_throttled(each.feature); }));
 }
 
 void outbox::release(std::list<kept_message> messages) {
   while (!messages.empty()) {
+    frames_.reserve_one();
     auto& one = messages.front();
     std::list<kept_message> alone;
     alone.splice(alone.end(), messages, messages.begin());
@@ -151,7 +148,7 @@ void outbox::release(std::list<kept_message> messages) {
       settle(std::move(alone), ec);
       continue;
     }
-    frame next{one.operation_id, written_ + data_.size(), one.payload.size(), std::exchange(one.op, {})};
+    frame next{one.operation_id, one.payload.size(), std::exchange(one.op, {})};
     if (acknowledged_ || one.rule != offline_rule::fail) next.kept = std::move(alone);
     frames_.push_back(std::move(next));
   }
@@ -159,6 +156,7 @@ void outbox::release(std::list<kept_message> messages) {
 }
 
 void outbox::acknowledged(std::uint64_t last) {
+  if (refuses_call()) return;
   const std::lock_guard lock(mutex_);
   while (!unconfirmed_.empty() && unconfirmed_.front().number <= last) {
     auto& first = unconfirmed_.front();
@@ -171,18 +169,18 @@ void outbox::acknowledged(std::uint64_t last) {
 // Frames from that one on leave no more in this session.
 void outbox::take_back(std::size_t from_frame, error_code why) {
   std::list<kept_message> taken;
-  for (auto i = from_frame; i < frames_.size(); ++i) {
-    auto& each = frames_[i];
-    if (expecting_ && !each.kept.empty()) {
+  for (auto& each : frames_.all().subspan(from_frame)) {
+    if (next_ != next_session::none && !each.kept.empty()) {
       each.kept.front().op = std::move(each.op);
       taken.splice(taken.end(), each.kept);
     } else {
       // Sent again, it has left in an earlier session.
       const bool was_written = !each.kept.empty() && each.kept.front().written;
       payload_bytes_ -= each.payload_bytes;
-      tell(each.op, {was_written ? delivery::in_doubt : delivery::not_sent, why});
+      report(each.op, {was_written ? delivery::in_doubt : delivery::not_sent, why});
     }
   }
+  frames_.truncate(from_frame);
   if (acknowledged_) {
     unconfirmed_.splice(unconfirmed_.end(), taken);
   } else {
@@ -195,20 +193,21 @@ void outbox::take_back(std::size_t from_frame, error_code why) {
 void outbox::settle(std::list<kept_message> messages, error_code why) {
   for (auto& each : messages) {
     payload_bytes_ -= each.payload.size();
-    tell(each.op, {each.written ? delivery::in_doubt : delivery::not_sent, why});
+    report(each.op, {each.written ? delivery::in_doubt : delivery::not_sent, why});
   }
 }
 
 void outbox::drop(std::list<kept_message> messages, error_code why) {
   for (auto& each : messages) {
     payload_bytes_ -= each.payload.size();
-    tell(each.op, {delivery::dropped, why});
+    report(each.op, {delivery::dropped, why});
   }
 }
 
-void outbox::cancel_kept(std::uint64_t id) {
+void outbox::cancel_kept(std::uint64_t id, bool ends_the_wait) {
   const auto is_it = [id](const kept_message& each) { return each.operation_id == id; };
   settle(waiting_.take_first(is_it), net::error::operation_aborted);
+  if (!ends_the_wait) return;
   // It is sent again all the same: the peer must not miss a number.
   const auto found = std::ranges::find_if(unconfirmed_, is_it);
   if (found == unconfirmed_.end() || !found->op) return;
@@ -216,6 +215,7 @@ void outbox::cancel_kept(std::uint64_t id) {
 }
 
 void outbox::throttle(const std::vector<throttled_feature>& features) {
+  if (refuses_call()) return;
   const section lock(*this);
   throttled_.clear();
   for (const auto& each : features) throttled_.push_back(each.name);
@@ -223,49 +223,59 @@ void outbox::throttle(const std::vector<throttled_feature>& features) {
 }
 
 void outbox::expect_session() {
+  if (is_encoding()) return;  // the actor calls again, on its strand
   const std::lock_guard lock(mutex_);
-  expecting_ = refusal_ == error::no_connection;
+  if (refusal_ == error::no_connection && next_ == next_session::none) next_ = next_session::some_day;
 }
 
 void outbox::expect_no_session(error_code why) {
   const section lock(*this);
-  expecting_ = held_ = false;
+  give_up_waiting(why);
+}
+
+void outbox::give_up_waiting(error_code why) {
+  next_ = next_session::none;
   settle(waiting_.take_all(), why);
-  if (stream_ == nullptr) settle(std::exchange(unconfirmed_, {}), why);
+  if (phase_ == phase::no_session) settle(std::exchange(unconfirmed_, {}), why);
 }
 
 void outbox::hold() {
   const std::lock_guard lock(mutex_);
-  if (stream_ == nullptr || !ready_) return;
-  ready_ = false;
-  held_ = expecting_;
+  if (phase_ != phase::open) return;
+  phase_ = phase::leaving;
+  if (next_ == next_session::some_day) next_ = next_session::at_once;
 }
 
 void outbox::give_up_hold(error_code why) {
   const section lock(*this);
-  if (!std::exchange(held_, false) || acknowledged_) return;
+  if (next_ != next_session::at_once) return;
+  next_ = next_session::some_day;
   settle(waiting_.take_if([](const kept_message& each) { return each.held; }), why);
 }
 
 void outbox::retire(error_code refusal, error_code why) {
-  {
-    const std::lock_guard lock(mutex_);
-    refusal_ = refusal;
+  if (is_encoding()) {  // encode() destroys the connection
+    return net::post(where_->strand,
+                     [self = shared_from_this(), refusal, why] { self->retire(refusal, why); });
   }
-  expect_no_session(why);
+  {
+    const section lock(*this);
+    refusal_ = refusal;
+    give_up_waiting(why);
+  }
   net::post(where_->strand, [self = shared_from_this()] { self->expiry_.release(); });
 }
 
 void outbox::forget_senders() {
-  std::vector<frame> frames;  // destroyed after the lock: a handler may hold anything
+  frame_queue frames;  // destroyed after the lock: a handler may hold anything
   std::list<kept_message> waiting;
   std::list<kept_message> unconfirmed;
   const std::lock_guard lock(mutex_);
   stream_ = nullptr;
-  frames.swap(frames_);
+  phase_ = phase::no_session;
+  std::swap(frames, frames_);
   waiting = waiting_.take_all();
   unconfirmed.swap(unconfirmed_);
-  first_frame_ = 0;
   payload_bytes_ = 0;
 }
 
@@ -273,8 +283,8 @@ void outbox::forget_senders() {
 void outbox::arm_expiry() {
   const std::lock_guard lock(mutex_);
   const auto next = waiting_.next_expiry();
-  if (!next || (expiry_armed_ && *expiry_armed_ <= *next)) return;
-  expiry_armed_ = next;
+  if (!next || expiry_armed_ <= *next) return;
+  expiry_armed_ = *next;
   expiry_.call_at(*next, [self = shared_from_this()] { self->expire(); });
 }
 
@@ -282,7 +292,7 @@ void outbox::expire() {
   {
     const section lock(*this);
     const auto now = clock::now();
-    if (expiry_armed_ && *expiry_armed_ <= now) expiry_armed_.reset();
+    if (expiry_armed_ <= now) expiry_armed_ = never;
     drop(waiting_.take_if([now](const kept_message& each) { return each.expires && *each.expires <= now; }),
          error::message_expired);
   }

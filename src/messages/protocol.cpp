@@ -8,7 +8,7 @@ module;
 #include <string_view>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 

@@ -10,9 +10,10 @@ module;
 #include <string_view>
 #include <vector>
 
-export module holdfast:protocol;
+export module holdfast.core:protocol;
 
 import :error;
+import :frame;
 import :headers;
 import :message;
 import :state;
@@ -37,9 +38,9 @@ export struct login_result {
 
 /// Why a protocol ends a session.
 export struct protocol_failure {
-  error_code error{};               ///< fatal ones end the connection, unless the retry policy says otherwise
-  std::string text{};               ///< one line for people, such as the server's own words
-  std::uint16_t close_code = 1002;  ///< of the close frame
+  error_code error{};  ///< fatal ones end the connection, unless the retry policy says otherwise
+  std::string text{};  ///< one line for people, such as the server's own words
+  std::uint16_t close_code = close_codes::protocol_error;  ///< of the close frame
 };
 
 /// The session, as a protocol sees it. On the connection's strand, and only within a call of the protocol.
@@ -51,7 +52,8 @@ export class protocol_link {
   virtual void send(message_kind kind, std::string_view payload) = 0;
   /// Ends the login: `connected` is published, messages flow. To be called once in a session.
   virtual void ready(login_result result) = 0;
-  /// Hands a message to the program, also before ready().
+  /// Hands a message to the program, also before ready(). Only during received(): otherwise the session ends
+  /// with protocol_failed.
   virtual void deliver(message_kind kind, std::string_view payload) = 0;
   /// Reports that the server has got all messages up to and including that with the id `last`.
   virtual void acknowledged(std::uint64_t last) = 0;
@@ -96,7 +98,9 @@ export class protocol {
   virtual void heartbeat(protocol_link&) {}
 
   /// Returns the frame that carries a message. Called on any thread, several at a time: it must not touch
-  /// what the other calls change. An error refuses the message.
+  /// what the other calls change, and must not call the connection, whose lock is held: such a send() is
+  /// refused with message_invalid, and the log has a line. An error refuses the message; so does an
+  /// exception, as message_invalid.
   virtual result<std::string> encode(const outgoing_message& message) const;
   /// Returns the kind of the frames that encode() makes.
   [[nodiscard]] virtual message_kind encoded_kind(message_kind given) const noexcept { return given; }

@@ -25,7 +25,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :address_race;
 import :wakeup;

@@ -8,7 +8,7 @@ module;
 #include <optional>
 #include <vector>
 
-module holdfast:address_race;
+module holdfast.core:address_race;
 
 import :error;
 import :network;

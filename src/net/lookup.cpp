@@ -43,7 +43,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :door;
 import :wakeup;

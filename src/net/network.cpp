@@ -37,7 +37,7 @@ module;
 #include <variant>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :completion;
 

@@ -25,7 +25,7 @@ module;
 #include <variant>
 #include <vector>
 
-export module holdfast:network;
+export module holdfast.core:network;
 
 import :error;
 

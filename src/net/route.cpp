@@ -22,7 +22,7 @@ module;
 #include <string>
 #include <string_view>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 

@@ -11,7 +11,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast:route;
+module holdfast.core:route;
 
 import :netlink;
 import :network;

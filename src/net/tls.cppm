@@ -14,7 +14,7 @@ module;
 #include <span>
 #include <string>
 
-export module holdfast:tls;
+export module holdfast.core:tls;
 
 import :error;
 import :network;

@@ -27,7 +27,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :tls_engine;
 

@@ -14,7 +14,7 @@ module;
 #include <string_view>
 #include <vector>
 
-module holdfast:tls_engine;
+module holdfast.core:tls_engine;
 
 import :error;
 import :network;

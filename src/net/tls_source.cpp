@@ -15,7 +15,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :file_stamp;
 import :tls_engine;

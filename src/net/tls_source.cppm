@@ -10,7 +10,7 @@ module;
 #include <memory>
 #include <string>
 
-module holdfast:tls_source;
+module holdfast.core:tls_source;
 
 import :error;
 import :file_stamp;

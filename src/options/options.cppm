@@ -11,7 +11,7 @@ module;
 #include <utility>
 #include <vector>
 
-export module holdfast:options;
+export module holdfast.core:options;
 
 import :backoff;
 import :compression;

@@ -11,7 +11,7 @@ module;
 #include <string_view>
 #include <system_error>
 
-module holdfast;
+module holdfast.core;
 
 import :file_stamp;
 

@@ -5,7 +5,7 @@ module;
 #include <cstdint>
 #include <string>
 
-module holdfast:file_stamp;
+module holdfast.core:file_stamp;
 
 namespace holdfast {
 

@@ -21,7 +21,7 @@ module;
 #include <string>
 #include <utility>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 

@@ -10,7 +10,7 @@ module;
 #include <span>
 #include <string>
 
-export module holdfast:netlink;
+export module holdfast.core:netlink;
 
 namespace holdfast {
 

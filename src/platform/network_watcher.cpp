@@ -40,7 +40,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :wakeup;
 

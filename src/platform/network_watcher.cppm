@@ -10,7 +10,7 @@ module;
 #include <optional>
 #include <string_view>
 
-export module holdfast:network_watcher;
+export module holdfast.core:network_watcher;
 
 import :journal;
 import :netlink;

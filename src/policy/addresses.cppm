@@ -9,7 +9,7 @@ module;
 #include <optional>
 #include <vector>
 
-export module holdfast:addresses;
+export module holdfast.core:addresses;
 
 import :network;
 import :state;

@@ -14,7 +14,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 namespace {
@@ -79,10 +79,6 @@ retry_schedule::bounds retry_schedule::bounds_of(retry_delay delay) const {
   return {};
 }
 
-bool retry_schedule::is_stable(const attempt_record& record) const {
-  return record.session_length && *record.session_length >= policy_->stable_after;
-}
-
 const retry_rule* retry_schedule::match(const attempt_record& record, bool stable) const {
   const auto found =
       std::ranges::find_if(*rules_, [&](const retry_rule& rule) { return matches(rule, record, stable); });
@@ -90,7 +86,7 @@ const retry_rule* retry_schedule::match(const attempt_record& record, bool stabl
 }
 
 bool retry_schedule::is_refusal(const attempt_record& record) const {
-  const bool stable = is_stable(record);
+  const bool stable = policy_->is_stable(record.session_length);
   const retry_rule* rule = match(record, stable);
   if (rule == nullptr) return false;
   return rule->delay == retry_delay::refusal ||
@@ -171,7 +167,7 @@ retry_decision retry_schedule::draw(const attempt_record& record, const verdict&
 }
 
 retry_decision retry_schedule::decide(const attempt_record& record, random_source& random) {
-  const bool stable = is_stable(record);
+  const bool stable = policy_->is_stable(record.session_length);
   flapping_ = record.session_length && !stable;
   if (stable || record.after_network_change) step_ = 0;
   had_session_ = had_session_ || record.session_length.has_value();

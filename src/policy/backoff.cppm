@@ -12,7 +12,7 @@ module;
 #include <utility>
 #include <vector>
 
-export module holdfast:backoff;
+export module holdfast.core:backoff;
 
 import :error;
 import :time;
@@ -105,6 +105,10 @@ export struct retry_policy {
   /// `retry_first_connect` still hold. Runs on the connection's strand: it must not block, nor throw.
   std::function<retry_decision(const attempt_record&, const retry_decision&)> decide{};
 
+  /// Returns whether a session of this length was stable; empty: there was no session.
+  [[nodiscard]] bool is_stable(const std::optional<clock::duration>& session_length) const noexcept {
+    return session_length && *session_length >= stable_after;
+  }
   /// Returns the policy that dials once: whatever ends the attempt or its session is final, as "dial-once".
   static retry_policy once();
 };
@@ -150,7 +154,6 @@ export class retry_schedule {
     bool next_address = false;  // then the step does not grow
   };
 
-  [[nodiscard]] bool is_stable(const attempt_record& record) const;
   [[nodiscard]] const retry_rule* match(const attempt_record& record, bool stable) const;
   [[nodiscard]] verdict judge(const attempt_record& record, bool stable) const;
   [[nodiscard]] verdict judge_refusal(const attempt_record& record, bool stable, verdict out) const;

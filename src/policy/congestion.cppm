@@ -10,7 +10,7 @@ module;
 #include <utility>
 #include <vector>
 
-export module holdfast:congestion;
+export module holdfast.core:congestion;
 
 import :state;
 import :time;

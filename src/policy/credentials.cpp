@@ -13,7 +13,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 namespace {

@@ -11,7 +11,7 @@ module;
 #include <string>
 #include <vector>
 
-export module holdfast:credentials;
+export module holdfast.core:credentials;
 
 import :error;
 import :headers;

@@ -18,7 +18,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 
@@ -103,7 +103,7 @@ bool endpoint_rotation::any_is_untried(clock::time_point now) const {
 
 void endpoint_rotation::fill(attempt_record& record, bool is_refusal, const retry_policy& policy) const {
   const auto& it = entries_[current_];
-  const bool stable = record.session_length && *record.session_length >= policy.stable_after;
+  const bool stable = policy.is_stable(record.session_length);
   const unsigned before = stable ? 0U : it.refusals;
   record.had_stable_session = it.had_stable_session || stable;
   record.refusals = is_refusal ? before + 1 : 0U;
@@ -114,7 +114,7 @@ void endpoint_rotation::fill(attempt_record& record, bool is_refusal, const retr
 retry_decision endpoint_rotation::ended(const attempt_record& record, retry_decision decision,
                                         const retry_policy& policy, clock::time_point now) {
   auto& it = entries_[current_];
-  const bool stable = record.session_length && *record.session_length >= policy.stable_after;
+  const bool stable = policy.is_stable(record.session_length);
   const bool refused = record.refusals != 0;
   if (stable) succeeded(current_);
   note_wish(record, decision, policy, now);

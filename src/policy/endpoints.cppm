@@ -13,7 +13,7 @@ module;
 #include <utility>
 #include <vector>
 
-export module holdfast:endpoints;
+export module holdfast.core:endpoints;
 
 import :error;
 import :time;

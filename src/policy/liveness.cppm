@@ -6,7 +6,7 @@ module;
 #include <cstdint>
 #include <optional>
 
-export module holdfast:liveness;
+export module holdfast.core:liveness;
 
 import :time;
 

@@ -14,7 +14,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 namespace {
@@ -36,7 +36,7 @@ std::vector<schedule_entry> explain(const retry_policy& policy, const attempt_re
   auto record = failure;
   for (unsigned n = 1; n <= count; ++n) {
     record.attempt = n;
-    const bool stable = record.session_length && *record.session_length >= policy.stable_after;
+    const bool stable = policy.is_stable(record.session_length);
     const bool is_given = n == 1 && failure.refusals != 0;
     if (!is_given) count_refusals(record, schedule.is_refusal(record), stable);
     if (stable || record.after_network_change) schedule.reset();

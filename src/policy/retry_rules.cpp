@@ -12,7 +12,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 namespace {
@@ -69,13 +69,20 @@ std::vector<retry_rule> default_retry_rules() {
        .delay = retry_delay::fresh,
        .errors = {error::server_going_away},
        .stable = true},
-      {.name = "fatal-close-code", .delay = refusal, .close_codes = {1002, 1003, 1007, 1009, 1010}},
+      {.name = "fatal-close-code",
+       .delay = refusal,
+       .close_codes = {close_codes::protocol_error, close_codes::unsupported_data,
+                       close_codes::invalid_payload, close_codes::message_too_big,
+                       close_codes::mandatory_extension}},
       {.name = "certificate", .delay = retry_delay::cap, .errors = certificate_errors()},
       {.name = "redirect-refused", .delay = retry_delay::cap, .errors = {error::redirect_refused}},
       {.name = "proxy-unauthorized", .delay = retry_delay::cap, .errors = {error::proxy_unauthorized}},
-      {.name = "overloaded", .delay = retry_delay::cap, .close_codes = {1013}},
+      {.name = "overloaded", .delay = retry_delay::cap, .close_codes = {close_codes::try_again_later}},
       {.name = "flapping", .delay = retry_delay::high_step, .stable = false},
-      {.name = "service-restart", .delay = retry_delay::fresh, .close_codes = {1012}, .stable = true},
+      {.name = "service-restart",
+       .delay = retry_delay::fresh,
+       .close_codes = {close_codes::service_restart},
+       .stable = true},
       {.name = "after-stable-session", .delay = retry_delay::fresh, .stable = true},
       {.name = "backoff", .delay = retry_delay::step},
   };

@@ -29,7 +29,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :door;
 import :wakeup;

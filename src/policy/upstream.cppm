@@ -7,7 +7,7 @@ module;
 #include <cstdint>
 #include <optional>
 
-module holdfast:upstream;
+module holdfast.core:upstream;
 
 namespace holdfast {
 

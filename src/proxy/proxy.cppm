@@ -1,6 +1,6 @@
 /// :proxy — a way to the server through an HTTP proxy (CONNECT) or a SOCKS5 proxy: which proxy, if any, and
 /// what is said to it, without I/O. Knows no socket, no deadline and no TLS: the owner of the stream
-/// carries the bytes, in `src/dial/dial_steps.cpp`.
+/// carries the bytes, in `src/dial/attempt.cpp`.
 module;
 #include <boost/system/error_code.hpp>
 #include <cstdint>
@@ -10,7 +10,7 @@ module;
 #include <string>
 #include <string_view>
 
-export module holdfast:proxy;
+export module holdfast.core:proxy;
 
 import :error;
 

@@ -8,7 +8,7 @@ module;
 #include <string_view>
 #include <utility>
 
-module holdfast:proxy_dialogue;
+module holdfast.core:proxy_dialogue;
 
 import :error;
 import :proxy;

@@ -9,7 +9,7 @@ module;
 #include <string_view>
 #include <utility>
 
-module holdfast;
+module holdfast.core;
 
 import :proxy_dialogue;
 

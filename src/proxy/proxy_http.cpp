@@ -12,7 +12,7 @@ module;
 #include <string>
 #include <string_view>
 
-module holdfast;
+module holdfast.core;
 
 import :proxy_dialogue;
 

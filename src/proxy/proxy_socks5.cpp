@@ -11,7 +11,7 @@ module;
 #include <string_view>
 #include <utility>
 
-module holdfast;
+module holdfast.core;
 
 import :proxy_dialogue;
 

@@ -20,7 +20,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :conversation;
 
@@ -28,17 +28,15 @@ namespace holdfast {
 namespace {
 
 constexpr auto never = clock::time_point::max();
-constexpr std::uint16_t internal_error = 1011;  // RFC 6455 section 7.4.1
-constexpr std::uint16_t normal_closure = 1000;
 
 }  // namespace
 
 conversation::conversation(const options& given, std::shared_ptr<protocol> spoken,
-                           std::shared_ptr<outbox> out, session_events events)
+                           std::shared_ptr<outbox> out, session_listener& listener)
     : options_(given),
       protocol_(std::move(spoken)),
       outbox_(std::move(out)),
-      events_(std::move(events)),
+      listener_(listener),
       login_by_(clock::now() + given.deadlines.login) {}
 
 // What it says may hold a secret of the login: it is not passed on.
@@ -48,7 +46,7 @@ void conversation::guarded(Call call) {
   try {
     call();
   } catch (...) {
-    end(error::protocol_failed, "the protocol threw an exception", internal_error);
+    end(error::protocol_failed, "the protocol threw an exception", close_codes::internal_error);
   }
 }
 
@@ -65,7 +63,7 @@ void conversation::received(message_view frame, message_batch& into) {
 void conversation::tend(clock::time_point now) {
   if (ending_) return;
   if (!ready_ && now >= login_by_) {
-    return end(error::timed_out, {}, normal_closure);
+    return end(error::timed_out, {}, close_codes::normal);
   }
   if (answer_by_ && !paused_ && now >= *answer_by_) return end(error::liveness_lost, {}, 0);
   if (next_heartbeat_ && now >= *next_heartbeat_) {
@@ -99,7 +97,7 @@ void conversation::heard_progress(clock::time_point now) noexcept {
 void conversation::lift_expired(clock::time_point now) {
   const auto lifted = std::erase_if(
       throttled_, [now](const throttled_feature& each) { return each.until && *each.until <= now; });
-  if (lifted != 0 && ready_) events_.on_throttle(throttled_);
+  if (lifted != 0 && ready_) listener_.on_throttle(throttled_);
 }
 
 void conversation::send(message_kind kind, std::string_view payload) {
@@ -109,19 +107,22 @@ void conversation::send(message_kind kind, std::string_view payload) {
 void conversation::ready(login_result result) {
   if (ready_ || ending_) return;
   ready_ = true;
-  events_.on_ready(result);
-  if (!throttled_.empty()) events_.on_throttle(throttled_);
+  listener_.on_ready(result);
+  if (!throttled_.empty()) listener_.on_throttle(throttled_);
 }
 
 void conversation::deliver(message_kind kind, std::string_view payload) {
-  if (into_ != nullptr) into_->push_back(kind, payload);
+  if (into_ != nullptr) return into_->push_back(kind, payload);
+  // The message has no place among those of the server: it must not be lost in silence.
+  end(error::protocol_failed, "the protocol delivered a message outside of received()",
+      close_codes::internal_error);
 }
 
 void conversation::acknowledged(std::uint64_t last) { outbox_->acknowledged(last); }
 
 void conversation::throttle(std::vector<throttled_feature> features) {
   throttled_ = std::move(features);
-  if (ready_) events_.on_throttle(throttled_);
+  if (ready_) listener_.on_throttle(throttled_);
 }
 
 void conversation::heartbeat_every(clock::duration interval, clock::duration first) {
@@ -138,11 +139,12 @@ void conversation::fail(protocol_failure why) {
 }
 
 void conversation::go_away(std::string reason, clock::duration wait, std::string endpoint) {
-  if (!ending_ && !endpoint.empty()) events_.on_endpoint(endpoint);
-  if (ready_ && !ending_ && wait <= clock::duration::zero()) return events_.on_go_away(reason);
-  end(error::server_going_away, std::move(reason), normal_closure);
-  const bool first = ending_->reason.error == error::server_going_away;
-  if (first && wait > clock::duration::zero()) ending_->retry_after = wait;
+  if (ending_) return;
+  const bool may_move = ready_ && wait <= clock::duration::zero();
+  listener_.on_go_away({.reason = reason, .endpoint = std::move(endpoint), .may_move = may_move});
+  if (may_move) return;
+  end(error::server_going_away, std::move(reason), close_codes::normal);
+  if (wait > clock::duration::zero()) ending_->retry_after = wait;
 }
 
 // The first reason counts.

@@ -15,9 +15,10 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast:conversation;
+module holdfast.core:conversation;
 
 import :error;
+import :frame;
 import :message;
 import :options;
 import :outbox;
@@ -27,14 +28,27 @@ import :time;
 
 namespace holdfast {
 
-// What the actor wants to hear. On the strand.
-struct session_events {
-  std::function<void(const login_result&)> on_ready{};
-  std::function<void(const std::vector<throttled_feature>&)> on_throttle{};
-  // The server names the URL that we should go to next.
-  std::function<void(const std::string& url)> on_endpoint{};
-  // The server asks us to leave, and does not mind if we come back at once.
-  std::function<void(const std::string& reason)> on_go_away{};
+// The server asks us to leave.
+struct departure {
+  std::string reason{};
+  std::string endpoint{};  // the URL to go to next; empty: any
+  bool may_move = false;   // the session stays open until another one has followed; else it ends now
+};
+
+// Gets the news of a session: its owner, and from the conversation the session itself. Called on the strand,
+// from within the session's own work.
+class session_listener {
+ public:
+  virtual void on_ready(const login_result& result) = 0;
+  // `features` are all that must not be used now.
+  virtual void on_throttle(const std::vector<throttled_feature>& features) = 0;
+  virtual void on_go_away(const departure& how) = 0;
+
+ protected:
+  session_listener() = default;
+  session_listener(const session_listener&) = default;
+  session_listener& operator=(const session_listener&) = default;
+  ~session_listener() = default;
 };
 
 class conversation final : public protocol_link {
@@ -42,13 +56,13 @@ class conversation final : public protocol_link {
   // How the protocol wants the session to end.
   struct ending {
     change_reason reason{};
-    std::uint16_t close_code = 1002;
+    std::uint16_t close_code = close_codes::protocol_error;
     std::optional<clock::duration> retry_after{};  // the server's wish
   };
 
-  // All but `given` are shared with the actor.
+  // `given` and `listener` must outlive it; the others are shared with the actor.
   conversation(const options& given, std::shared_ptr<protocol> spoken, std::shared_ptr<outbox> out,
-               session_events events);
+               session_listener& listener);
 
   void open(const session_facts& session);
   // `into` takes what is for the program.
@@ -86,7 +100,7 @@ class conversation final : public protocol_link {
   const options& options_;
   const std::shared_ptr<protocol> protocol_;
   const std::shared_ptr<outbox> outbox_;
-  const session_events events_;
+  session_listener& listener_;
   message_batch* into_ = nullptr;  // during received()
   clock::time_point login_by_;
   std::optional<clock::time_point> next_heartbeat_{};

@@ -32,7 +32,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :completion;
 import :session;
@@ -63,18 +63,21 @@ clock::duration random_phase(const heartbeat_options& given, random_source& rand
 
 }  // namespace
 
-session::session(surroundings of, opened_socket socket, random_source& random)
+session::session(surroundings of, opened_socket socket, random_source& random, session_listener& listener)
     : where_(std::move(of.where)),
       options_(std::move(of.settings)),
       inbox_(std::move(of.in)),
       outbox_(std::move(of.out)),
       log_(std::move(of.log)),
       number_(of.number),
+      listener_(listener),
       stream_(std::move(socket.stream)),
       decoder_(peer_role::client, options_->limits.message_bytes, options_->invalid_text),
       liveness_(options_->heartbeat, clock::now(), random_phase(options_->heartbeat, random)),
       work_(where_->strand) {
   if (!socket.first_bytes.empty()) decoder_.feed(socket.first_bytes);
+  const auto& how = options_->congestion;
+  if (!how.features.empty()) link_ = std::make_unique<link_watch>(congestion(how));
 }
 
 void session::open(const std::optional<agreed_compression>& agreed) {
@@ -82,8 +85,9 @@ void session::open(const std::optional<agreed_compression>& agreed) {
   outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &work_), agreed);
 }
 
-void session::speak(std::shared_ptr<protocol> spoken, const session_facts& facts, session_events on) {
-  conversation_ = std::make_unique<conversation>(*options_, std::move(spoken), outbox_, std::move(on));
+void session::speak(std::shared_ptr<protocol> spoken, const session_facts& facts) {
+  conversation_ = std::make_unique<conversation>(*options_, std::move(spoken), outbox_,
+                                                 static_cast<session_listener&>(*this));
   conversation_->open(facts);
 }
 

@@ -14,14 +14,14 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast:session;
+module holdfast.core:session;
 
+import :attempt;
 import :backoff;
 import :completion;
 import :compression;
 import :congestion;
 import :conversation;
-import :dial;
 import :frame_decoder;
 import :error;
 import :executors;
@@ -58,7 +58,7 @@ class first_read_memory {
   std::unique_ptr<std::array<char, 4096>> large_;
 };
 
-class session : public std::enable_shared_from_this<session> {
+class session final : public std::enable_shared_from_this<session>, private session_listener {
  public:
   using ping_operation = pending_operation<error_code, clock::duration>;
 
@@ -72,17 +72,13 @@ class session : public std::enable_shared_from_this<session> {
     std::uint64_t number;  // generation
   };
 
-  session(surroundings of, opened_socket socket, random_source& random);
+  // `listener` must outlive it.
+  session(surroundings of, opened_socket socket, random_source& random, session_listener& listener);
 
   // From now on frames can be sent; compressed if that was agreed.
   void open(const std::optional<agreed_compression>& agreed);
-  // The same in a protocol. `on` hears what comes of it.
-  void speak(std::shared_ptr<protocol> spoken, const session_facts& facts, session_events on);
-  // Judges the link, if the options say so: `on_change` hears each time when another set of features is
-  // throttled.
-  void watch_congestion(std::function<void(const std::vector<throttled_feature>&)> on_change);
-  // The server throttles these. Returns what is throttled in all.
-  std::vector<throttled_feature> throttled_by_server(const std::vector<throttled_feature>& features);
+  // The same in a protocol.
+  void speak(std::shared_ptr<protocol> spoken, const session_facts& facts);
   // From opened to ended; the socket is closed and every message settled when it returns.
   net::awaitable<void> serve();
   // It is closing, by whomever, or over.
@@ -122,6 +118,10 @@ class session : public std::enable_shared_from_this<session> {
   void wait_until_writable();
   void watch_liveness(clock::time_point now);
   void look_for_congestion(clock::time_point now);
+  // From the conversation.
+  void on_ready(const login_result& result) override { listener_.on_ready(result); }
+  void on_throttle(const std::vector<throttled_feature>& features) override;
+  void on_go_away(const departure& how) override { listener_.on_go_away(how); }
   net::awaitable<void> read_first_bytes();
   void took(std::size_t count, error_code ec);
   net::awaitable<void> wait_for_room();
@@ -174,7 +174,6 @@ class session : public std::enable_shared_from_this<session> {
   // Only where the options name features for it.
   struct link_watch {
     congestion judge;
-    std::function<void(const std::vector<throttled_feature>&)> on_change;
     std::vector<throttled_feature> by_server{};
   };
 
@@ -184,6 +183,7 @@ class session : public std::enable_shared_from_this<session> {
   const std::shared_ptr<outbox> outbox_;
   const std::shared_ptr<journal> log_;
   const std::uint64_t number_;
+  session_listener& listener_;
   transport stream_;
   frame_decoder decoder_;
   liveness liveness_;

@@ -24,7 +24,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :completion;
 import :session;
@@ -32,7 +32,6 @@ import :session;
 namespace holdfast {
 namespace {
 
-constexpr std::uint16_t normal_closure = 1000;  // RFC 6455 section 7.4.1
 // RFC 6455 section 7.1.1 lets the server end the TCP connection first; one that does not is not waited for
 // longer than this.
 constexpr milliseconds longest_linger{500};
@@ -51,7 +50,7 @@ void session::hand_over() {
 void session::close_when_written() {
   if (over_ || ending_) return;
   if (outbox_->has_output() && clock::now() < *hand_over_by_) return;
-  begin_to_close(normal_closure, {}, {.error = error::moved, .at = stage::session});
+  begin_to_close(close_codes::normal, {}, {.error = error::moved, .at = stage::session});
 }
 
 void session::stop(std::uint16_t close_code, std::string_view text, error_code why) {

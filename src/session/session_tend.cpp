@@ -25,7 +25,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :completion;
 import :session;
@@ -164,21 +164,17 @@ void session::watch_liveness(clock::time_point now) {
   }
 }
 
-void session::watch_congestion(std::function<void(const std::vector<throttled_feature>&)> on_change) {
-  const auto& how = options_->congestion;
-  if (!how.features.empty()) link_ = std::make_unique<link_watch>(congestion(how), std::move(on_change));
-}
-
-std::vector<throttled_feature> session::throttled_by_server(const std::vector<throttled_feature>& features) {
-  if (!link_) return features;
+// What the server throttles, and what the session itself does, become one.
+void session::on_throttle(const std::vector<throttled_feature>& features) {
+  if (!link_) return listener_.on_throttle(features);
   link_->by_server = features;
-  return link_->judge.added_to(features);
+  listener_.on_throttle(link_->judge.added_to(features));
 }
 
 void session::look_for_congestion(clock::time_point now) {
   if (!link_ || over_ || ending_ || (conversation_ && !conversation_->is_ready())) return;
   auto& judge = link_->judge;
-  if (judge.look(outbox_->progress(), now)) link_->on_change(judge.added_to(link_->by_server));
+  if (judge.look(outbox_->progress(), now)) listener_.on_throttle(judge.added_to(link_->by_server));
   if (judge.wants_ping(now) && !reader_waits_) ping();
 }
 

@@ -16,7 +16,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :channel;
 import :completion;
@@ -93,21 +93,26 @@ bool state_channel::settle_reach(operation& op, connection_state state, const st
 
 void state_channel::next(const std::shared_ptr<state_watch::cursor>& at, operation op) {
   const std::lock_guard lock(mutex_);
-  if (!at->started) {
-    at->started = true;
-    at->next = last_ == 0 ? 1 : last_;
-    if (last_ == 0 && !finished_) return op.complete({}, {});
-  }
+  if (!std::exchange(at->started, true)) at->next = std::max<std::uint64_t>(last_, 1);
   if (readable(*at)) return op.complete({}, read(at->next));
   add_wait(std::move(op), at, {});
 }
 
 void state_channel::next(operation op) {
   const std::lock_guard lock(mutex_);
-  auto at = std::make_shared<state_watch::cursor>();
-  at->started = true;
-  at->next = last_ + 1;
-  add_wait(std::move(op), std::move(at), {});
+  follow(last_, std::move(op));
+}
+
+void state_channel::next_after(std::uint64_t after, operation op) {
+  const std::lock_guard lock(mutex_);
+  follow(after, std::move(op));
+}
+
+// No number follows the largest.
+void state_channel::follow(std::uint64_t after, operation op) {
+  state_watch::cursor at{.next = std::max(after + 1, after), .started = true};
+  if (readable(at)) return op.complete({}, read(at.next));
+  add_wait(std::move(op), std::make_shared<state_watch::cursor>(at), {});
 }
 
 void state_channel::reach(connection_state state, operation op) {
@@ -152,8 +157,14 @@ std::shared_ptr<state_watch::cursor> state_channel::copy(const state_watch::curs
 state_watch::state_watch(const state_watch& other)
     : channel_(other.channel_), cursor_(channel_->copy(*other.cursor_)) {}
 
-void state_watch::start(handler on_change) {
-  channel_->next(cursor_, state_channel::operation(std::move(on_change), channel_->executor()));
+state_watch::executor_type state_watch::get_executor() const noexcept { return channel_->executor(); }
+
+state_watch::executor_type state_watch::executor_of(const place& where) noexcept {
+  return where.channel->executor();
+}
+
+void state_watch::start(const place& where, handler on_change) {
+  where.channel->next(where.at, {std::move(on_change), where.channel->executor()});
 }
 
 }  // namespace holdfast

@@ -13,7 +13,7 @@ module;
 #include <thread>
 #include <vector>
 
-module holdfast:channel;
+module holdfast.core:channel;
 
 import :completion;
 import :error;
@@ -45,11 +45,13 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   // finish(), and no listener is called any more once this has returned.
   void abandon();
 
-  // The next transition for `at`, or the current state if it has not started.
+  // The next transition for `at`; if it has not started, the last one, or else the first.
   void next(const std::shared_ptr<state_watch::cursor>& at, operation op);
   [[nodiscard]] std::shared_ptr<state_watch::cursor> copy(const state_watch::cursor& at) const;
   // The next transition after now.
   void next(operation op);
+  // The first transition with a number greater than `after`, as far as the ring has it.
+  void next_after(std::uint64_t after, operation op);
   // `state`, now or later; fails at a final state.
   void reach(connection_state state, operation op);
   // `state`, later; fails at a final state, later. `id` is what cancel() takes.
@@ -85,6 +87,7 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
 
   [[nodiscard]] observed_change read(std::uint64_t& next) const;
   [[nodiscard]] bool readable(const state_watch::cursor& at) const { return at.next <= last_; }
+  void follow(std::uint64_t after, operation op);
   void add_wait(operation op, std::shared_ptr<state_watch::cursor> at, connection_state state);
   bool settle(wait& waiting);
   static bool settle_reach(operation& op, connection_state state, const state_change& now);

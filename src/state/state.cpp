@@ -1,6 +1,5 @@
 // How states, stages and changes read as text.
 module;
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -8,7 +7,7 @@ module;
 #include <string>
 #include <string_view>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 
@@ -52,14 +51,15 @@ std::string_view to_string(stage value) noexcept {
 
 namespace {
 
+constexpr std::size_t most_shown_bytes = 200;  // of one text of a peer
+
 // What a peer wrote must not break our one line, nor a terminal.
 std::string printable(std::string_view text) {
-  auto cut = std::min<std::size_t>(text.size(), 200);
-  while (cut != 0 && cut < text.size() && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U) --cut;
+  text = cut_at_character(text, most_shown_bytes);
   std::string out;
-  for (std::size_t i = 0; i < cut; ++i) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
-    const bool c1 = c == 0xC2 && i + 1 < cut && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    const bool c1 = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
     out += c < 0x20 || c == 0x7f || c1 ? ' ' : text[i];
     if (c1) ++i;
   }

@@ -10,7 +10,7 @@ module;
 #include <utility>
 #include <vector>
 
-export module holdfast:state;
+export module holdfast.core:state;
 
 import :error;
 import :time;

@@ -14,9 +14,11 @@ module;
 #include <string>
 #include <utility>
 
-export module holdfast:state_channel;
+export module holdfast.core:state_channel;
 
 import :error;
+import :frame;
+export import :initiation;
 import :time;
 import :state;
 
@@ -39,8 +41,9 @@ class state_channel;
 /// The code and the text of the close frame that connection::close() and disconnect() send (RFC 6455
 /// section 7.1.5).
 export struct close_reason {
-  std::uint16_t code = 1000;  ///< 1000, 1001, or one of the program's own from 3000 to 4999
-  std::string text{};         ///< UTF-8, at most 123 bytes
+  /// `close_codes::normal`, `close_codes::going_away`, or one of the program's own from 3000 to 4999.
+  std::uint16_t code = close_codes::normal;
+  std::string text{};  ///< UTF-8, at most 123 bytes
 };
 
 /// How many transitions are kept. A reader that falls further behind misses the oldest; `missed` counts them.
@@ -74,9 +77,13 @@ export struct listener_options {
 };
 
 /// A cursor over the transitions. One reader per cursor; copies go their own way from there on.
-/// Thread-safe for one operation at a time. May outlive the connection.
+/// Thread-safe for one operation at a time. May outlive the connection. A watch that was moved from may only
+/// be assigned to or destroyed.
 export class state_watch {
  public:
+  /// The type of the connection's executor.
+  using executor_type = net::any_io_executor;
+
   /// Makes a second cursor at the same place, also while a wait of `other` is under way; that is not copied.
   state_watch(const state_watch& other);
   state_watch& operator=(const state_watch& other) { return *this = state_watch(other); }
@@ -84,20 +91,24 @@ export class state_watch {
   state_watch& operator=(state_watch&&) noexcept = default;
   ~state_watch() = default;
 
-  /// Completes with the current state at once the first time, later with each transition in order: nothing is
-  /// merged or skipped, and `missed` says how many transitions the cursor lost by falling behind the ring. If
-  /// there was no transition yet, the current state is a change with the sequence number 0. void(error_code,
-  /// observed_change).
+  /// Returns the connection's executor, which calls handlers that have none of their own. Any thread.
+  [[nodiscard]] executor_type get_executor() const noexcept;
+
+  /// The first time, completes at once with the last transition, or with the first one as soon as there is
+  /// one. Later, completes with each transition in order: nothing is merged or skipped, and `missed` says how
+  /// many transitions the cursor lost by falling behind the ring. void(error_code, observed_change).
   ///
   /// - Errors: closed, or the reason for which run() has ended, once all is read of a connection that has
   ///   ended; operation_aborted if it was cancelled, or if the connection was destroyed.
-  /// - Cancellation, of any type: ends the wait alone. Nothing is lost: the next call yields what this one
-  ///   would have.
-  /// - Any thread, one operation at a time. The cursor must live until the operation is started, not longer.
+  /// - Cancellation: terminal, partial and total. Ends the wait alone. Nothing is lost: the next call yields
+  ///   what this one would have.
+  /// - Any thread, one operation at a time. The operation does not need the watch: that may be moved or
+  ///   destroyed before it is started.
   template <token_for<void(error_code, observed_change)> Token = net::deferred_t>
   auto next_state(Token&& token = Token()) {
-    return net::async_initiate<Token, void(error_code, observed_change)>(
-        [](auto handler, state_watch* self) { self->start(std::move(handler)); }, token, this);
+    using operation = initiation<&state_watch::start, &state_watch::executor_of, place>;
+    return net::async_initiate<Token, void(error_code, observed_change)>(operation{{channel_, cursor_}},
+                                                                         token);
   }
 
   /// A place in the sequence of transitions. For the library itself.
@@ -109,12 +120,18 @@ export class state_watch {
  private:
   friend class connection;
   using handler = net::any_completion_handler<void(error_code, observed_change)>;
+  // What a wait is about. It does not need the watch.
+  struct place {
+    std::shared_ptr<state_channel> channel;
+    std::shared_ptr<cursor> at;
+  };
   explicit state_watch(std::shared_ptr<state_channel> channel)
       : channel_(std::move(channel)), cursor_(std::make_shared<cursor>()) {}
-  void start(handler on_change);
+  static executor_type executor_of(const place& where) noexcept;
+  static void start(const place& where, handler on_change);
 
   std::shared_ptr<state_channel> channel_;
-  std::shared_ptr<cursor> cursor_;  // shared with a pending wait, which may outlive the watch
+  std::shared_ptr<cursor> cursor_;  // shared with operations, which may outlive the watch
 };
 
 }  // namespace holdfast

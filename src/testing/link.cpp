@@ -28,6 +28,7 @@ module;
 module holdfast.testing;
 
 import holdfast;
+import holdfast.wire;
 import :link;
 
 namespace holdfast::testing {

@@ -16,6 +16,7 @@ module;
 module holdfast.testing:link;
 
 import holdfast;
+import holdfast.wire;
 import :world;
 import :simulated_network;
 

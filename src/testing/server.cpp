@@ -33,6 +33,7 @@ module;
 module holdfast.testing;
 
 import holdfast;
+import holdfast.wire;
 import :stalling_stream;
 
 namespace holdfast::testing {

@@ -18,6 +18,7 @@ module;
 export module holdfast.testing:server;
 
 import holdfast;
+import holdfast.wire;
 import :world;
 import :simulated_network;
 

@@ -31,6 +31,7 @@ module;
 module holdfast.testing;
 
 import holdfast;
+import holdfast.wire;
 
 namespace holdfast::testing {
 namespace {

@@ -29,6 +29,7 @@ module;
 module holdfast.testing;
 
 import holdfast;
+import holdfast.wire;
 import :link;
 
 namespace holdfast::testing {

@@ -19,6 +19,7 @@ module;
 export module holdfast.testing:simulated_network;
 
 import holdfast;
+import holdfast.wire;
 import :world;
 
 namespace holdfast::testing {

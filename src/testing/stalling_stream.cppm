@@ -22,6 +22,7 @@ module;
 module holdfast.testing:stalling_stream;
 
 import holdfast;
+import holdfast.wire;
 import :world;
 
 namespace holdfast::testing {

@@ -22,6 +22,7 @@ module;
 module holdfast.testing;
 
 import holdfast;
+import holdfast.wire;
 import :v1_memory;
 import :v1_sockets;
 import :v1_wire;

@@ -35,6 +35,7 @@ module;
 module holdfast.testing;
 
 import holdfast;
+import holdfast.wire;
 import :v1_memory;
 import :v1_sockets;
 import :v1_wire;
@@ -43,17 +44,20 @@ namespace holdfast::testing {
 
 namespace {
 
+// Not v1_subprotocol: this side shares nothing with the client's.
+constexpr std::string_view subprotocol = "holdfast.v1";
+
 bool offers_v1(const http_head& request) {
   auto names = request.joined("Sec-WebSocket-Protocol");
   std::erase(names, ' ');
-  return (',' + names + ',').find(',' + std::string(v1_subprotocol) + ',') != std::string::npos;
+  return (',' + names + ',').find(',' + std::string(subprotocol) + ',') != std::string::npos;
 }
 
 }  // namespace
 
 std::optional<http_answer> v1_server::implementation::judge(const http_head& request) {
   if (offers_v1(request))
-    return http_answer{.status = 101, .headers = {{"Sec-WebSocket-Protocol", std::string(v1_subprotocol)}}};
+    return http_answer{.status = 101, .headers = {{"Sec-WebSocket-Protocol", std::string(subprotocol)}}};
   const std::lock_guard lock(mutex);
   breaks("upgrade: the sub-protocol holdfast.v1 must be offered");
   return http_answer{.status = 400, .body = violations.back()};
@@ -93,7 +97,8 @@ net::awaitable<void> v1_server::implementation::converse(link_ptr on) {
         co_return on->socket->drop();
       case verdict::has_broken_rules:
         on->closing = true;
-        co_return co_await on->socket->close(1002, "a frame breaks the rules of holdfast.v1");
+        co_return co_await on->socket->close(close_codes::protocol_error,
+                                             "a frame breaks the rules of holdfast.v1");
     }
   }
 }

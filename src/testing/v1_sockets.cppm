@@ -17,6 +17,7 @@ module;
 module holdfast.testing:v1_sockets;
 
 import holdfast;
+import holdfast.wire;
 import :server;
 import :v1_memory;
 import :v1_server;

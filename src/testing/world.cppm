@@ -16,6 +16,7 @@ module;
 export module holdfast.testing:world;
 
 import holdfast;
+import holdfast.wire;
 
 namespace holdfast::testing {
 

@@ -1,7 +1,9 @@
 // The protocol "holdfast.v1": what a frame means at this point of a session, and what outlives a session so
 // that the next one can go on from there. No frame is read or written here, see v1_frames.cpp.
 module;
+#include <openssl/rand.h>
 #include <algorithm>
+#include <array>
 #include <boost/system/error_code.hpp>
 #include <boost/system/result.hpp>
 #include <chrono>
@@ -17,9 +19,9 @@ module;
 #include <variant>
 #include <vector>
 
-module holdfast;
+module holdfast.v1;
 
-import :masking;
+import holdfast;
 import :v1_frames;
 
 namespace holdfast {
@@ -33,10 +35,13 @@ constexpr std::chrono::milliseconds shortest_heartbeat = 1s;
 constexpr std::chrono::milliseconds longest_heartbeat = 1h;
 
 std::string random_name() {
+  std::array<unsigned char, 16> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
+    throw std::runtime_error("holdfast.v1: OpenSSL has no entropy");
   std::string out;
-  for (int i = 0; i < 4; ++i) {
-    auto word = next_mask();  // from the same pool of OpenSSL's entropy
-    for (int digit = 0; digit < 8; ++digit, word >>= 4U) out += "0123456789abcdef"[word & 15U];
+  for (const unsigned char byte : bytes) {
+    out += "0123456789abcdef"[byte >> 4U];
+    out += "0123456789abcdef"[byte & 15U];
   }
   return out;
 }
@@ -67,9 +72,11 @@ class v1_protocol final : public protocol {
 
   void received(protocol_link& link, message_view frame) override {
     if (phase_ == phase::over) return;
-    if (frame.kind != message_kind::text) return broken(link, "frame: must be text, not binary", 1003);
+    if (frame.kind != message_kind::text)
+      return broken(link, "frame: must be text, not binary", close_codes::unsupported_data);
     if (frame.payload.size() > how_.frame_bytes)
-      return broken(link, "frame: must not be longer than frame_bytes", 1009, error::message_too_big);
+      return broken(link, "frame: must not be longer than frame_bytes", close_codes::message_too_big,
+                    error::message_too_big);
     auto read = v1_frames::parse(frame.payload, how_.depth);
     std::visit([&](auto& each) { take(link, each); }, read);
   }
@@ -150,7 +157,7 @@ class v1_protocol final : public protocol {
     auto text = std::move(frame.code);
     if (!frame.text.empty()) text += ": " + frame.text;
     phase_ = phase::over;
-    link.fail({.error = why, .text = std::move(text), .close_code = 1000});
+    link.fail({.error = why, .text = std::move(text), .close_code = close_codes::normal});
   }
 
   void take(protocol_link&, const v1_frames::unknown&) {}
@@ -158,8 +165,8 @@ class v1_protocol final : public protocol {
   void take(protocol_link& link, const v1_frames::malformed& frame) { broken(link, frame.problem); }
 
   // The next login begins a new session: the same one would bring the same frame again, for ever.
-  void broken(protocol_link& link, std::string_view problem, std::uint16_t close_code = 1002,
-              error why = error::protocol_failed) {
+  void broken(protocol_link& link, std::string_view problem,
+              std::uint16_t close_code = close_codes::protocol_error, error why = error::protocol_failed) {
     phase_ = phase::over;
     earlier_.reset();
     link.fail({.error = why, .text = std::string(problem), .close_code = close_code});

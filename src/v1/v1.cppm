@@ -6,9 +6,9 @@ module;
 #include <cstddef>
 #include <string_view>
 
-export module holdfast:v1;
+export module holdfast.v1:v1;
 
-import :protocol;
+import holdfast;
 
 namespace holdfast {
 

@@ -13,8 +13,9 @@ module;
 #include <variant>
 #include <vector>
 
-module holdfast;
+module holdfast.v1;
 
+import holdfast;
 import :json_text;
 import :v1_frames;
 
@@ -41,11 +42,7 @@ std::size_t number_of(std::string_view name) {
 
 // Begins and ends as UTF-8 does, and stays on one line.
 std::string one_line_of(std::string text) {
-  if (text.size() > most_text_bytes) {
-    auto cut = most_text_bytes;
-    while (cut != 0 && (static_cast<unsigned char>(text[cut]) & 0xC0U) == 0x80U) --cut;
-    text.resize(cut);
-  }
+  text.resize(cut_at_character(text, most_text_bytes).size());
   std::ranges::replace_if(
       text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
   return text;

@@ -10,12 +10,9 @@ module;
 #include <variant>
 #include <vector>
 
-module holdfast:v1_frames;
+module holdfast.v1:v1_frames;
 
-import :error;
-import :message;
-import :protocol;
-import :state;
+import holdfast;
 
 namespace holdfast::v1_frames {
 

@@ -4,7 +4,7 @@ module;
 #include <memory>
 #include <string_view>
 
-export module holdfast:byte_queue;
+export module holdfast.core:byte_queue;
 
 namespace holdfast {
 

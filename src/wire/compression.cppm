@@ -9,7 +9,7 @@ module;
 #include <string>
 #include <string_view>
 
-export module holdfast:compression;
+export module holdfast.core:compression;
 
 import :error;
 

@@ -8,7 +8,7 @@ module;
 #include <string_view>
 #include <vector>
 
-export module holdfast:cookies;
+export module holdfast.core:cookies;
 
 import :headers;
 import :url;

@@ -14,7 +14,7 @@ module;
 #include <string>
 #include <string_view>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 namespace {

@@ -13,7 +13,7 @@ module;
 #include <string_view>
 #include <utility>
 
-module holdfast;
+module holdfast.core;
 
 import :masking;
 
@@ -48,7 +48,8 @@ std::uint64_t big_endian(const char* bytes, std::size_t count) noexcept {
 // RFC 6455 section 7.4 and the registry: what may stand in a close frame.
 bool may_be_sent(std::uint64_t code) noexcept {
   if (code >= 3000) return code <= 4999;
-  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
+  return (code >= close_codes::normal && code <= close_codes::unsupported_data) ||
+         (code >= close_codes::invalid_payload && code <= close_codes::bad_gateway);
 }
 
 }  // namespace
@@ -154,15 +155,16 @@ frame_result frame_decoder::check(const header& frame) {
   const bool known = frame.opcode <= 2 || (frame.opcode >= 8 && frame.opcode <= 10);
   const bool from_client = role_ == peer_role::server;
   if (frame.reserved_bits || !known || frame.masked != from_client || !frame.minimal) {
-    return fail(error::protocol_violation, 1002);
+    return fail(error::protocol_violation, close_codes::protocol_error);
   }
   if (is_control && (!frame.final || frame.length > max_control_payload)) {
-    return fail(error::protocol_violation, 1002);
+    return fail(error::protocol_violation, close_codes::protocol_error);
   }
-  if (!is_control && (frame.opcode == 0) != in_message_) return fail(error::protocol_violation, 1002);
+  if (!is_control && (frame.opcode == 0) != in_message_)
+    return fail(error::protocol_violation, close_codes::protocol_error);
   const bool too_long = frame.length > limit_ - std::min(limit_, message_.size());
   if (!is_control && too_long && !frame.compressed && (frame.opcode != 0 || !compressed_)) {
-    return fail(error::message_too_big, 1009);
+    return fail(error::message_too_big, close_codes::message_too_big);
   }
   return {};
 }
@@ -198,10 +200,11 @@ frame_result frame_decoder::control(const header& frame) {
   if (frame.opcode == 0xA) return {.event = frame_event::pong, .payload = payload};
   if (length == 0) {
     over_ = true;
-    return {.event = frame_event::close, .close_code = 1005};
+    return {.event = frame_event::close, .close_code = close_codes::no_status};
   }
-  if (length == 1 || !may_be_sent(big_endian(begin, 2))) return fail(error::protocol_violation, 1002);
-  if (!is_valid_utf8(payload.substr(2))) return fail(error::invalid_utf8, 1007);
+  if (length == 1 || !may_be_sent(big_endian(begin, 2)))
+    return fail(error::protocol_violation, close_codes::protocol_error);
+  if (!is_valid_utf8(payload.substr(2))) return fail(error::invalid_utf8, close_codes::invalid_payload);
   over_ = true;
   return {.event = frame_event::close,
           .payload = payload.substr(2),
@@ -261,8 +264,11 @@ frame_result frame_decoder::continue_payload() {
   scan_text(before);
   // The first fault of the message counts, however it is cut: before what does not inflate there may be text
   // that is wrong.
-  if (bad_text_ && rule_ == utf8_rule::strict) return fail(error::invalid_utf8, 1007);
-  if (failure) return fail(failure, failure == error::message_too_big ? 1009 : 1002);
+  if (bad_text_ && rule_ == utf8_rule::strict) return fail(error::invalid_utf8, close_codes::invalid_payload);
+  if (failure) {
+    const bool too_big = failure == error::message_too_big;
+    return fail(failure, too_big ? close_codes::message_too_big : close_codes::protocol_error);
+  }
   if (!last) return {};
   handed_out_ = true;
   bad_text_ = kind_ == message_kind::text && !text_.complete();
@@ -287,12 +293,12 @@ frame_result frame_decoder::complete(std::string_view payload) {
 }
 
 frame_result frame_decoder::complete_bad_text(std::string_view payload) {
-  if (rule_ == utf8_rule::strict) return fail(error::invalid_utf8, 1007);
+  if (rule_ == utf8_rule::strict) return fail(error::invalid_utf8, close_codes::invalid_payload);
   if (rule_ == utf8_rule::as_binary) {
     return {.event = frame_event::message, .kind = message_kind::binary, .payload = payload};
   }
   auto repaired = replace_bad_utf8(payload, limit_);  // three bytes for one: it can grow over the limit
-  if (!repaired) return fail(error::message_too_big, 1009);
+  if (!repaired) return fail(error::message_too_big, close_codes::message_too_big);
   message_ = std::move(*repaired);
   handed_out_ = true;
   return {.event = frame_event::message, .kind = message_kind::text, .payload = message_};

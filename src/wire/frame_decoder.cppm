@@ -9,7 +9,7 @@ module;
 #include <string>
 #include <string_view>
 
-export module holdfast:frame_decoder;
+export module holdfast.core:frame_decoder;
 
 import :compression;
 import :error;

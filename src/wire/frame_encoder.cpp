@@ -1,6 +1,5 @@
 // Encoding: one frame per message, masked while it is copied behind what already waits.
 module;
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -10,7 +9,7 @@ module;
 #include <string_view>
 #include <utility>
 
-module holdfast;
+module holdfast.core;
 
 import :masking;
 
@@ -51,11 +50,9 @@ void encode_compressed_frame(byte_queue& to, peer_role from, opcode kind, std::s
 }
 
 std::string close_payload(std::uint16_t code, std::string_view reason) {
-  if (code == 1005) return {};
-  auto cut = std::min(reason.size(), max_close_reason);
-  while (cut != 0 && cut < reason.size() && (static_cast<unsigned char>(reason[cut]) & 0xC0U) == 0x80U) --cut;
+  if (code == close_codes::no_status) return {};
   std::string payload{static_cast<char>(code >> 8U), static_cast<char>(code & 0xFFU)};
-  payload.append(reason.substr(0, cut));
+  payload.append(cut_at_character(reason, max_close_reason));
   return payload;
 }
 

@@ -6,7 +6,7 @@ module;
 #include <string>
 #include <string_view>
 
-export module holdfast:frame_encoder;
+export module holdfast.core:frame_encoder;
 
 import :byte_queue;
 import :compression;

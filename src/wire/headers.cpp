@@ -11,7 +11,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 namespace {

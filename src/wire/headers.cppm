@@ -6,7 +6,7 @@ module;
 #include <utility>
 #include <vector>
 
-export module holdfast:headers;
+export module holdfast.core:headers;
 
 namespace holdfast {
 

@@ -6,7 +6,7 @@ module;
 #include <string>
 #include <string_view>
 
-export module holdfast:http_head;
+export module holdfast.core:http_head;
 
 import :error;
 import :headers;

@@ -5,7 +5,7 @@ module;
 #include <cstdint>
 #include <stdexcept>
 
-module holdfast;
+module holdfast.core;
 
 import :masking;
 

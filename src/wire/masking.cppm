@@ -5,7 +5,7 @@ module;
 #include <cstdint>
 #include <cstring>
 
-module holdfast:masking;
+module holdfast.core:masking;
 
 namespace holdfast {
 

@@ -12,7 +12,7 @@ module;
 #include <string_view>
 #include <utility>
 
-module holdfast;
+module holdfast.core;
 
 import :url_text;
 

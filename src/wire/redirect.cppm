@@ -5,7 +5,7 @@ module;
 #include <string>
 #include <string_view>
 
-export module holdfast:redirect;
+export module holdfast.core:redirect;
 
 import :url;
 

@@ -11,7 +11,7 @@ module;
 #include <string_view>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 namespace {

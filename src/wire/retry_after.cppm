@@ -4,7 +4,7 @@ module;
 #include <optional>
 #include <string_view>
 
-export module holdfast:retry_after;
+export module holdfast.core:retry_after;
 
 import :http_head;
 import :time;

@@ -11,7 +11,7 @@ module;
 #include <utility>
 #include <vector>
 
-export module holdfast:upgrade;
+export module holdfast.core:upgrade;
 
 import :compression;
 import :error;

@@ -14,7 +14,7 @@ module;
 #include <system_error>
 #include <utility>
 
-module holdfast;
+module holdfast.core;
 
 import :url_text;
 

@@ -5,7 +5,7 @@ module;
 #include <string>
 #include <string_view>
 
-export module holdfast:url;
+export module holdfast.core:url;
 
 import :error;
 

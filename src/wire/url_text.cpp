@@ -6,7 +6,7 @@ module;
 #include <string>
 #include <string_view>
 
-module holdfast;
+module holdfast.core;
 
 import :url_text;
 

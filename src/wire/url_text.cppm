@@ -5,7 +5,7 @@ module;
 #include <string>
 #include <string_view>
 
-module holdfast:url_text;
+module holdfast.core:url_text;
 
 namespace holdfast {
 

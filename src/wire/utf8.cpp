@@ -1,5 +1,5 @@
-// UTF-8: is a text right, whole or piece by piece, and what stands for that which is not. With a fast path
-// for ASCII, which most chat traffic is.
+// UTF-8: whether a text is right, whole or piece by piece, what replaces its bad parts, and where it may be
+// cut. With a fast path for ASCII, which most chat traffic is.
 module;
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@ module;
 #include <string>
 #include <string_view>
 
-module holdfast;
+module holdfast.core;
 
 namespace holdfast {
 namespace {
@@ -56,6 +56,12 @@ std::size_t bad_bytes(std::string_view text) noexcept {
   std::size_t count = 0;
   while (count < text.size() && begun.feed(text.substr(count, 1))) ++count;
   return count == 0 ? 1 : count;
+}
+
+// Where the character begins to which the byte at `at` belongs, if this is UTF-8.
+std::size_t begin_of_character(std::string_view text, std::size_t at) noexcept {
+  while (at != 0 && is_continuation(static_cast<unsigned char>(text[at]))) --at;
+  return at;
 }
 
 }  // namespace
@@ -107,6 +113,19 @@ std::optional<std::string> replace_bad_utf8(std::string_view text, std::size_t l
     text.remove_prefix(bad_bytes(text));
   }
   return out;
+}
+
+std::string_view cut_at_character(std::string_view text, std::size_t bytes) noexcept {
+  if (text.size() <= bytes) return text;
+  return text.substr(0, begin_of_character(text, bytes));
+}
+
+std::string_view without_cut_character(std::string_view text) noexcept {
+  if (text.empty()) return text;
+  const auto begin = begin_of_character(text, text.size() - 1);
+  const auto first = static_cast<unsigned char>(text[begin]);
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 1;
+  return text.size() - begin < length ? text.substr(0, begin) : text;
 }
 
 }  // namespace holdfast

@@ -1,4 +1,5 @@
-/// :utf8 — whether a text is UTF-8 (RFC 3629), whole or in pieces, and what replaces the parts that are not.
+/// :utf8 — whether a text is UTF-8 (RFC 3629), whole or in pieces, what replaces the parts that are not, and
+/// where a text may be cut.
 module;
 #include <cstddef>
 #include <cstdint>
@@ -6,7 +7,7 @@ module;
 #include <string>
 #include <string_view>
 
-export module holdfast:utf8;
+export module holdfast.core:utf8;
 
 namespace holdfast {
 
@@ -43,5 +44,12 @@ export class utf8_scan {
 /// for one (Unicode section 3.9, "substitution of maximal subparts"; what a browser does). Empty if that
 /// would be larger than `limit_bytes`.
 std::optional<std::string> replace_bad_utf8(std::string_view text, std::size_t limit_bytes);
+
+/// Returns `text` if it is not longer than `bytes`; else its beginning, at most that long, without a part of
+/// a character at the end. A text that is not UTF-8 is cut, too, somewhere.
+export std::string_view cut_at_character(std::string_view text, std::size_t bytes) noexcept;
+/// Returns `text` without the beginning of a character at its end: for a text that was cut where this was not
+/// known, such as by a read.
+export std::string_view without_cut_character(std::string_view text) noexcept;
 
 }  // namespace holdfast

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-import holdfast;
+import holdfast.core;
 
 namespace net = boost::asio;
 using namespace std::chrono_literals;

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-import holdfast;
+import holdfast.core;
 import holdfast.testing;
 
 namespace net = boost::asio;

@@ -8,6 +8,8 @@
 
 #include "loopback.hpp"
 
+import holdfast.v1;
+
 BOOST_AUTO_TEST_SUITE(v1_over_real_sockets)
 
 namespace {

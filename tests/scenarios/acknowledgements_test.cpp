@@ -97,6 +97,27 @@ BOOST_AUTO_TEST_CASE(what_may_have_arrived_is_in_doubt_and_what_cannot_have_is_n
   BOOST_TEST(left.ec == make_error_code(error::disconnect_requested));
 }
 
+// covers R33
+BOOST_AUTO_TEST_CASE(a_message_that_waits_to_be_acknowledged_ignores_a_total_cancellation) {
+  line_scenario s;
+  s.acknowledges = false;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  outcome sent;
+  net::cancellation_signal cancel;
+  conn.send("text", net::bind_cancellation_slot(cancel.slot(), sent.send_handler()));
+  s.in.run_for(1s);
+  cancel.emit(net::cancellation_type::total);
+  s.in.settle();
+  BOOST_TEST(sent.calls == 0);
+  s.acknowledges = true;
+  s.now->drop();
+  BOOST_REQUIRE(s.in.run_until([&] { return conn.status() == connection_state::disconnected; }, 1s));
+  cancel.emit(net::cancellation_type::total);  // it has a number, so it must be sent again
+  BOOST_REQUIRE(s.in.run_until([&] { return sent.calls != 0; }, 20s));
+  BOOST_TEST((sent.delivered == delivery::acked));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_not_acknowledged_counts_towards_the_limit) {
   line_scenario s;
   s.acknowledges = false;

@@ -116,6 +116,30 @@ BOOST_AUTO_TEST_CASE(when_the_link_dies_with_a_full_window_what_did_not_leave_is
   }
 }
 
+// covers R33
+BOOST_AUTO_TEST_CASE(a_message_that_waits_for_the_socket_ignores_a_total_cancellation) {
+  for (const auto type :
+       {net::cancellation_type::terminal, net::cancellation_type::partial, net::cancellation_type::all}) {
+    scenario s;
+    s.backend.on_session(goes_silent());
+    auto& conn = s.start();
+    BOOST_REQUIRE(s.reaches(connection_state::connected));
+    outcome waiting;
+    net::cancellation_signal cancel;
+    conn.send(std::string(200'000, 'x'), net::detached);  // more than the window takes
+    conn.send("behind it", net::bind_cancellation_slot(cancel.slot(), waiting.send_handler()));
+    s.in.settle();
+    cancel.emit(net::cancellation_type::total);
+    s.in.settle();
+    BOOST_TEST(waiting.calls == 0);
+    cancel.emit(type);
+    s.in.settle();
+    BOOST_TEST(waiting.calls == 1);
+    BOOST_TEST((waiting.delivered == delivery::in_doubt));
+    BOOST_TEST(waiting.ec == make_error_code(net::error::operation_aborted));
+  }
+}
+
 // covers R39
 BOOST_AUTO_TEST_CASE(nothing_that_was_not_sent_reaches_the_next_session) {
   scenario s;

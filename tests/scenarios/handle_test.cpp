@@ -1,7 +1,26 @@
 // The handle itself: what moving it does, and where those who wait on it are called.
+#include <functional>
+#include <memory>
+#include <utility>
+
 #include "faults.hpp"
 
 BOOST_AUTO_TEST_SUITE(the_handle)
+
+namespace {
+
+// Passes on whatever the server says.
+class relay final : public protocol {
+ public:
+  explicit relay(std::function<void()> to) : to_(std::move(to)) {}
+  void opened(protocol_link& link, const session_facts&) override { link.ready({}); }
+  void received(protocol_link&, message_view) override { to_(); }
+
+ private:
+  std::function<void()> to_;
+};
+
+}  // namespace
 
 // covers G43
 BOOST_AUTO_TEST_CASE(assigning_to_a_handle_ends_its_own_connection_and_goes_on_with_the_other) {
@@ -77,6 +96,34 @@ BOOST_AUTO_TEST_CASE(each_handler_is_called_on_its_own_executor_which_has_work_u
       BOOST_TEST(elsewhere.stopped());
     }
   }
+}
+
+// covers R33
+BOOST_AUTO_TEST_CASE(an_operation_that_ends_within_the_turn_of_another_connection_ends_on_its_own_executor) {
+  outcome refused, asked;
+  net::io_context elsewhere;
+  connection other(elsewhere, {.url = "ws://server/"});
+  scenario s;
+  s.given.protocol = [&] {
+    return std::make_unique<relay>([&] {
+      other.send("passed on", refused.send_handler());  // there is no session
+      other.wait_for(connection_state::disconnected, asked.handler());
+    });
+  };
+  s.backend.on_session([](server_session& session) -> net::awaitable<void> {
+    timer pause(co_await net::this_coro::executor);
+    co_await pause.async_wait_until(clock::now() + 1s, net::use_awaitable);
+    co_await session.send("pass it on");
+    co_await session.echo();
+  });
+  s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(5s);
+  for (const auto* each : {&refused, &asked}) BOOST_TEST(each->calls == 0);
+  elsewhere.poll();
+  for (const auto* each : {&refused, &asked}) BOOST_TEST(each->calls == 1);
+  BOOST_TEST(refused.ec == make_error_code(error::no_connection));
+  BOOST_TEST(!asked.ec);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 #include <future>
+#include <limits>
 #include <thread>
 #include <utility>
 
@@ -31,14 +32,18 @@ BOOST_AUTO_TEST_CASE(the_first_item_of_a_watch_is_the_current_state_and_each_tra
   BOOST_TEST(trail(got.seen) == "2:connected 3:disconnected 4:connecting 5:connected");
 }
 
-BOOST_AUTO_TEST_CASE(a_watch_from_before_the_first_transition_begins_with_number_zero) {
+BOOST_AUTO_TEST_CASE(a_watch_from_before_the_first_transition_waits_for_it) {
+  ended_wait first;
   scenario s;
-  s.conn.emplace(s.in.executor(), s.given);
-  auto watch = s.conn->watch();
-  BOOST_TEST(trail({take(s, watch)}) == "0:disconnected");
-  s.conn->run(net::detached);
+  auto& conn = s.conn.emplace(s.in.executor(), s.given);
+  auto watch = conn.watch();
+  watch.next_state(first.handler());
+  s.in.run_for(1min);
+  BOOST_TEST(first.calls == 0);
+  conn.run(net::detached);
   s.in.run_for(1s);
-  BOOST_TEST(trail({take(s, watch), take(s, watch)}) == "1:connecting 2:connected");
+  BOOST_TEST(first.calls == 1);
+  BOOST_TEST(trail({first.change, take(s, watch)}) == "1:connecting 2:connected");
 }
 
 // covers R13
@@ -115,7 +120,7 @@ BOOST_AUTO_TEST_CASE(waiters_cursors_and_callbacks_see_the_same_sequence) {
     BOOST_TEST((each.ended == error::closed));
   }
   for (const auto& each : watched) {
-    BOOST_TEST(trail(each.seen) == "0:disconnected " + all);
+    BOOST_TEST(trail(each.seen) == all);
     BOOST_TEST((each.ended == error::closed));
   }
 }
@@ -133,6 +138,59 @@ BOOST_AUTO_TEST_CASE(a_copied_watch_goes_its_own_way) {
   BOOST_TEST(take(s, copy).sequence == 3U);
   BOOST_TEST(take(s, watch).sequence == 5U);
   BOOST_TEST(take(s, copy).sequence == 4U);
+}
+
+// covers R13
+BOOST_AUTO_TEST_CASE(next_state_after_a_number_yields_each_later_transition_although_it_is_asked_for_late) {
+  scenario s;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  const auto known = conn.snapshot().sequence;
+  drop_after(s, 20s);
+  std::vector<observed_change> got;
+  for (auto last = known; last != conn.snapshot().sequence; last = got.back().sequence) {
+    got.push_back(take(s, conn, last));
+    BOOST_TEST(got.back().missed == 0U);
+  }
+  BOOST_TEST(trail(got) == "3:disconnected 4:connecting 5:connected");
+  BOOST_TEST(trail({take(s, conn, 0)}) == "1:connecting");
+}
+
+// covers R13
+BOOST_AUTO_TEST_CASE(next_state_after_a_number_that_the_ring_has_lost_says_how_many_are_missing) {
+  scenario s;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  const auto known = conn.snapshot().sequence;
+  refuse_until(s, known + state_ring_size + 7);
+  const auto oldest = take(s, conn, known);
+  BOOST_TEST(oldest.missed == 7U);
+  BOOST_TEST(oldest.sequence == known + 7 + 1);
+  BOOST_TEST(take(s, conn, oldest.sequence).missed == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(next_state_after_the_last_number_waits_for_the_next_one_and_ends_with_the_connection) {
+  std::array<ended_wait, 3> waits;
+  scenario s;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  conn.next_state(conn.snapshot().sequence, waits[0].handler());
+  conn.next_state(4, waits[1].handler());
+  conn.next_state(std::numeric_limits<std::uint64_t>::max(), waits[2].handler());
+  s.in.run_for(20s);
+  for (const auto& each : waits) BOOST_TEST(each.calls == 0);
+  drop_after(s, 1s);
+  BOOST_TEST(trail({waits[0].change, waits[1].change}) == "3:disconnected 5:connected");
+  conn.close(net::detached);
+  s.in.run_for(10s);
+  BOOST_TEST(trail({take(s, conn, 5)}) == "6:disconnected");  // what is in the ring can still be read
+  ended_wait late;
+  conn.next_state(6, late.handler());
+  s.in.settle();
+  for (const auto* each : {&waits[2], &late}) {
+    BOOST_TEST(each->calls == 1);
+    BOOST_TEST((each->ec == error::closed));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(wait_for_the_state_that_is_completes_at_once) {

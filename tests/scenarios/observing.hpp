@@ -53,6 +53,16 @@ inline observed_change take(scenario& s, state_watch& watch) {
   return taken.change;
 }
 
+// The same of the first transition after that number.
+inline observed_change take(scenario& s, connection& conn, std::uint64_t after) {
+  ended_wait taken;
+  conn.next_state(after, taken.handler());
+  s.in.settle();
+  BOOST_REQUIRE(taken.calls == 1);
+  BOOST_REQUIRE(!taken.ec);
+  return taken.change;
+}
+
 // "1:connecting 2:connected"
 inline std::string trail(const std::vector<observed_change>& changes) {
   std::string out;

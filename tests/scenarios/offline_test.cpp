@@ -301,6 +301,61 @@ BOOST_AUTO_TEST_CASE(a_message_that_waits_can_be_cancelled_and_is_not_sent_then)
   BOOST_TEST(s.run_ended.has_value());
 }
 
+// covers R33
+BOOST_AUTO_TEST_CASE(a_message_that_waits_for_a_session_obeys_each_type_of_cancellation) {
+  for (const auto type :
+       {net::cancellation_type::terminal, net::cancellation_type::partial, net::cancellation_type::total}) {
+    scenario s;
+    moody_server at(s);
+    auto& conn = s.start();
+    outcome waiting;
+    net::cancellation_signal cancel;
+    conn.send("cancelled", waits, net::bind_cancellation_slot(cancel.slot(), waiting.send_handler()));
+    s.in.settle();
+    cancel.emit(type);
+    s.in.settle();
+    BOOST_TEST(waiting.calls == 1);
+    BOOST_TEST((waiting.delivered == delivery::not_sent));
+    BOOST_TEST(waiting.ec == make_error_code(net::error::operation_aborted));
+    at.open = true;
+    conn.send("other", waits, net::detached);
+    BOOST_REQUIRE(arrives(s, at, 1));
+    BOOST_TEST(at.got[0] == "other");
+  }
+}
+
+// covers R38
+BOOST_AUTO_TEST_CASE(a_message_that_may_yet_be_refused_replaces_only_its_like) {
+  scenario s;
+  s.in.network()->conditions.latency = 100ms;  // the client lingers until the server has its close frame
+  moody_server at(s);
+  at.open = true;
+  int sessions = 0;
+  s.backend.on_session([&](server_session& session) {
+    if (++sessions == 1) return close_after(session, 1s, 1001, "");
+    return at.collect(session);
+  });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(1050ms);
+  BOOST_REQUIRE((conn.status() == connection_state::connected));
+  outcome kept, replaced, refused;
+  conn.send("kept", {.when_offline = offline_rule::wait, .key = "k"}, kept.send_handler());
+  conn.send("replaced", {.key = "k"}, replaced.send_handler());
+  conn.send("refused", {.key = "k"}, refused.send_handler());
+  s.in.settle();
+  BOOST_TEST(kept.calls == 0);
+  BOOST_TEST((replaced.ec == error::message_superseded));
+  BOOST_TEST(refused.calls == 0);
+  BOOST_REQUIRE(s.reaches(connection_state::disconnected));
+  s.in.settle();
+  BOOST_TEST(kept.calls == 0);
+  BOOST_TEST((refused.delivered == delivery::not_sent));
+  BOOST_TEST((refused.ec == error::closed_by_peer));
+  BOOST_REQUIRE(arrives(s, at, 1));
+  BOOST_TEST(at.got[0] == "kept");
+}
+
 // covers G30
 BOOST_AUTO_TEST_CASE(a_time_to_live_goes_on_when_the_session_ends_before_the_message_has_left) {
   scenario s;

@@ -15,6 +15,7 @@
 
 import holdfast;
 import holdfast.testing;
+import holdfast.wire;
 
 namespace net = boost::asio;
 using namespace holdfast;

@@ -1,6 +1,8 @@
 // The time limits of docs/asio.md: the two functions stand there as they stand here.
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/version.hpp>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -77,5 +79,24 @@ BOOST_AUTO_TEST_CASE(a_connect_that_takes_too_long_is_given_up) {
     BOOST_TEST((conn.status() == wanted));
   }
 }
+
+#if BOOST_VERSION >= 108600
+BOOST_AUTO_TEST_CASE(cancel_after_ends_a_receive_and_the_next_one_gets_the_message) {
+  std::optional<error_code> ended;
+  std::string got;
+  scenario s;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  conn.receive(net::cancel_after(1ms, [&](error_code ec, const message&) { ended = ec; }));
+  // Its timer is Asio's own: it is real time that has to pass.
+  const auto give_up = std::chrono::steady_clock::now() + 10s;
+  while (!ended && std::chrono::steady_clock::now() < give_up) s.in.settle();
+  BOOST_TEST((ended == net::error::operation_aborted));
+  conn.send("late", net::detached);
+  conn.receive(net::cancel_after(1h, [&](error_code, message next) { got = std::move(next.payload); }));
+  s.in.run_for(1s);
+  BOOST_TEST(got == "late");
+}
+#endif
 
 BOOST_AUTO_TEST_SUITE_END()

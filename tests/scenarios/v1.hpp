@@ -6,6 +6,8 @@
 
 #include "received.hpp"
 
+import holdfast.v1;
+
 // What a connection needs to speak it.
 inline void speak_v1(options& given) {
   given.protocol = v1();

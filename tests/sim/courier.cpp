@@ -16,11 +16,13 @@ using holdfast::message_kind;
 namespace {
 
 constexpr std::uint64_t own = std::uint64_t{1} << 63U;
+constexpr auto recently = 5s;
+constexpr std::size_t little = 16 * 1024;  // that any calm link takes
 
 }  // namespace
 
 std::size_t courier::prepare(std::size_t size, message_kind kind, bool valid) {
-  sent_.push_back({.size = size, .kind = kind, .valid = valid});
+  sent_.push_back({.size = size, .kind = kind, .valid = valid, .at = clock::now()});
   return sent_.size() - 1;
 }
 
@@ -57,6 +59,26 @@ void courier::settled(std::size_t id, const holdfast::send_result& result) {
   if (result.outcome == delivery::not_sent && one.arrived_in) {
     log_.violated("message ", id, " is reported not_sent, and the server has it");
   }
+  check_answer(id);
+}
+
+// What came together with a close frame is answered before that takes effect (R64).
+void courier::check_answer(std::size_t id) const {
+  const auto& one = sent_[id];
+  if (!one.answers) return;
+  if (one.arrived_in && *one.arrived_in != *one.answers)
+    log_.violated("message ", id, " answers one of session ", *one.answers, ", and arrives in session ",
+                  *one.arrived_in);
+  if (one.result && one.result->reason == holdfast::error::closed_by_peer)
+    log_.violated("message ", id, " answers one that came before the close frame, and has not left");
+}
+
+bool courier::has_room_for_more() const {
+  std::size_t bytes = 0;
+  for (const auto id : waiting_) bytes += sent_[id].size;
+  for (auto one = sent_.rbegin(); one != sent_.rend() && one->at + recently >= clock::now(); ++one)
+    bytes += one->size;
+  return bytes < little;
 }
 
 std::size_t courier::open_session() {
@@ -81,6 +103,7 @@ void courier::arrived(std::size_t session, message_kind kind, std::string_view p
   if (!list.empty() && list.back() > id) log_.violated("message ", id, " arrived after ", list.back());
   one.arrived_in = session;
   list.push_back(id);
+  check_answer(id);
 }
 
 void courier::echoed(std::size_t session, std::string_view payload) {

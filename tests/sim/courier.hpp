@@ -25,6 +25,10 @@ class courier {
   [[nodiscard]] holdfast::message_kind kind(std::size_t id) const { return sent_[id].kind; }
   // `open`: a session was open for certain when it was sent.
   void started(std::size_t id, bool open);
+  // It is the program's answer, in its turn, to a message of this session, and nothing is in its way.
+  void answers(std::size_t id, std::size_t session) { sent_[id].answers = session; }
+  // So little was sent of late that the next message leaves at once, if the link is free.
+  [[nodiscard]] bool has_room_for_more() const;
   void settled(std::size_t id, const holdfast::send_result& result);
   void cancelled(std::size_t id) { sent_[id].cancelled = true; }
   void received(holdfast::message_kind kind, std::string_view payload);
@@ -55,7 +59,10 @@ class courier {
     bool detached = true;
     std::optional<holdfast::send_result> result{};
     std::optional<std::size_t> arrived_in{};
+    std::optional<std::size_t> answers{};
+    clock::time_point at{};
   };
+  void check_answer(std::size_t id) const;
   struct session {
     std::vector<std::size_t> arrived{};
     std::vector<std::uint64_t> sent{};  // tokens

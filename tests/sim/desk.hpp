@@ -41,6 +41,10 @@ class desk : public std::enable_shared_from_this<desk> {
       const auto until = how == providing::late ? clock::now() + after_ : clock::time_point::max();
       co_await pause.async_wait_until(until, net::use_awaitable);
     }
+    if (how == providing::gives_up) {  // not at once, so that a client that goes on asking does not stop time
+      co_await pause.async_wait_until(clock::now() + 50ms, net::use_awaitable);
+      throw holdfast::permanent_failure("this account is closed");
+    }
     if (how == providing::unreachable) throw boost::system::system_error(net::error::host_unreachable);
     if (how == providing::throws) throw std::runtime_error("not for others to see");
     co_return holdfast::credentials{.token = "token" + std::to_string(++given_)};

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+import holdfast.v1;
+
 namespace sim {
 
 using std::chrono::milliseconds;

@@ -1,6 +1,7 @@
 // Faults, then none, then the end: what must come back comes back, and what is closed stays closed.
 #include "explore.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -27,6 +28,18 @@ std::array<holdfast::endpoint, 2> places(const plan& what) {
   const std::uint16_t port = what.tls ? 443 : 80;
   return {holdfast::endpoint{net::ip::make_address("10.0.0.1"), port},
           holdfast::endpoint{net::ip::make_address("10.0.0.2"), port}};
+}
+
+bool is_calm(const holdfast::testing::link_conditions& link) {
+  return link.window_bytes >= 32 << 10 && link.largest_piece_bytes >= 16 << 10 && link.latency <= 50ms &&
+         link.jitter == 0s && link.bytes_per_second == 0 && !link.reset_after_bytes;
+}
+
+// A piece arrives as a whole, and nothing of it before; with TLS, the same is true of a record.
+bool is_steady(const holdfast::testing::link_conditions& link, bool tls) {
+  constexpr std::size_t record_bytes = 16 << 10;
+  const auto piece = std::max(std::min(link.window_bytes, link.largest_piece_bytes), tls ? record_bytes : 1);
+  return link.bytes_per_second == 0 || piece <= 2 * link.bytes_per_second;
 }
 
 class expedition {
@@ -146,6 +159,7 @@ void expedition::apply(const event& what) {
       network.conditions = what.link;
       states_.addresses().ways_are_even(what.link.syn_loss == 0 && what.link.jitter == 0s &&
                                         what.link.latency <= 50ms);
+      states_.links_are(is_calm(what.link), is_steady(what.link, plan_.tls));
       return log_.note("* links: latency ", what.link.latency, ", window ", what.link.window_bytes,
                        ", pieces of ", what.link.largest_piece_bytes, ", jitter ", what.link.jitter, ", ",
                        what.link.bytes_per_second, " bytes/s, loses ",

@@ -15,6 +15,7 @@
 #include "journal.hpp"
 
 import holdfast;
+import holdfast.wire;
 
 namespace sim {
 

@@ -4,9 +4,10 @@
 namespace sim {
 
 std::string_view to_string(conduct how) {
-  constexpr std::array<std::string_view, 14> names{
-      "echoes",    "closes",       "drops",  "silent",       "never upgrades", "refuses",  "garbage",
-      "bad frame", "reads slowly", "floods", "floods pings", "fragments",      "no pongs", "redirects"};
+  constexpr std::array<std::string_view, 16> names{"echoes",         "closes",    "drops",        "silent",
+                                                   "never upgrades", "refuses",   "garbage",      "bad frame",
+                                                   "reads slowly",   "floods",    "floods pings", "fragments",
+                                                   "no pongs",       "redirects", "parts",        "talks"};
   return names[static_cast<std::size_t>(how)];
 }
 
@@ -78,6 +79,7 @@ std::string describe(const plan& what) {
     out += what.served[0].enabled || what.served[1].enabled ? ", compressed" : ", would compress";
   if (what.provides) out += ", a provider";
   if (what.endpoints) out += ", two endpoints";
+  if (what.replies) out += ", answers";
   return out + (what.reader == reading::eager     ? ", reads at once"
                 : what.reader == reading::lazy    ? ", does not read"
                 : what.reader == reading::slow    ? ", reads slowly"

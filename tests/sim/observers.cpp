@@ -39,8 +39,9 @@ net::awaitable<void> observers::follow(holdfast::state_watch cursor, clock::dura
     if (last && change.sequence != *last + 1 + change.missed) {
       log_.violated("a cursor sees ", change.sequence, " after ", *last, ", and is told of ", change.missed);
     }
+    if (change.sequence == 0) log_.violated("a cursor yields what was before the first transition");
     last = change.sequence;
-    if (change.sequence != 0) seen_.push_back({"a cursor", change});
+    seen_.push_back({"a cursor", change});
     if (pause != 0s) co_await wait.async_wait_until(clock::now() + pause, net::as_tuple(net::use_awaitable));
   }
 }

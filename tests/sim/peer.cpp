@@ -22,6 +22,9 @@ namespace {
 
 constexpr auto patience = 120s;  // then a server that has nothing more to do hangs up
 constexpr std::size_t full = 64 * 1024;
+constexpr std::size_t parting_bytes = 24;
+constexpr auto hangs_up_after = 450ms;  // with a parting; the client waits for half a second
+constexpr std::uint16_t normal_closure = 1000;
 
 // A session under way: what comes is written down and, if the script says so, sent back.
 struct session {
@@ -34,6 +37,8 @@ struct session {
   v1_server* const service;  // null: what comes is echoed
   bool mute = false;         // we have sent a close frame
   bool closing = false;      // the client has
+  bool talks_on = false;     // and is not answered before we have said all
+  bool was_closed = false;   // it has closed meanwhile
   std::unique_ptr<v1_link> spoken{};
 
   void speak_v1() {
@@ -70,8 +75,8 @@ struct session {
         if (script.how != conduct::no_pongs && !mute) on.codec.write_pong(event.payload);
         break;
       case frame_event::close:
-        if (!mute) on.codec.write_close(event.close_code, {});
-        closing = mute = true;
+        was_closed = true;
+        if (!talks_on) answer_close(event.close_code);
         break;
       case frame_event::failed:
         log.violated("the client broke the rules: ", event.error.message());
@@ -80,6 +85,10 @@ struct session {
       case frame_event::none:
         break;
     }
+  }
+  void answer_close(std::uint16_t code) {
+    if (!mute) on.codec.write_close(code, {});
+    closing = mute = true;
   }
   void send_back(message_kind kind, std::string_view payload) {
     mail.echoed(number, payload);
@@ -139,6 +148,27 @@ net::awaitable<void> flood(session& self) {
   }
 }
 
+// The client gets the last messages and the close frame in one read, and is not hung up on at once.
+net::awaitable<void> part(session& self) {
+  co_await follow(self, clock::now() + self.script.span);
+  if (self.on.over() || self.closing) co_return;
+  self.states.server_ends();
+  for (std::size_t n = 0; n < self.script.size; ++n) self.send_own(parting_bytes);
+  self.on.codec.write_close(static_cast<std::uint16_t>(self.script.code), "scripted");
+  self.mute = self.talks_on = true;
+  co_await follow(self, clock::now() + hangs_up_after);
+}
+
+net::awaitable<void> talk(session& self) {
+  self.talks_on = true;
+  for (unsigned n = 0; n < self.script.code && !self.on.over(); ++n) {
+    self.send_own(self.script.size);
+    co_await follow(self, clock::now() + self.script.span);
+  }
+  self.talks_on = false;
+  if (self.was_closed) self.answer_close(normal_closure);
+}
+
 net::awaitable<void> perform(session& self) {
   switch (self.script.how) {
     case conduct::silent:
@@ -169,9 +199,16 @@ net::awaitable<void> perform(session& self) {
     case conduct::reads_slowly:
       co_await read_slowly(self);
       break;
+    case conduct::parts:
+      co_await part(self);
+      break;
     case conduct::floods:
     case conduct::floods_pings:
       co_await flood(self);
+      co_await follow(self, clock::time_point::max());
+      break;
+    case conduct::talks:
+      co_await talk(self);
       [[fallthrough]];
     default:
       co_await follow(self, clock::time_point::max());

@@ -16,6 +16,7 @@
 
 import holdfast;
 import holdfast.testing;
+import holdfast.wire;
 
 namespace sim {
 

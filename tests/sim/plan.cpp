@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "drawing.hpp"
+#include "drawing_scenes.hpp"
 #include "drawing_v1.hpp"
 #include "drawing_ways.hpp"
 
@@ -158,6 +159,7 @@ plan make_plan(std::uint64_t seed, std::chrono::minutes length, std::uint64_t wi
   const bool speaks = further.speaks() && !out.flapping && (without & bit(fault::protocol)) == 0;
   if (speaks) further.add_to(out);
   drawing_ways(out, without).draw();
+  drawing_scenes(out, without).draw();
   std::erase_if(out.events, [&](const event& one) { return (without & bit(one.group)) != 0; });
   if ((without & bit(fault::options)) != 0) {
     out.options = {.mode = out.options.mode,

@@ -61,14 +61,22 @@ enum class fault : unsigned {
   addresses,  // two of the first server's name, of which one fails above TCP
   interim,    // answers before the answer
   giving_up,  // a final state ends run()
+  // Scenes, see drawing_scenes.hpp:
+  partings,    // messages and a close frame in one read, and a program that answers
+  talking,     // a server that talks on while the client closes
+  uploads,     // that take longer than a heartbeat
+  put_off,     // a move is refused by a server that wants to be left alone
+  surrenders,  // the provider gives up
 };
-inline constexpr std::array<std::string_view, 41> fault_names{
+inline constexpr fault first_scene = fault::partings;
+inline constexpr std::array<std::string_view, 46> fault_names{
     "slow_link",  "resets",      "silence",      "names",     "ports",       "sessions",   "refusals",
     "bad_bytes",  "floods",      "options",      "telling",   "background",  "messages",   "observers",
     "cancelling", "ending",      "protocol",     "manners",   "events",      "logins",     "lost",
     "gaps",       "acks",        "throttling",   "leaving",   "errors",      "bad_fields", "heartbeats",
     "moving",     "rough_links", "half_silence", "tls",       "compression", "suspends",   "handlers",
-    "providers",  "redirects",   "endpoints",    "addresses", "interim",     "giving_up"};
+    "providers",  "redirects",   "endpoints",    "addresses", "interim",     "giving_up",  "partings",
+    "talking",    "uploads",     "put_off",      "surrenders"};
 constexpr std::uint64_t bit(fault one) { return std::uint64_t{1} << static_cast<unsigned>(one); }
 
 enum class conduct : std::uint8_t {  // of a server
@@ -86,6 +94,8 @@ enum class conduct : std::uint8_t {  // of a server
   fragments,     // echoes in pieces of `size` bytes, with pings between them
   no_pongs,
   redirects,  // with HTTP status `code` to the other one
+  parts,      // after `span`, with `size` messages and a close frame with `code`, all in one write
+  talks,      // `code` messages of `size` bytes, one each `span`, and only then answers a close frame
 };
 std::string_view to_string(conduct how);
 
@@ -113,7 +123,7 @@ struct letter {
 // How the server of holdfast.v1 answers a login.
 enum class login_answer : std::uint8_t { at_once, late, never, unauthorized, refused, fatal, event_first };
 // How the credential provider answers.
-enum class providing : std::uint8_t { at_once, late, never, unreachable, throws };
+enum class providing : std::uint8_t { at_once, late, never, unreachable, throws, gives_up };
 // How it acknowledges.
 enum class ack_habit : std::uint8_t { at_once, late, in_batches, twice, never };
 
@@ -203,6 +213,7 @@ struct plan {
   reading reader = reading::eager;
   ending end = ending::closed;
   bool clean_cut = false;  // at the end of the faults all links are reset
+  bool replies = false;    // the program answers the servers' own messages, at once and a while later
   bool flapping = false;   // for a minute: only accept-then-close servers, default policy, no commands
   std::vector<event> events;
 };

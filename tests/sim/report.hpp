@@ -26,8 +26,8 @@ class report {
 
   // True if nothing was found.
   bool run(std::uint64_t seed);
-  // The same, and again without what worlds had not yet when it found something: the ways of
-  // drawing_ways.hpp, then the protocol and moves, too.
+  // The same, and again without what worlds had not yet when it found something: the scenes of
+  // drawing_scenes.hpp, then the ways of drawing_ways.hpp, too, then the protocol and moves.
   bool run_kept(std::uint64_t seed);
   // Lives it twice and compares the timelines.
   bool run_twice(std::uint64_t seed);

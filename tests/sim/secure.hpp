@@ -10,6 +10,7 @@
 
 import holdfast;
 import holdfast.testing;
+import holdfast.wire;
 
 namespace sim {
 

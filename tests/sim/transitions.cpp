@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <boost/asio/error.hpp>
 
+import holdfast.core;
+
 namespace sim {
 
 using holdfast::connection_state;
@@ -30,11 +32,14 @@ void transitions::saw(const holdfast::observed_change& change) {
   if (opened && stop_told_ && *stop_told_ < change.time)
     log_.violated("connected, though told to stop before");
   if (refused_ && is_move(change))
-    log_.violated("message ", *refused_, " is refused with no_connection, and its session only moves");
+    log_.violated("message ", refused_->id, " is refused with no_connection, and its session only moves");
   refused_.reset();
   if (opened && is_move(change)) backoff_.moved(change.time - opened_);
   if (opened) opened_ = change.time;
   if (change.to == connection_state::connecting) undisturbed_ = true;
+  if (change.to == connection_state::connecting) is_calm_ = links_are_calm_;
+  if (change.to == connection_state::connecting) is_steady_ = links_are_steady_;
+  if (opened) beside_wish_.reset();
   addresses_.saw(change);
   check_lost(change);
   if (change.final) check_final(change);
@@ -66,9 +71,29 @@ void transitions::note_end(const holdfast::state_change& change) {
 // What a server answers to a client that wants to move is not told.
 void transitions::refused(unsigned status, std::optional<clock::duration> retry_after) {
   refusal_ = {status, retry_after};
+  if (is_open(last_.to)) {
+    const auto wish = retry_after.value_or(clock::duration{});
+    beside_wish_ = std::min(beside_wish_.value_or(wish), wish);
+  }
   if (!retry_after || !may_have_moved_) return;
   backoff_.asked_for_rest_beside_a_session();
   wishes_.may_have_asked(*retry_after, clock::now() + plan_.longest_way + plan_.options.deadlines.attempt);
+}
+
+// Where there are two endpoints it is not known which of them it was.
+void transitions::move_was_refused() {
+  const auto wish = beside_wish_;
+  beside_wish_.reset();
+  if (!wish || plan_.endpoints || !is_open(last_.to)) return;
+  wishes_.asked(tried_, *wish, clock::now());
+}
+
+void transitions::links_are(bool calm, bool steady) {
+  links_are_calm_ = calm;
+  links_are_steady_ = steady;
+  if (is_open(last_.to)) return;
+  is_calm_ = is_calm_ && calm;
+  is_steady_ = is_steady_ && steady;
 }
 
 bool transitions::is_legal(const holdfast::state_change& change) const {
@@ -168,8 +193,8 @@ void transitions::check_lost(const holdfast::state_change& change) {
   const auto& beat = plan_.options.heartbeat;
   const auto answers = {conduct::echoes, conduct::closes};  // from the first moment on
   const bool is_there = std::ranges::find(answers, server_does_) != answers.end();
-  if (is_there && undisturbed_ && !may_have_moved_ && plan_.reader == reading::eager && !beat.pong_only &&
-      beat.pong_deadline >= 10s) {
+  if (is_there && undisturbed_ && is_steady_ && !may_have_moved_ && plan_.reader == reading::eager &&
+      !beat.pong_only && beat.pong_deadline >= 10s) {
     log_.violated("a server that answers is declared lost");
   }
 }
@@ -281,9 +306,9 @@ bool transitions::jump_must_be_seen() const {
   return jumped_ && is_large_ && apart > jump_is_seen_within && clock::now() > *jumped_ + jump_is_seen_within;
 }
 
-void transitions::settled(std::size_t id, const holdfast::send_result& result) {
+void transitions::settled(std::size_t id, const holdfast::send_result& result, std::uint64_t session) {
   const bool goes_on = is_open(last_.to) && last_.session != stopped_session_ && !gone_ && !grace_is_over();
-  if (result.reason == error::no_connection && goes_on) refused_ = id;
+  if (result.reason == error::no_connection && goes_on) refused_ = {id, session};
 }
 
 void transitions::went_silent() {
@@ -338,6 +363,8 @@ void transitions::check_open(clock::time_point now) {
   const auto& given = plan_.options;
   if (stop_by_ && last_.session == stopped_session_ && now > *stop_by_)
     log_.violated("told to stop, still connected");
+  if (refused_ && refused_->session == last_.session && last_.session != closing_session_)
+    log_.violated("message ", refused_->id, " is refused with no_connection, and the session is open");
   const bool is_closing = stop_by_ || grace_is_over();  // for which it has another bound
   if (last_.session != silent_session_ || last_.session == leaving_session_ || is_closing) lost_by_.reset();
   if (lost_by_ && now > *lost_by_) log_.violated("a silent peer is not declared lost");

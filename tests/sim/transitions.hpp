@@ -49,11 +49,22 @@ class transitions {
     leave_after_ = wait;
     if (wait == clock::duration{}) may_have_moved_ = true;
     leaves();
+    if (wait != clock::duration{}) closing_session_ = leaving_session_;
   }
   // The wall clock jumps; by how much.
   void jumped(clock::duration by);
-  // What has become of a message.
-  void settled(std::size_t id, const holdfast::send_result& result);
+  // What has become of a message, and in which session the state was when it was sent; 0: in none.
+  void settled(std::size_t id, const holdfast::send_result& result, std::uint64_t session);
+  // How new links are from now on: `calm`, wide and quick; `steady`, some of what is under way arrives all
+  // the time.
+  void links_are(bool calm, bool steady);
+  // Nothing but the server can be the reason if what is sent now does not leave in the session that is open.
+  [[nodiscard]] bool is_calm() const {
+    return is_open(last_.to) && last_.session != stopped_session_ && !gone_ && !grace_is_over() && is_calm_ &&
+           undisturbed_ && !may_have_moved_;
+  }
+  // The server has answered to an attempt to move that it wants to be left alone, and the client knows.
+  void move_was_refused();
   // The session that is being closed because the user wants it; empty: none.
   [[nodiscard]] std::optional<std::uint64_t> stopped_session() const {
     return stop_by_ ? std::optional(stopped_session_) : std::nullopt;
@@ -126,6 +137,10 @@ class transitions {
     unsigned status = 0;
     std::optional<clock::duration> retry_after{};
   };
+  struct refused_message {
+    std::size_t id = 0;
+    std::uint64_t session = 0;  // 0: none was open when it was sent
+  };
 
   journal& log_;
   const plan& plan_;
@@ -141,6 +156,12 @@ class transitions {
   refusal refusal_;
   std::optional<clock::duration> leave_after_;
   std::uint64_t leaving_session_ = 0;
+  std::uint64_t closing_session_ = 0;           // we close it, because the server wants us to leave
+  std::optional<clock::duration> beside_wish_;  // the least of those that asked for rest beside a session
+  bool links_are_calm_ = true;
+  bool links_are_steady_ = true;
+  bool is_steady_ = false;
+  bool is_calm_ = false;        // the link of the session
   std::string tried_;           // origin of the endpoint of the last attempt
   clock::time_point opened_{};  // the session, if one is open
 
@@ -160,7 +181,7 @@ class transitions {
   std::size_t jumps_ = 0;
   bool is_large_ = false;                           // enough to be noticed; smaller ones may add up to that
   std::optional<clock::time_point> set_back_;       // somebody set it back
-  std::optional<std::size_t> refused_;              // a message, for want of a session, while one is open
+  std::optional<refused_message> refused_;          // for want of a session, while one is open
   clock::time_point cut_{};                         // when a wait was last cut short
   clock::time_point connect_{};                     // when connect() was last told
   clock::time_point foreground_{};                  // likewise

@@ -8,12 +8,20 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "tokens.hpp"
+
 namespace sim {
 
 using holdfast::connection_state;
 using holdfast::error_code;
 using holdfast::message_kind;
 using holdfast::observed_change;
+
+namespace {
+
+constexpr std::size_t reply_bytes = 20;
+
+}  // namespace
 
 user::user(surroundings around, holdfast::options given)
     : around_(around), operations_(around.log), observers_(around.in, around.log, operations_) {
@@ -129,8 +137,11 @@ void user::tell(const event& order) {
       handler_leaves_ = order.number == 2;
       return order.number != 0 ? handle_messages() : conn_->set_message_handler({});
     case act::migrate:
-      return conn_->migrate(operations_.start(
-          "migrate", [this](error_code ec) { around_.log.note("  moved: ", ec ? ec.message() : "done"); }));
+      return conn_->migrate(operations_.start("migrate", [this](error_code ec) {
+        around_.log.note("  moved: ", ec ? ec.message() : "done");
+        if (ec == holdfast::error::upgrade_refused || ec == holdfast::error::unauthorized)
+          around_.states.move_was_refused();
+      }));
     default:
       return;
   }
@@ -193,12 +204,23 @@ void user::send(const event& order) {
     if (nobody && around_.states.rests()) around_.lost.lost_for_certain();
     return conn_->send(mail.payload(id), {kind}, net::detached);
   }
+  pass_on(id);
+}
+
+void user::pass_on(std::size_t id) {
+  auto& mail = around_.mail;
   mail.started(id, between_turns_ && around_.states.surely_open());
-  conn_->send(mail.payload(id), {kind},
-              operations_.start("send", [this, &mail, id](const holdfast::send_result& result) {
-                mail.settled(id, result);
-                around_.states.settled(id, result);
-              }));
+  conn_->send(
+      mail.payload(id), {mail.kind(id)},
+      operations_.start("send", [this, &mail, id, in = open_session()](const holdfast::send_result& result) {
+        mail.settled(id, result);
+        around_.states.settled(id, result, in);
+      }));
+}
+
+std::uint64_t user::open_session() const {
+  const auto seen = conn_->snapshot();
+  return transitions::is_open(seen.to) ? seen.session : 0;
 }
 
 void user::send_v1(const event& order) {
@@ -207,11 +229,12 @@ void user::send_v1(const event& order) {
   around_.log.note("  message ", id, ", ", order.number, " bytes");
   mail.started(id, conn_->snapshot(), between_turns_ && around_.states.surely_open());
   if (order.how.detached) return conn_->send(mail.payload(id), mail.manner(id), net::detached);
-  conn_->send(mail.payload(id), mail.manner(id),
-              operations_.start("send", [this, &mail, id](const holdfast::send_result& result) {
-                mail.settled(id, result);
-                around_.states.settled(id, result);
-              }));
+  conn_->send(
+      mail.payload(id), mail.manner(id),
+      operations_.start("send", [this, &mail, id, in = open_session()](const holdfast::send_result& result) {
+        mail.settled(id, result);
+        around_.states.settled(id, result, in);
+      }));
 }
 
 void user::took(error_code ec, const holdfast::message& one) {
@@ -219,6 +242,7 @@ void user::took(error_code ec, const holdfast::message& one) {
   check_session_of(one.session);
   if (around_.v1 != nullptr) return around_.v1->news.received(one.kind, one.payload);
   around_.mail.received(one.kind, one.payload);
+  reply_to(one.payload);
 }
 
 void user::took(error_code ec, const holdfast::message_batch& all) {
@@ -226,13 +250,39 @@ void user::took(error_code ec, const holdfast::message_batch& all) {
   check_session_of(all[all.size() - 1].session);
   if (around_.v1 != nullptr) return around_.v1->news.received_batch(all);
   around_.mail.received_batch(all);
+  for (const auto each : all) reply_to(each.payload);
+}
+
+// In the turn of the message, and again up to half a second later, when its session may be ending.
+void user::reply_to(std::string_view payload) {
+  const auto what = parse_token(payload);
+  if (!conn_ || !around_.what.replies || !what || !what->from_server) return;
+  auto& mail = around_.mail;
+  // If several operations wait for messages, only the first of them is certain to have its turn in time.
+  const bool surely = around_.states.is_calm() && around_.what.reader == reading::eager &&
+                      last_receipt_ != clock::now() && last_cancel_ != clock::now() &&
+                      mail.has_room_for_more();
+  const auto id = mail.prepare(reply_bytes, message_kind::text, true);
+  around_.log.note("  message ", id, " answers ", what->number, " of session ", what->session);
+  if (surely) mail.answers(id, what->session);
+  const bool before = std::exchange(between_turns_, false);
+  pass_on(id);
+  between_turns_ = before;
+  around_.in.spawn(reply_later(40ms * (what->number % 12)));
+}
+
+net::awaitable<void> user::reply_later(clock::duration pause) {
+  holdfast::timer later(around_.in.executor());
+  co_await later.async_wait_until(clock::now() + pause, net::as_tuple(net::use_awaitable));
+  if (closed_) co_return;
+  perform_inside_a_turn({.what = act::send, .when = moment::inside_a_turn, .number = reply_bytes});
 }
 
 // Who always waits for the next message gets those of a session before its end is told (R64).
 void user::check_session_of(std::uint64_t session) {
   const auto& last = around_.states.last();
   const bool always_waits = around_.what.reader == reading::eager && last_cancel_ != clock::now() &&
-                            around_.what.options.limits.inbound_bytes >= (1U << 20U);
+                            !closed_ && around_.what.options.limits.inbound_bytes >= (1U << 20U);
   if (!transitions::is_open(last.to) && session == last.session && always_waits && around_.v1 == nullptr &&
       last.to == connection_state::disconnected) {
     around_.log.violated("a message of session ", session, " comes after its end");
@@ -268,6 +318,7 @@ void user::read_again(bool batch) {
 void user::receive(bool again) {
   conn_->receive(operations_.start("receive", [this, again](error_code ec, const holdfast::message& one) {
     took(ec, one);
+    last_receipt_ = clock::now();
     if (again && goes_on(ec)) read_again(false);
   }));
 }
@@ -276,6 +327,7 @@ void user::receive_batch(bool again) {
   conn_->receive_batch(
       operations_.start("receive_batch", [this, again](error_code ec, const holdfast::message_batch& all) {
         took(ec, all);
+        last_receipt_ = clock::now();
         if (again && goes_on(ec)) read_again(true);
       }));
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "continuity.hpp"
@@ -60,6 +61,10 @@ class user {
   void stop(act how);
   void send(const event& order);
   void send_v1(const event& order);
+  void pass_on(std::size_t id);
+  [[nodiscard]] std::uint64_t open_session() const;
+  void reply_to(std::string_view payload);
+  [[nodiscard]] net::awaitable<void> reply_later(clock::duration pause);
   void saw(const holdfast::observed_change& change);
   void took(holdfast::error_code ec, const holdfast::message& one);
   void took(holdfast::error_code ec, const holdfast::message_batch& all);
@@ -85,6 +90,7 @@ class user {
   bool between_turns_ = true;
   bool closed_ = false;
   holdfast::clock::time_point last_cancel_{};
+  holdfast::clock::time_point last_receipt_{};  // of messages
 };
 
 }  // namespace sim

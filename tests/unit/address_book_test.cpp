@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-import holdfast;
+import holdfast.core;
 
 using namespace holdfast;
 

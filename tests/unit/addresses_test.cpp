@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-import holdfast;
+import holdfast.core;
 
 using namespace holdfast;
 

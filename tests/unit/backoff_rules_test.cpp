@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-import holdfast;
+import holdfast.core;
 
 using namespace holdfast;
 using namespace std::chrono_literals;

@@ -10,6 +10,7 @@
 #include <vector>
 
 import holdfast;
+import holdfast.wire;
 
 using namespace holdfast;
 using namespace std::string_view_literals;

@@ -7,6 +7,7 @@
 #include <utility>
 
 import holdfast;
+import holdfast.wire;
 
 using namespace holdfast;
 using namespace std::chrono_literals;

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-import holdfast;
+import holdfast.core;
 
 using namespace holdfast;
 using namespace std::string_literals;

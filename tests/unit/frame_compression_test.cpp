@@ -16,6 +16,7 @@
 #include "frames.hpp"
 
 import holdfast;
+import holdfast.wire;
 
 using namespace holdfast;
 using namespace std::string_literals;

@@ -13,6 +13,7 @@
 #include "frames.hpp"
 
 import holdfast;
+import holdfast.wire;
 
 using namespace holdfast;
 using frames::frame;

@@ -11,6 +11,7 @@
 #include "frames.hpp"
 
 import holdfast;
+import holdfast.wire;
 
 using namespace holdfast;
 

@@ -17,6 +17,7 @@
 #include "frames.hpp"
 
 import holdfast;
+import holdfast.wire;
 
 using namespace holdfast;
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 import holdfast;
+import holdfast.wire;
 
 using namespace holdfast;
 using namespace std::string_literals;

@@ -2,7 +2,7 @@
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 
-import holdfast;
+import holdfast.core;
 
 using namespace holdfast;
 using namespace std::chrono_literals;

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #endif
 
-import holdfast;
+import holdfast.core;
 
 namespace net = boost::asio;
 

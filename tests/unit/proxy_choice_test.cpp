@@ -11,6 +11,7 @@
 #include <vector>
 
 import holdfast;
+import holdfast.wire;
 
 using namespace holdfast;
 

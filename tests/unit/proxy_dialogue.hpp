@@ -12,6 +12,7 @@
 #include <vector>
 
 import holdfast;
+import holdfast.wire;
 
 namespace holdfast {
 inline std::ostream& operator<<(std::ostream& out, proxy_progress value) {

@@ -9,6 +9,7 @@
 #include "proxy_dialogue.hpp"
 
 import holdfast;
+import holdfast.wire;
 
 using namespace holdfast;
 using namespace proxy_test;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 import holdfast;
+import holdfast.wire;
 
 using namespace holdfast;
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 import holdfast;
+import holdfast.v1;
 
 namespace v1_test {
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 import holdfast;
+import holdfast.wire;
 
 using namespace holdfast;
 using namespace std::chrono_literals;

@@ -9,6 +9,7 @@
 
 import holdfast;
 import holdfast.testing;
+import holdfast.wire;
 
 using namespace holdfast;
 using namespace holdfast::testing;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 import holdfast;
+import holdfast.wire;
 
 using namespace holdfast;
 

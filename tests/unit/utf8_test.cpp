@@ -1,4 +1,5 @@
-// is_valid_utf8 and utf8_scan against a slow reference that decodes each character (RFC 3629).
+// is_valid_utf8 and utf8_scan against a slow reference that decodes each character (RFC 3629); where a text
+// is cut.
 #include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
@@ -8,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-import holdfast;
+import holdfast.core;
 
 using namespace holdfast;
 
@@ -203,6 +204,33 @@ BOOST_AUTO_TEST_CASE(a_scan_agrees_with_the_whole_text_wherever_it_is_cut) {
     }
   }
   BOOST_TEST(disagreements == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_text_is_cut_in_front_of_the_character_that_does_not_fit) {
+  const std::string_view text = "a\u00E9\u20AC\U0001F600";  // characters of 1, 2, 3 and 4 bytes
+  constexpr std::array<std::size_t, 12> kept{0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+  for (std::size_t bytes = 0; bytes < kept.size(); ++bytes) {
+    const auto expected = text.substr(0, kept.at(bytes));
+    BOOST_TEST(cut_at_character(text, bytes) == expected);
+    BOOST_TEST(without_cut_character(text.substr(0, bytes)) == expected);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_text_that_fits_is_not_cut) {
+  const std::string_view begun = "caf\xC3";
+  BOOST_TEST(cut_at_character(begun, 4) == begun);
+  BOOST_TEST(cut_at_character(begun, 5) == begun);
+  BOOST_TEST(without_cut_character(begun) == begun.substr(0, 3));
+}
+
+BOOST_AUTO_TEST_CASE(a_text_that_is_not_utf8_is_cut_within_the_limit) {
+  const std::string_view latin = "\xE9t\xE9";
+  BOOST_TEST(cut_at_character(latin, 2) == latin.substr(0, 2));
+  BOOST_TEST(cut_at_character(latin, 1) == latin.substr(0, 1));
+  BOOST_TEST(without_cut_character(latin) == latin.substr(0, 2));
+  const std::string_view continuations = "\x80\x80\x80";
+  BOOST_TEST(cut_at_character(continuations, 2).empty());
+  BOOST_TEST(without_cut_character(continuations) == continuations);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

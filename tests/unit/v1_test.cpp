@@ -15,6 +15,7 @@
 #include "recorded_link.hpp"
 
 import holdfast;
+import holdfast.v1;
 
 using namespace holdfast;
 using namespace v1_test;

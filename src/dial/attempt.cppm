@@ -1,6 +1,6 @@
-// :dial — from a URL to an open web-socket: credentials, names, addresses, proxy, TLS, upgrade; redirects
-// begin anew. One attempt, one object. Keeps no time: it says which stage it is in and until when, and the
-// actor abandons it at that moment.
+// :attempt — from a URL to an open WebSocket: credentials, names, addresses, proxy, TLS, upgrade; a redirect
+// begins anew. One attempt, one object. Keeps no time: it returns which stage it is in and the deadline of
+// that stage, and the actor abandons it at that deadline.
 module;
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
@@ -18,7 +18,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast:dial;
+module holdfast.core:attempt;
 
 import :backoff;
 import :compression;
@@ -61,24 +61,25 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   dial_attempt(std::shared_ptr<const options> given, std::shared_ptr<dial_memory> memory,
                credential_request ask, note_function note);
 
-  // Runs the attempt on `strand`, and calls `on_news` when it is over, and when deadline() is sooner than it
-  // was.
+  // Runs the attempt on `strand`. Calls `on_news` when the attempt is over, and when deadline() has become
+  // earlier.
   void start(const net::any_io_executor& strand, std::function<void()> on_news);
-  // Gives up: what is in progress is cancelled, what comes later is dropped. `why` becomes the reason.
+  // Gives up: cancels what is in progress, and drops what comes later. `why` becomes the reason, unless the
+  // server has given one.
   void abandon(error_code why);
 
   [[nodiscard]] bool over() const noexcept { return over_; }
   [[nodiscard]] clock::time_point deadline() const noexcept { return stage_deadline_; }
-  // After it is over: the socket, or the reason for which there is none.
+  // Once the attempt is over: returns the socket; empty: record() has the reason.
   std::optional<opened_socket> take_socket() { return std::exchange(socket_, std::nullopt); }
   [[nodiscard]] const attempt_record& record() const noexcept { return record_; }
   // For dial_memory::attempt_failed(), if there is no socket.
   [[nodiscard]] const dial_findings& found() const noexcept { return found_; }
-  // Where it has led to.
+  // Returns the origin of the place to which the attempt has come.
   [[nodiscard]] std::string origin() const { return to_origin(place_.to); }
 
  private:
-  // The stages. False: the attempt has failed, or is over.
+  // The stages, in their order. False: the attempt has failed, or is over.
   net::awaitable<void> run();
   net::awaitable<bool> ask_provider();
   net::awaitable<bool> reach();
@@ -86,11 +87,13 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   net::awaitable<bool> pass(proxy_server proxy);
   net::awaitable<bool> start_tls();
   net::awaitable<bool> upgrade();
-  net::awaitable<std::optional<http_head>> read_head();
-  net::awaitable<void> refused(http_head answer, error_code why, std::string detail);
   bool follow(const http_head& answer);
 
+  // The rules of these stages.
+  bool provider_threw();
+  bool use(credentials given);
   std::optional<proxy_server> choose_way();
+
   // What belongs to this attempt, as far as it may be shown at `place_`.
   [[nodiscard]] bool is_bare() const { return is_fallback_ && !place_.to.secure; }
   [[nodiscard]] bool may_show_credentials() const;
@@ -99,27 +102,26 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   [[nodiscard]] std::string server_name() const;
   [[nodiscard]] target named_target() const;
   bool add_cookies(header_list& to) const;
-  bool use(credentials given);
-  bool provider_threw();
-  net::awaitable<bool> write(std::string bytes);
-  net::awaitable<std::size_t> read(std::span<char> into, error_code& ec);
+
+  // What becomes known. Those that return a bool return false: their caller ends by it.
   void enter(stage next, milliseconds limit);
-  // Returns false, for whoever ends by it.
   bool fail(error_code why, std::string detail = {});
+  bool stream_failed(error_code why, std::string detail);
   void take_exception(const std::exception_ptr& thrown);
+  void keep_answer(const http_head& answer);
 
   const std::shared_ptr<const options> options_;
   const std::shared_ptr<dial_memory> memory_;  // shared with the actor
   const credential_request ask_;
   const note_function note_;
   const clock::time_point deadline_;
-  redirect_target place_;   // where the attempt has come to
+  redirect_target place_;   // to which the attempt has come
   const bool is_fallback_;  // a ws:// endpoint beside one that is wss://
   credentials credentials_{};
-  std::optional<endpoint> peer_{};  // whom the attempt is about: see change_reason::address
+  std::optional<endpoint> peer_{};  // that the attempt is about: see change_reason::address
   clock::time_point stage_deadline_{};
   std::function<void()> on_news_;
-  std::function<void()> stop_race_;  // among the addresses
+  std::function<void()> stop_race_;  // ends the race among the addresses
   net::cancellation_signal cancel_;
   std::optional<transport> stream_;
   std::optional<opened_socket> socket_;

@@ -8,7 +8,7 @@ module;
 #include <string>
 #include <string_view>
 
-module holdfast:json_text;
+module holdfast.v1:json_text;
 
 namespace holdfast {
 

@@ -16,7 +16,7 @@ module;
 #include <string_view>
 #include <system_error>
 
-module holdfast;
+module holdfast.v1;
 
 import :json_text;
 

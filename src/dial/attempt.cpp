@@ -1,4 +1,6 @@
-// One attempt, top to bottom. A stage that fails leaves its reason in the record and ends the attempt.
+// One attempt, top to bottom: provider, resolve, connect, proxy, TLS, upgrade, redirects. A stage that fails
+// leaves its reason in the record and ends the attempt. After each wait a stage asks whether the attempt is
+// over, because an abandoned one must not touch what the next one uses.
 module;
 #include <algorithm>
 #include <array>
@@ -10,13 +12,16 @@ module;
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/errc.hpp>
 #include <boost/system/system_error.hpp>
 #include <chrono>
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -28,19 +33,27 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
 import :address_race;
-import :dial;
+import :attempt;
+import :upgrade_exchange;
 
 namespace holdfast {
 namespace {
 
-// A look-up has this error for one thing alone.
+// A look-up has this error for one reason alone.
 std::string about_zone(error_code why) {
   return why == boost::system::errc::no_such_device
              ? "the address has a zone that names no network interface of this machine"
              : "";
+}
+
+// With TLS 1.3 a server refuses our certificate only behind the handshake: the first read or write behind it
+// fails with that.
+bool is_about_tls(error_code ec) {
+  return ec == error::client_certificate_refused || ec == error::tls_failed ||
+         ec == error::renegotiation_refused;
 }
 
 }  // namespace
@@ -73,8 +86,8 @@ void dial_attempt::start(const net::any_io_executor& strand, std::function<void(
       net::bind_cancellation_slot(cancel_.slot(), ended));
 }
 
-// A network that throws has failed like one that returns an error; anything but a system_error is a bug to be
-// heard of.
+// A network that throws has failed like one that returns an error. Any other exception than a system_error is
+// a bug, and goes on.
 void dial_attempt::take_exception(const std::exception_ptr& thrown) {
   if (!thrown) return;
   try {
@@ -101,11 +114,23 @@ net::awaitable<void> dial_attempt::run() {
   while (!over_) {
     if (const bool there = co_await reach(); !there) co_return;
     if (const bool done = co_await upgrade(); !done || socket_) co_return;
-    // else the server has sent us elsewhere
+    // else a redirect has changed `place_`
   }
 }
 
-// A stream to the server at `place_`, through a proxy or not: what is written from here on, the server reads.
+net::awaitable<bool> dial_attempt::ask_provider() {
+  enter(stage::provider, options_->deadlines.provider);
+  std::optional<credentials> given;
+  try {
+    given = co_await options_->provider(ask_);
+  } catch (...) {
+    provider_threw();
+  }
+  co_return given && !over_ && use(std::move(*given));
+}
+
+// Opens a stream to the server at `place_`, through a proxy or not: what is written from here on, the server
+// reads.
 net::awaitable<bool> dial_attempt::reach() {
   stream_.reset();
   const auto proxy = choose_way();
@@ -121,8 +146,27 @@ net::awaitable<bool> dial_attempt::reach() {
   co_return co_await start_tls();
 }
 
-// To the server or to a proxy. The first address that answers is taken. Whether it is good, the rest of the
-// attempt will show.
+// Throws nothing: what is wrong with a variable of the environment ends the attempt.
+std::optional<proxy_server> dial_attempt::choose_way() {
+  const auto& to = place_.to;
+  try {
+    auto problem = environment_problem(options_->proxy, to.secure, to.host, to.port, memory_->variables);
+    auto& known = memory_->environment_problems;
+    const bool is_new = std::ranges::find(known, problem) == known.end();
+    if (!problem.empty() && note_ && is_new) {
+      known.push_back(problem);
+      note_(log_level::warning, problem);
+    }
+    return choose_proxy(options_->proxy, to.secure, to.host, to.port, memory_->variables);
+  } catch (const option_error& e) {
+    record_.reason.at = stage::proxy;
+    fail(error::proxy_invalid, e.what());
+    return std::nullopt;
+  }
+}
+
+// To the server or to a proxy. Takes the first address that answers. Whether that is the right one, the rest
+// of the attempt shows.
 net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::uint16_t port) {
   const bool through_proxy = shown == stage::proxy;
   peer_.reset();  // that of the way before a redirect
@@ -151,7 +195,53 @@ net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::u
   co_return true;
 }
 
-// True: `socket_` is there, or `place_` is another one.
+net::awaitable<bool> dial_attempt::pass(proxy_server proxy) {
+  enter(stage::proxy, options_->deadlines.proxy);
+  proxy_handshake talk(proxy, place_.to.host, place_.to.port, options_->user_agent);
+  std::array<char, 1024> piece{};
+  while (talk.progress() == proxy_progress::needs_input) {
+    if (const auto output = talk.take_output(); !output.empty()) {
+      const auto failed = co_await write_all(*stream_, output);
+      if (over_) co_return false;
+      if (failed) co_return stream_failed(failed, stream_->error_detail());
+      continue;
+    }
+    error_code ec;
+    const auto count = co_await read_bytes(*stream_, piece, ec, over_);
+    if (over_) co_return false;
+    if (ec && ec != net::error::eof) co_return fail(ec);
+    if (ec) {
+      talk.eof();
+    } else {
+      talk.feed({piece.data(), count});
+    }
+  }
+  if (talk.progress() == proxy_progress::failed) co_return fail(talk.error(), talk.detail());
+  // The server does not speak first, so these bytes are not the server's.
+  if (!talk.take_rest().empty()) co_return fail(error::proxy_invalid, "sent more than its answer");
+  co_return true;
+}
+
+net::awaitable<bool> dial_attempt::start_tls() {
+  enter(stage::tls, options_->deadlines.tls);
+  current_tls found;
+  try {
+    found = memory_->tls.current(options_->tls);
+  } catch (const option_error& e) {
+    co_return fail(error::tls_failed, e.what());
+  }
+  if (!found.warning.empty() && note_) note_(log_level::warning, found.warning);
+  auto secured = std::make_unique<tls_stream>(std::move(*stream_), std::move(found.context),
+                                              co_await net::this_coro::executor, place_.to.host,
+                                              place_.to.port, server_name());
+  auto& tls = *secured;  // stays where it is
+  stream_.emplace(std::move(secured));
+  auto done = co_await tls.handshake();
+  if (over_) co_return false;
+  co_return done.ok() || fail(done.error, std::move(done.detail));
+}
+
+// True: `socket_` is open, or a redirect has changed `place_`.
 net::awaitable<bool> dial_attempt::upgrade() {
   enter(stage::upgrade, options_->deadlines.upgrade);
   found_.to = named_target();
@@ -160,24 +250,33 @@ net::awaitable<bool> dial_attempt::upgrade() {
   const auto& offered = subprotocols();
   const auto key = make_websocket_key();
   auto request = upgrade_request(place_.to, terms_of(*options_), fields, offered, found_.to.host_header, key);
-  if (const bool written = co_await write(std::move(request)); !written) co_return false;
-  auto answer = co_await read_head();
-  if (!answer || over_) co_return false;
-  if (is_redirect(answer->status)) co_return follow(*answer);
-  auto checked = check_answer(*answer, terms_of(*options_), offered, key);
+  upgrade_exchange exchange(*stream_, options_->limits.upgrade_bytes, over_);
+  auto read = co_await exchange.ask(std::move(request));
+  if (over_) co_return false;
+  if (!read.head) co_return stream_failed(read.error, std::move(read.detail));
+  auto& answer = *read.head;
+  if (is_redirect(answer.status)) co_return follow(answer);
+  auto checked = check_answer(answer, terms_of(*options_), offered, key);
   if (checked.error) {
-    co_await refused(std::move(*answer), checked.error, std::move(checked.detail));
+    fail(checked.error, std::move(checked.detail));
+    keep_answer(answer);
+    answered_ = true;
+    if (answer.status == 101) co_return false;
+    // The text of the body is worth a moment. If it does not come, the attempt is abandoned with the answer's
+    // own reason.
+    enter(stage::upgrade, upgrade_exchange::body_patience);
+    co_await exchange.read_body(std::move(answer), record_.reason.close_text);
     co_return false;
   }
-  found_.answer = answer->headers;
+  found_.answer = answer.headers;
   socket_.emplace(opened_socket{.stream = std::move(*stream_),
                                 .endpoint = to_string(*peer_),
                                 .origin = origin(),
-                                .first_bytes = std::move(answer->body),
+                                .first_bytes = std::move(answer.body),
                                 .subprotocol = std::move(checked.opened.subprotocol),
                                 .compression = checked.opened.compression,
                                 .token = may_show_credentials() ? credentials_.token : std::string(),
-                                .headers = without_handshake(std::move(answer->headers)),
+                                .headers = without_handshake(std::move(answer.headers)),
                                 .found = std::move(found_)});
   co_return true;
 }
@@ -186,18 +285,14 @@ net::awaitable<bool> dial_attempt::upgrade() {
 bool dial_attempt::follow(const http_head& answer) {
   auto decision = follow_redirect(place_, answer.status, answer.header("Location"));
   if (!decision.to) {
-    record_.reason.http_status = answer.status;
-    record_.http_headers = answer.headers;
-    const auto wish = read_retry_after(answer);
-    record_.retry_after = wish.after;
-    record_.retry_after_unreadable = wish.unreadable;
+    keep_answer(answer);
     return fail(error::redirect_refused, std::move(decision.refusal));
   }
   place_ = std::move(*decision.to);
   return true;
 }
 
-// Whoever waits for the deadline looks again when the one that was known is over.
+// The actor sleeps until the deadline that it knows. If the new one is earlier, it must wake up.
 void dial_attempt::enter(stage next, milliseconds limit) {
   record_.reason.at = next;
   const auto before = std::exchange(stage_deadline_, std::min(deadline_, clock::now() + limit));
@@ -210,6 +305,21 @@ bool dial_attempt::fail(error_code why, std::string detail) {
   record_.reason.close_text = std::move(detail);
   record_.reason.address = peer_ ? to_string(*peer_) : std::string();
   return false;
+}
+
+// A read or a write has failed, or brought something that is no answer.
+bool dial_attempt::stream_failed(error_code why, std::string detail) {
+  if (is_about_tls(why)) record_.reason.at = stage::tls;
+  return fail(why, std::move(detail));
+}
+
+// Of a server that refuses.
+void dial_attempt::keep_answer(const http_head& answer) {
+  const auto wish = read_retry_after(answer);
+  record_.reason.http_status = answer.status;
+  record_.http_headers = answer.headers;
+  record_.retry_after = wish.after;
+  record_.retry_after_unreadable = wish.unreadable;
 }
 
 }  // namespace holdfast

@@ -1,5 +1,5 @@
-// Who we are, in one attempt: what the provider gives, and what of it may be shown at the place to which the
-// attempt has come.
+// Credentials in one attempt: what the provider gives, and what of that may be shown at the place to which
+// the attempt has come.
 module;
 #include <algorithm>
 #include <boost/asio/any_completion_handler.hpp>
@@ -20,22 +20,11 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast;
+module holdfast.core;
 
-import :dial;
+import :attempt;
 
 namespace holdfast {
-
-net::awaitable<bool> dial_attempt::ask_provider() {
-  enter(stage::provider, options_->deadlines.provider);
-  std::optional<credentials> given;
-  try {
-    given = co_await options_->provider(ask_);
-  } catch (...) {
-    provider_threw();
-  }
-  co_return given && !over_ && use(std::move(*given));
-}
 
 // In a handler. The text of an exception may carry a secret, so it goes to the log, which is the program's
 // own, and not into the state. Its code is passed on if it may heal, such as a token service out of reach.
@@ -70,12 +59,12 @@ bool dial_attempt::use(credentials given) {
   return true;
 }
 
-// To nobody but the origin that they are for, whatever a redirect says; and never in plain text because TLS
-// has failed (R60).
+// Credentials go only to the origin that they are for, whatever a redirect says; and never in plain text
+// because TLS has failed (R60).
 bool dial_attempt::may_show_credentials() const { return place_.same_origin && !is_bare(); }
 
-// There, a field of the provider takes the place of a static one: a request has one Authorization, and one
-// Cookie.
+// Where credentials may be shown, a field of the provider takes the place of a static one: a request has one
+// Authorization, and one Cookie.
 header_list dial_attempt::headers() const {
   if (!may_show_credentials()) return without_credentials(options_->headers);
   auto own = credentials_.headers;
@@ -89,7 +78,7 @@ header_list dial_attempt::headers() const {
   return out;
 }
 
-// Those of the provider may be a token.
+// The subprotocols of the provider may be a token.
 const std::vector<std::string>& dial_attempt::subprotocols() const {
   const bool own = credentials_.subprotocols && may_show_credentials();
   return own ? *credentials_.subprotocols : options_->subprotocols;

@@ -1,0 +1,42 @@
+/// holdfast.core — everything that the library declares, a folder of src/ for each floor. No part of the
+/// interface: `holdfast` and `holdfast.wire` hand on what is. For them, and for tests of the library itself.
+export module holdfast.core;
+
+export import :error;
+export import :time;
+export import :jump_detector;
+export import :journal;
+export import :frame;
+export import :byte_queue;
+export import :utf8;
+export import :compression;
+export import :frame_encoder;
+export import :frame_decoder;
+export import :url;
+export import :headers;
+export import :http_head;
+export import :retry_after;
+export import :upgrade;
+export import :redirect;
+export import :cookies;
+export import :proxy;
+export import :netlink;
+export import :network_watcher;
+export import :network;
+export import :tls;
+export import :state;
+export import :state_channel;
+export import :backoff;
+export import :endpoints;
+export import :credentials;
+export import :addresses;
+export import :liveness;
+export import :congestion;
+export import :limits;
+export import :message;
+export import :send_buffer;
+export import :protocol;
+export import :json;
+export import :options;
+export import :intent;
+export import :connection;

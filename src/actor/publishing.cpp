@@ -1,0 +1,98 @@
+// The states that an actor publishes. live() and the session that it serves say when.
+module;
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+module holdfast.core;
+
+import :actor;
+
+namespace holdfast {
+
+void actor::publish_connecting() { publish({.to = connection_state::connecting, .attempt = attempt_}); }
+
+// The session is usable: a login that the program has given up meanwhile does not count.
+void actor::publish_connected(const login_result& result) {
+  if (!intent_.goes_on()) return;
+  ready_since_ = clock::now();
+  retry_.session_opened();  // also if the program ends it, and nothing is decided
+  out->ready();
+  publish(
+      {.to = connection_state::connected, .attempt = attempt_, .resumed = result.resumed, .gap = result.gap});
+  end_move({});
+}
+
+// `features` are all that must not be used now, throttled by the server or by the session itself.
+void actor::publish_throttled(const std::vector<throttled_feature>& features) {
+  const bool was_throttled = channel->status() == connection_state::feature_throttled;
+  if (!ready_since_ || (features.empty() && !was_throttled)) return;
+  out->throttle(features);
+  const auto to = features.empty() ? connection_state::connected : connection_state::feature_throttled;
+  publish({.to = to, .attempt = attempt_, .features = features});
+}
+
+void actor::publish_disconnected(attempt_record& ended, const retry_decision& next) {
+  publish({.to = connection_state::disconnected,
+           .attempt = ended.attempt,
+           .reason = std::move(ended.reason),
+           .retry_in = next.retry_in,
+           .rule = next.rule,
+           .final = intent_.is_final()});
+}
+
+// The server has asked for a wait that observers do not know of.
+void actor::publish_wait_for_server(clock::duration wait) {
+  if (channel->snapshot().retry_in) return;  // they know of one
+  publish({.to = connection_state::disconnected,
+           .attempt = attempt_,
+           .reason = {.error = intent_.why_not()},
+           .retry_in = wait,
+           .rule = "retry-after"});
+}
+
+// Observers expect another attempt, or may hope for one: unless there will be one, they get the end of that.
+void actor::publish_end_of_hope() {
+  if (intent_.wants_session()) return;
+  const auto last = channel->snapshot();
+  const bool was_final = last.sequence != 0 ? last.final : settings->mode == connect_mode::manual;
+  const bool is_final = intent_.is_final();
+  if (!last.retry_in && was_final == is_final && !(intent_.is_asked() && is_final)) return;
+  publish({.to = connection_state::disconnected,
+           .attempt = attempt_,
+           .reason = {.error = intent_.why_not()},
+           .final = is_final});
+}
+
+void actor::publish(state_change change) {
+  change.session = generation_;
+  change.flapping = retry_.flapping();
+  change.origin = origin_;
+  if (change.to != connection_state::connecting) change.endpoint = endpoint_;
+  if (change.to == connection_state::connected || change.to == connection_state::feature_throttled) {
+    change.subprotocol = subprotocol_;
+  }
+  if (change.to == connection_state::connected) change.headers = headers_;
+  intent_.published();
+  if (change.final) out->expect_no_session(change.reason.error);
+  channel->publish(std::move(change));
+  log->sum_up();
+}
+
+}  // namespace holdfast

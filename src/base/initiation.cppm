@@ -1,0 +1,37 @@
+// :initiation — what Asio calls to start an operation of ours, and what an operation returns that need not be
+// started. Knows neither the operations nor what they are about.
+module;
+#include <boost/asio/any_io_executor.hpp>
+#include <utility>
+
+export module holdfast.core:initiation;
+
+namespace holdfast {
+
+namespace net = boost::asio;
+
+// `Start` takes the subject, the handler, and what else async_initiate() was given. Tokens that need an
+// executor of the operation find it here, as net::cancel_after does for its timer (Boost 1.86): `ExecutorOf`
+// takes the subject. A subject is what the operation must keep until it is started, and no more: a program
+// may keep many of them.
+template <auto Start, auto ExecutorOf, class Subject>
+struct initiation {
+  using executor_type = net::any_io_executor;
+
+  [[nodiscard]] executor_type get_executor() const noexcept { return ExecutorOf(subject); }
+  template <class Handler, class... Arguments>
+  void operator()(Handler&& handler, Arguments&&... arguments) const {
+    Start(subject, std::forward<Handler>(handler), std::forward<Arguments>(arguments)...);
+  }
+
+  Subject subject;
+};
+
+// What a command that has been given already returns: await it or let it be (unlike Asio's deferred
+// operations, which the compiler wants to see used).
+template <class Operation>
+struct optional_operation : Operation {
+  explicit optional_operation(Operation operation) : Operation(std::move(operation)) {}
+};
+
+}  // namespace holdfast
