@@ -71,7 +71,7 @@ net::awaitable<bool> actor::until_wanted() {
     const auto now = clock::now();
     const auto allowed = next_allowed(now);
     if (now >= allowed) co_return true;
-    publish_wait_for_server(allowed - now);
+    publish_wait_for_server(allowed);
     co_await wake_.wait_until(allowed);
   }
 }
@@ -204,11 +204,15 @@ actor::ending actor::end_session() {
 retry_decision actor::decide(attempt_record& record) {
   const auto& why = record.reason.error;
   if (!intent_.wants_session()) return {};
-  // The program closed it, and has changed its mind since.
-  if (why == error::disconnect_requested || why == error::in_background)
-    return {clock::duration::zero(), "asked"};
-  record.after_network_change = std::exchange(network_changed_, false);
   const auto now = clock::now();
+  // The program closed it, and has changed its mind since. It has overruled a server's wish only by
+  // connect().
+  if (why == error::disconnect_requested || why == error::in_background) {
+    const auto allowed = next_allowed(now);
+    if (allowed > now) return {allowed - now, "retry-after"};
+    return {clock::duration::zero(), "asked"};
+  }
+  record.after_network_change = std::exchange(network_changed_, false);
   rotation_.fill(record, retry_.is_refusal(record), settings->retry);
   auto decision = rotation_.ended(record, retry_.decide(record, random_), settings->retry, now);
   refused_ = refused_ || decision.refresh;  // until the provider has been asked

@@ -131,7 +131,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void publish_connected(const login_result& result);
   void publish_throttled(const std::vector<throttled_feature>& features);
   void publish_disconnected(attempt_record& ended, const retry_decision& next);
-  void publish_wait_for_server(clock::duration wait);
+  void publish_wait_for_server(clock::time_point allowed);
   void publish_end_of_hope();
   void publish(state_change change);
 

@@ -58,12 +58,12 @@ void actor::publish_disconnected(attempt_record& ended, const retry_decision& ne
 }
 
 // The server has asked for a wait that observers do not know of.
-void actor::publish_wait_for_server(clock::duration wait) {
-  if (channel->snapshot().retry_in) return;  // they know of one
+void actor::publish_wait_for_server(clock::time_point allowed) {
+  if (channel->snapshot().retry_in) return;  // they know of one, see decide()
   publish({.to = connection_state::disconnected,
            .attempt = attempt_,
            .reason = {.error = intent_.why_not()},
-           .retry_in = wait,
+           .retry_in = allowed - clock::now(),
            .rule = "retry-after"});
 }
 

@@ -1,6 +1,5 @@
 /// :send_buffer — what a session has still to write, as bytes: control frames, messages, and the close frame
-/// behind them. Pure: no socket, no lock, no clock. Does not know who sends the messages, or who waits for
-/// them.
+/// behind them. Pure: no socket, no lock, no clock. Knows neither operations nor acknowledgements.
 module;
 #include <cstddef>
 #include <cstdint>

@@ -55,8 +55,8 @@ export class byte_stream {
   using ready_handler = net::any_completion_handler<void(error_code)>;
 
   virtual ~byte_stream() = default;
-  /// Reads what is there, and never blocks. Returns the number of bytes moved; 0 with `would_block` if
-  /// there are none now, with `eof` (read only) at the end of the stream.
+  /// Reads the bytes that have arrived, and never blocks. Returns the number of bytes moved; 0 with
+  /// `would_block` if there are none now, with `eof` (read only) at the end of the stream.
   virtual std::size_t read_some(std::span<char> into, error_code& ec) = 0;
   /// Writes as much as fits, and never blocks. Returns the number of bytes taken, which may be fewer than
   /// given; 0 with `would_block` if none can be taken now.
@@ -124,7 +124,7 @@ export class transport {
   /// Ends both directions at once; waits complete with operation_aborted. Idempotent.
   void close() noexcept;
 
-  /// Reads what is there, or else waits until there is something: one system call less than to wait and then
+  /// Reads the bytes that have arrived, or else waits for some: one system call less than to wait and then
   /// to read. void(error_code, std::size_t); would_block means: now there is something, ask read_some.
   template <net::completion_token_for<void(error_code, std::size_t)> Token>
   auto async_read_some(std::span<char> into, Token&& token) {

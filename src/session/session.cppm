@@ -134,6 +134,8 @@ class session final : public std::enable_shared_from_this<session>, private sess
   void handle_pong(std::string_view payload);
   void follow_protocol();
   void watch_upload(clock::time_point now);
+  // A ping, or a heartbeat of the protocol.
+  [[nodiscard]] bool waits_for_answer() const noexcept;
   void expire_pings(clock::time_point now);
   void warn_of_pause(clock::time_point now);
   [[nodiscard]] clock::time_point next_look() const;

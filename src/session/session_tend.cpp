@@ -65,6 +65,7 @@ void session::ping(ping_operation op, std::uint64_t id) {
   std::array<char, sizeof last_ping_> payload{};
   std::memcpy(payload.data(), &last_ping_, sizeof last_ping_);
   outbox_->ping({payload.data(), payload.size()});
+  if (!waits_for_answer()) upstream_.reset();  // it watched the way of a question that is answered
   liveness_.pinged(now);
   if (link_ && !reader_waits_) link_->judge.pinged(last_ping_, now);
   work_.notify();
@@ -178,10 +179,13 @@ void session::look_for_congestion(clock::time_point now) {
   if (judge.wants_ping(now) && !reader_waits_) ping();
 }
 
+bool session::waits_for_answer() const noexcept {
+  return liveness_.waits_for_answer() || (conversation_ && conversation_->waits_for_answer());
+}
+
 // A ping that stands behind a slow upload cannot be answered before it has arrived (R62).
 void session::watch_upload(clock::time_point now) {
-  const bool asked = liveness_.waits_for_answer() || (conversation_ && conversation_->waits_for_answer());
-  if (!asked) return upstream_.reset();
+  if (!waits_for_answer()) return upstream_.reset();
   if (!upstream_) upstream_ = std::make_unique<upstream>();
   upstream_->asked();
   if (!upstream_->watches()) return;

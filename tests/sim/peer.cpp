@@ -24,7 +24,6 @@ constexpr auto patience = 120s;  // then a server that has nothing more to do ha
 constexpr std::size_t full = 64 * 1024;
 constexpr std::size_t parting_bytes = 24;
 constexpr auto hangs_up_after = 450ms;  // with a parting; the client waits for half a second
-constexpr std::uint16_t normal_closure = 1000;
 
 // A session under way: what comes is written down and, if the script says so, sent back.
 struct session {
@@ -166,7 +165,7 @@ net::awaitable<void> talk(session& self) {
     co_await follow(self, clock::now() + self.script.span);
   }
   self.talks_on = false;
-  if (self.was_closed) self.answer_close(normal_closure);
+  if (self.was_closed) self.answer_close(holdfast::close_codes::normal);
 }
 
 net::awaitable<void> perform(session& self) {
