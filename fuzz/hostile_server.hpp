@@ -21,7 +21,7 @@ namespace fuzzed {
 namespace net = boost::asio;
 using namespace std::chrono_literals;
 
-inline const holdfast::endpoint server_at{net::ip::make_address("10.0.0.1"), 80};
+inline const holdfast::peer_address server_at{net::ip::make_address("10.0.0.1"), 80};
 
 enum class preface : std::uint8_t { none, plain, v1, compressed };  // what goes before the input
 

@@ -43,11 +43,11 @@ class one_place final : public holdfast::network {
   explicit one_place(holdfast::testing::world& in) : in_(in) {
     in.network()->listen(at_, [this](holdfast::transport stream) { in_.spawn(listen(std::move(stream))); });
   }
-  net::awaitable<holdfast::result<std::vector<holdfast::endpoint>>> resolve(std::string,
-                                                                            std::uint16_t) override {
+  net::awaitable<holdfast::result<std::vector<holdfast::peer_address>>> resolve(std::string,
+                                                                                std::uint16_t) override {
     co_return std::vector{at_};
   }
-  net::awaitable<holdfast::result<holdfast::transport>> connect(holdfast::endpoint) override {
+  net::awaitable<holdfast::result<holdfast::transport>> connect(holdfast::peer_address) override {
     return in_.network()->connect(at_);
   }
   [[nodiscard]] const std::string& heard() const noexcept { return heard_; }
@@ -68,7 +68,7 @@ class one_place final : public holdfast::network {
   }
 
   holdfast::testing::world& in_;
-  const holdfast::endpoint at_{net::ip::make_address("10.0.0.1"), 80};
+  const holdfast::peer_address at_{net::ip::make_address("10.0.0.1"), 80};
   std::string heard_;
 };
 

@@ -62,6 +62,7 @@ using holdfast::to_text;
 // Texts in UTF-8.
 using holdfast::cut_at_character;
 using holdfast::is_valid_utf8;
+using holdfast::one_line;
 
 // When to try again.
 using holdfast::attempt_record;
@@ -92,8 +93,8 @@ using holdfast::session_facts;
 
 // A network of one's own.
 using holdfast::byte_stream;
-using holdfast::endpoint;
 using holdfast::network;
+using holdfast::peer_address;
 using holdfast::readiness;
 using holdfast::real_network;
 using holdfast::transport;

@@ -34,7 +34,7 @@ std::string details(const holdfast::state_change& change) {
     case holdfast::connection_state::connecting:
       return "attempt " + std::to_string(change.attempt);
     case holdfast::connection_state::connected:
-      return "to " + change.endpoint + ", session " + std::to_string(change.session);
+      return "to " + change.peer + ", session " + std::to_string(change.session);
     default:
       return describe(change.reason);
   }

@@ -49,6 +49,7 @@ class metered_stream final : public holdfast::byte_stream {
     return below_.writes_from_any_thread();
   }
   [[nodiscard]] bool unsent() const noexcept override { return below_.unsent(); }
+  [[nodiscard]] bool has_heard() const noexcept override { return below_.has_heard(); }
   [[nodiscard]] std::optional<std::size_t> unconfirmed_bytes() const noexcept override {
     return below_.unconfirmed_bytes();
   }
@@ -67,13 +68,13 @@ class metered_network final : public holdfast::network {
                   std::shared_ptr<holdfast::network> below = holdfast::real_network())
       : count_(std::move(count)), hosts_(std::move(hosts)), below_(std::move(below)) {}
 
-  net::awaitable<holdfast::result<std::vector<holdfast::endpoint>>> resolve(std::string host,
-                                                                            std::uint16_t port) override {
+  net::awaitable<holdfast::result<std::vector<holdfast::peer_address>>> resolve(std::string host,
+                                                                                std::uint16_t port) override {
     const auto known = hosts_.find(host);
     if (known == hosts_.end()) co_return co_await below_->resolve(std::move(host), port);
-    co_return std::vector<holdfast::endpoint>{{known->second, port}};
+    co_return std::vector<holdfast::peer_address>{{known->second, port}};
   }
-  net::awaitable<holdfast::result<holdfast::transport>> connect(holdfast::endpoint peer) override {
+  net::awaitable<holdfast::result<holdfast::transport>> connect(holdfast::peer_address peer) override {
     auto opened = co_await below_->connect(peer);
     if (opened.has_error()) co_return opened.error();
     co_return holdfast::transport(std::make_unique<metered_stream>(std::move(*opened), count_));

@@ -41,7 +41,7 @@ auto report(std::string what) {
   };
 }
 
-const holdfast::endpoint at{net::ip::make_address("10.0.0.1"), 80};
+const holdfast::peer_address at{net::ip::make_address("10.0.0.1"), 80};
 
 void without_acknowledgements() {
   world world;

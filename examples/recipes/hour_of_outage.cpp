@@ -21,7 +21,7 @@ void check(bool fact, const std::string& what) {
 int main() {
   const auto began = std::chrono::steady_clock::now();
   world world;
-  const holdfast::endpoint at{net::ip::make_address("10.0.0.1"), 80};
+  const holdfast::peer_address at{net::ip::make_address("10.0.0.1"), 80};
   const server behind(world, at);
   holdfast::connection conn(world.executor(),
                             {.url = "ws://10.0.0.1/", .network = world.network(), .random_seed = 1});

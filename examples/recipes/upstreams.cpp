@@ -64,10 +64,10 @@ int main() {
   std::vector<std::string> urls;
   for (int n = 1; n <= 50; ++n) {
     const auto address = "10.0.0." + std::to_string(n);
-    servers.emplace_back(world, holdfast::endpoint{net::ip::make_address(address), 80});
+    servers.emplace_back(world, holdfast::peer_address{net::ip::make_address(address), 80});
     urls.push_back("ws://" + address + '/');
   }
-  const holdfast::endpoint seventh{net::ip::make_address("10.0.0.7"), 80};
+  const holdfast::peer_address seventh{net::ip::make_address("10.0.0.7"), 80};
   server_session* there = nullptr;
   servers[6].on_session([&](server_session& session) { return (there = &session)->echo(); });
 

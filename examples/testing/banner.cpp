@@ -53,7 +53,7 @@ const auto* const golden =
 int main() {
   using namespace holdfast::testing;
   world world;
-  const holdfast::endpoint at{net::ip::make_address("10.0.0.1"), 80};
+  const holdfast::peer_address at{net::ip::make_address("10.0.0.1"), 80};
   server behind(world, at);
   v1_server backend(behind);
   holdfast::options given{.url = "ws://10.0.0.1/", .network = world.network()};

@@ -7,7 +7,7 @@ using namespace std::chrono_literals;
 
 int main() {
   holdfast::testing::world world;  // one thread, one seed, virtual time
-  const holdfast::endpoint at{boost::asio::ip::make_address("10.0.0.1"), 80};
+  const holdfast::peer_address at{boost::asio::ip::make_address("10.0.0.1"), 80};
   const holdfast::testing::server server(world, at);  // echoes, until on_session() gives it a script
   world.network()->add_name("chat", {at.address});
   holdfast::connection conn(world.executor(), {.url = "ws://chat/", .network = world.network()});

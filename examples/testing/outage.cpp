@@ -32,7 +32,7 @@ bool survives(std::uint64_t seed) {
   std::vector<std::string> news;
   std::vector<std::string> told;
   world world(seed);
-  const holdfast::endpoint at{net::ip::make_address("10.0.0.1"), 80};
+  const holdfast::peer_address at{net::ip::make_address("10.0.0.1"), 80};
   server behind(world, at);
   v1_server backend(behind);
   world.spawn(bot({.url = "ws://10.0.0.1/", .network = world.network(), .random_seed = seed}, news));

@@ -1,5 +1,5 @@
-// The reconnect loop: live() is the story, the functions below are its steps. What it publishes is made in
-// publishing.cpp.
+// The reconnect loop: live() shows the sequence, the functions below are its steps. The states that it
+// publishes are built in publishing.cpp.
 module;
 #include <algorithm>
 #include <atomic>
@@ -34,10 +34,9 @@ std::chrono::system_clock::time_point to_calendar(clock::duration from_now) {
 
 }  // namespace
 
-// Every state that is published has a publish_… of its own below: those of the loop stand here, and while a
-// session is served it calls on_ready() and on_throttle(), so that `connected` is published before any
-// message of the same read is handed over. Holds little: an idle connection holds for days what this
-// coroutine holds.
+// Each published state has its own publish_… function. The loop and its steps call some of them; during
+// serve() the session calls the others through on_ready() and on_throttle(), so that `connected` is published
+// before any message of the same read is delivered. Keeps few locals: an idle connection holds them for days.
 net::awaitable<void> actor::live() {
   while ([[maybe_unused]] const bool wanted = co_await until_wanted()) {
     auto attempt = next_attempt();
@@ -55,9 +54,9 @@ net::awaitable<void> actor::live() {
   finished();
 }
 
-// False: never again. No socket is open here, which is what when_settled() waits for. A server that has asked
-// not to be dialled before some time is left alone until then, whatever has woken us: only the program itself
-// overrides that (R53).
+// Returns true once a session is wanted and may be dialled, false if none will ever be. No socket is open
+// here, so when_settled() completes. If a server has asked not to be dialled before some time, only the
+// program's connect() or retry_now() overrides that (R53).
 net::awaitable<bool> actor::until_wanted() {
   for (;;) {
     publish_end_of_hope();
@@ -104,8 +103,8 @@ std::shared_ptr<dial_attempt> actor::attempt_at_endpoint(endpoint_rotation& amon
       });
 }
 
-// Runs an attempt until it is over, its deadline has passed, or it is not wanted any more. It runs beside us,
-// so that neither a resolver nor a peer that hangs can keep us from stopping (R30).
+// Runs an attempt until it is over, its deadline has passed, or it is not wanted any more. The attempt runs
+// in a coroutine of its own, so that a resolver or peer that hangs cannot delay a stop (R30).
 net::awaitable<void> actor::see_through(std::shared_ptr<dial_attempt> attempt, wakeup& wake,
                                         std::function<void()> on_news, std::function<bool()> goes_on) {
   attempt->start(strand, std::move(on_news));
@@ -130,7 +129,7 @@ net::awaitable<actor::ending> actor::dial(std::shared_ptr<dial_attempt> attempt)
   const bool wanted = intent_.goes_on();
   const auto& record = attempt->record();
   origin_ = attempt->origin();
-  if (record.reason.at != stage::provider) refused_ = false;  // it has been asked
+  if (record.reason.at != stage::provider) refused_ = false;  // the provider has answered
   if (auto socket = wanted ? attempt->take_socket() : std::nullopt) {
     opened_as_ = {number, record.may_refresh, record.credentials_fresh};
     co_return ending{.socket = std::make_unique<opened_socket>(std::move(*socket))};
@@ -141,7 +140,7 @@ net::awaitable<actor::ending> actor::dial(std::shared_ptr<dial_attempt> attempt)
     keep_routes(attempt->found().routes);
     failed.record->untried_address = memory_->attempt_failed(attempt->found(), record.reason);
   } else {
-    failed.record->reason.error = intent_.why_not();  // also if it had just succeeded
+    failed.record->reason.error = intent_.why_not();  // even if the attempt has just succeeded
   }
   co_return failed;
 }
@@ -154,7 +153,7 @@ void actor::begin_session(std::unique_ptr<opened_socket> opened) {
   auto& socket = *opened;
   ++generation_;
   origin_ = socket.origin;
-  endpoint_ = socket.endpoint;
+  peer_ = socket.peer;
   subprotocol_ = socket.subprotocol;
   headers_ = socket.headers;
   keep_routes(socket.found.routes);
@@ -205,8 +204,8 @@ retry_decision actor::decide(attempt_record& record) {
   const auto& why = record.reason.error;
   if (!intent_.wants_session()) return {};
   const auto now = clock::now();
-  // The program closed it, and has changed its mind since. It has overruled a server's wish only by
-  // connect().
+  // The program closed the session, and wants one again. connect() has overruled a server's wish; a return to
+  // the foreground has not.
   if (why == error::disconnect_requested || why == error::in_background) {
     const auto allowed = next_allowed(now);
     if (allowed > now) return {allowed - now, "retry-after"};
@@ -215,19 +214,19 @@ retry_decision actor::decide(attempt_record& record) {
   record.after_network_change = std::exchange(network_changed_, false);
   rotation_.fill(record, retry_.is_refusal(record), settings->retry);
   auto decision = rotation_.ended(record, retry_.decide(record, random_), settings->retry, now);
-  refused_ = refused_ || decision.refresh;  // until the provider has been asked
+  refused_ = refused_ || decision.refresh;  // until the provider has answered
   if (!decision.retry_in) give_up(why);
   if (record.retry_after || record.retry_after_unreadable) note_wish();
   if (settings->retry.is_stable(record.session_length)) attempt_ = 0;
   return decision;
 }
 
-// A suspend that is longer ends it, too: so its end is known by the calendar.
+// Time in a suspend counts for the wish, so its end is kept as a calendar time.
 void actor::note_wish() {
   wish_ends_ = std::max(wish_ends_, to_calendar(rotation_.last_wish_ends() - clock::now()));
 }
 
-// Nobody has asked for this: in automatic mode the program must not wait for ever on a connection that will
+// The program did not ask for this end. In automatic mode it must not wait forever on a connection that will
 // not come back (R73).
 void actor::give_up(error_code why) {
   intent_.give_up();
@@ -251,7 +250,7 @@ void actor::finished() {
   channel->finish(why);
   in->finish(why);
   end_background_watch();
-  // Behind the last call of a listener, on whatever executor (R74).
+  // run() completes after the last listener call, on every executor (R74).
   const bool all_called = channel->when_told([weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self) net::post(self->strand, [self] { self->run_.complete(self->run_result_); });

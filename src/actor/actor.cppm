@@ -178,7 +178,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   unsigned attempt_ = 0;
   std::uint64_t generation_ = 0;
   std::string origin_;
-  std::string endpoint_;
+  std::string peer_;
   std::string subprotocol_;
   std::unique_ptr<peer_routes> routes_;  // of the session, else of the last attempt; null: not watched
   header_list headers_;                  // of the present session's upgrade

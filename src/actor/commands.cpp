@@ -1,5 +1,5 @@
-// What a program tells the actor. Each command is posted to the strand, changes what is wanted there, and
-// wakes the loop; the loop looks at what is wanted and does it.
+// The commands of the program. Each is posted to the strand, changes the intent there, and wakes the loop,
+// which acts on the intent.
 module;
 #include <atomic>
 #include <boost/asio/any_completion_handler.hpp>
@@ -37,7 +37,7 @@ import :message_handler;
 namespace holdfast {
 namespace {
 
-// A strand over the concrete executor spares one level of type erasure in each hop.
+// A strand over the concrete executor saves one level of type erasure per dispatch.
 net::any_io_executor make_strand_of(const net::any_io_executor& executor) {
   if (const auto* concrete = executor.target<net::io_context::executor_type>())
     return net::make_strand(*concrete);
@@ -75,7 +75,7 @@ actor::actor(const net::any_io_executor& on, std::shared_ptr<const options> chec
   for (const auto& line : options_without_effect(*settings)) log->write(log_level::warning, line);
 }
 
-// The table of the policy is large: only the schedule keeps one.
+// The policy's table of rules is large, so only the schedule keeps it.
 std::shared_ptr<actor> actor::make(net::any_io_executor on, options given) {
   validate(given);
   auto table = retry_schedule::share(std::exchange(given.retry.rules, {}));
@@ -100,7 +100,7 @@ actor::~actor() {
   if (registry_ != nullptr) registry_->remove(this);
 }
 
-// Nothing runs any more. Operations go without being completed, as Asio's own do.
+// Nothing runs any more. Pending operations are destroyed without completion, as Asio's own are.
 void actor::context_ends() noexcept {
   registry_ = nullptr;
   const auto operations =
@@ -135,12 +135,12 @@ void actor::run(run_operation op) {
   });
 }
 
-// What is sent from now on may wait for the session.
+// Messages sent from now on may wait for the session.
 void actor::connect() {
   out->expect_session();
   post([](actor& self) {
     if (self.intent_.is_closed()) return;
-    self.out->expect_session();  // again, if what was before has ended meanwhile
+    self.out->expect_session();  // again, if expect_no_session() was called meanwhile
     if (const bool is_news = self.intent_.connect(); is_news) {
       self.attempt_ = 0;
       self.retry_.reset();
@@ -161,9 +161,9 @@ void actor::close(error_code why, close_reason how) {
     if (self.intent_.is_closed()) return;
     self.intent_.close(why);
     if (why != error::closed) self.run_result_ = why;
-    self.stop_trying(why, how);  // first: what was accepted leaves
+    self.stop_trying(why, how);  // before retire(): accepted messages leave first
     self.out->retire(error::closed, why);
-    if (self.running_) return;  // else finished() tells those who wait
+    if (self.running_) return;  // else finished() calls these
     self.channel->finish(why);
     self.in->finish(why);
   });
@@ -181,10 +181,10 @@ void actor::abandon() {
     if (self.session_) self.session_->end({.error = net::error::operation_aborted, .at = stage::session});
     self.settlers_.complete_all(net::error::operation_aborted);
   });
-  log->sum_up();  // while the program is still there to hear it
+  log->sum_up();  // while the program can still receive the lines
 }
 
-// Nothing is to be open or tried from now on.
+// Closes the session and stops all attempts.
 void actor::stop_trying(error_code why, const close_reason& how) {
   intent_.disconnect(why);
   end_background_watch();
@@ -224,15 +224,15 @@ void actor::network_changed() {
   });
 }
 
-// What the machine's other links do is no news for us (R53).
+// Ignores changes of interfaces that carry no route to the peer (R53).
 void actor::network_changed(const network_news& news) {
   post([news](actor& self) {
     if (!self.routes_ || self.routes_->concerned_by(news)) self.network_changed();
   });
 }
 
-// The machine was suspended (R27). What is open may long be dead; what waits has waited long enough. An
-// attempt goes on: it has deadlines of its own.
+// The machine was suspended (R27). An open session may be dead, so it is probed. The wait between two
+// attempts ends. An attempt goes on, because it has its own deadlines.
 void actor::time_jumped() {
   post([](actor& self) {
     if (self.session_) self.session_->probe();
@@ -259,13 +259,13 @@ void actor::enter_foreground() {
   });
 }
 
-// A sign that the program still wants the connection.
+// Notes that the program uses the connection.
 void actor::keep_alive() {
   intent_.used(clock::now());
   if (!background_watch_) watch_background();
 }
 
-// Manual mode in the background: closes when the last sign of use is too old.
+// In manual mode in the background: closes the session once the last use is background_grace ago.
 void actor::watch_background() {
   end_background_watch();
   const auto close_at = intent_.grace_ends();
@@ -282,8 +282,8 @@ void actor::end_background_watch() {
   if (const auto watch = std::exchange(background_watch_, nullptr)) watch->notify();
 }
 
-// The cancellation slot is the user's: it is set here, on the user's side, and its call follows the operation
-// to the strand.
+// The cancellation slot belongs to the caller, so it is set here, before the strand. A cancellation is posted
+// to the strand behind the operation.
 void actor::ping(session::ping_operation op) {
   const auto id = ++last_operation_;
   op.on_cancel(cancellation_with_effects, [weak = weak_from_this(), id] {
@@ -300,7 +300,7 @@ void actor::ping(session::ping_operation op) {
   });
 }
 
-// The session that is open is being closed, and no other one follows at once.
+// Returns whether the open session is being closed and no other one follows at once.
 bool actor::is_leaving() const {
   const bool moves = migration_ && migration_->has_socket() && session_->hands_over();
   return !intent_.goes_on() || (session_->is_ending() && !moves);
@@ -312,7 +312,7 @@ void actor::when_connected(state_channel::operation op) {
     if (const auto alive = weak.lock()) alive->post([id](actor& self) { self.channel->cancel(id); });
   });
   post([op = std::move(op), id](actor& self) mutable {
-    // A session that is being closed is not the one that was asked for.
+    // A session that is being closed does not count: the caller waits for the next one.
     if (self.ready_since_ && !self.is_leaving())
       return op.complete({}, observed_change{self.channel->snapshot(), 0});
     self.channel->reach_next(connection_state::connected, std::move(op), id);

@@ -1,4 +1,4 @@
-// The handle: what it is told it passes on to the actor, what it is asked it reads where that is kept.
+// The handle: passes commands to the actor, and all other calls to its state channel, inbox and outbox.
 module;
 #include <algorithm>
 #include <atomic>
@@ -31,7 +31,7 @@ import :message_handler;
 namespace holdfast {
 namespace {
 
-// Reads a message where its receiver wants to have it.
+// Parses the JSON on the executor of the receiver's handler.
 struct json_receiver {
   net::any_completion_handler<void(error_code, json_message)> handler;
 
@@ -43,7 +43,7 @@ struct json_receiver {
   }
 };
 
-// What a client may say in a close frame of its own accord (RFC 6455 section 7.4, as in browsers).
+// Throws unless a client may send this close frame (RFC 6455 section 7.4, as in browsers).
 close_reason checked(close_reason how) {
   const bool allowed = how.code == close_codes::normal || how.code == close_codes::going_away ||
                        (how.code >= 3000 && how.code <= 4999);
@@ -58,7 +58,7 @@ close_reason checked(close_reason how) {
 }  // namespace
 }  // namespace holdfast
 
-// Its executor, allocator and cancellation slot are those of the handler inside.
+// A json_receiver has the executor, allocator and cancellation slot of the handler inside.
 template <template <class, class> class Associator, class Default>
 struct boost::asio::associator<Associator, holdfast::json_receiver, Default> {
   using inside = Associator<decltype(holdfast::json_receiver::handler), Default>;

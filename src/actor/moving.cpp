@@ -1,8 +1,8 @@
-// From one session to the next without a break: move() dials beside the session that is open, and has it
-// closed when the new socket is there; the loop goes on with that one (next_socket). Observers see no
+// Moves from one session to the next without a break. move() dials while the old session is open, and has it
+// closed once the new socket is open; the loop then goes on with that socket (next_socket). Observers see no
 // state but connected, and messages that are sent meanwhile wait in the outbox. In each direction the
-// messages of the old socket come before those of the new one: what was given to the old one has been read by
-// the server when it answers the close frame, and the new one is not read before the old one has ended.
+// messages of the old socket come before those of the new one: the server has read ours when it answers the
+// close frame, and the new socket is not read before the old session has ended.
 module;
 #include <algorithm>
 #include <atomic>
@@ -40,7 +40,7 @@ void actor::migrate(run_operation op) {
     const auto alive = weak.lock();
     if (!alive) return;
     net::post(alive->strand, [alive, id] {
-      if (alive->migration_) alive->migration_->cancel_waiter(id);  // the wait alone: others may wait, too
+      if (alive->migration_) alive->migration_->cancel_waiter(id);  // not the move: others may wait for it
     });
   });
   net::post(strand, [alive = shared_from_this(), op = std::move(op), id]() mutable {
@@ -51,12 +51,12 @@ void actor::migrate(run_operation op) {
   });
 }
 
-// A server that is about to stop asks all its clients at once: they must not all come to the next one at
-// once.
+// A stopping server asks all its clients to leave at once. A random delay spreads their arrival at the next
+// one.
 void actor::on_go_away(const departure& how) {
   if (!how.endpoint.empty()) server_names(how.endpoint);
   if (!how.may_move) return;
-  note(log_level::info, describe(change_reason{.error = error::server_going_away, .close_text = how.reason}));
+  note(log_level::info, describe(change_reason{.error = error::server_going_away, .detail = how.reason}));
   rotation_.failed(rotation_.current(), clock::now());
   const auto spread = clock::duration(settings->retry.first_spread).count();
   begin_to_move(clock::duration(std::uniform_int_distribution<clock::rep>(0, spread)(random_)));
@@ -122,8 +122,8 @@ void actor::move_failed(const dial_attempt& attempt, std::size_t endpoint) {
   end_move(why.error);
 }
 
-// Null: none follows at once. How the old session has ended does not matter, but if it was for a reason that
-// the new one would share.
+// Returns null if no session follows at once. The new socket is used unless the old session ended for a
+// reason that the new one would share.
 std::unique_ptr<opened_socket> actor::next_socket() {
   if (!migration_ || !migration_->has_socket()) return nullptr;
   auto next = migration_->take_socket();
@@ -133,7 +133,7 @@ std::unique_ptr<opened_socket> actor::next_socket() {
   return may_follow && intent_.goes_on() ? std::move(next) : nullptr;
 }
 
-// Empty: the next session is usable.
+// Completes the waiters. An empty `why` means that the next session is usable.
 void actor::end_move(error_code why) {
   if (const auto over = std::exchange(migration_, nullptr)) over->end(why);
 }

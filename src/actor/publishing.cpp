@@ -1,4 +1,4 @@
-// The states that an actor publishes. live() and the session that it serves say when.
+// The states that an actor publishes. live(), its steps, and the session that it serves call these functions.
 module;
 #include <algorithm>
 #include <atomic>
@@ -28,18 +28,18 @@ namespace holdfast {
 
 void actor::publish_connecting() { publish({.to = connection_state::connecting, .attempt = attempt_}); }
 
-// The session is usable: a login that the program has given up meanwhile does not count.
+// The session is usable. Does nothing if the program has given the session up during the login.
 void actor::publish_connected(const login_result& result) {
   if (!intent_.goes_on()) return;
   ready_since_ = clock::now();
-  retry_.session_opened();  // also if the program ends it, and nothing is decided
+  retry_.session_opened();  // here, because decide() skips a session that the program ends
   out->ready();
   publish(
       {.to = connection_state::connected, .attempt = attempt_, .resumed = result.resumed, .gap = result.gap});
   end_move({});
 }
 
-// `features` are all that must not be used now, throttled by the server or by the session itself.
+// `features` are all features that must not be used now, throttled by the server or by the session itself.
 void actor::publish_throttled(const std::vector<throttled_feature>& features) {
   const bool was_throttled = channel->status() == connection_state::feature_throttled;
   if (!ready_since_ || (features.empty() && !was_throttled)) return;
@@ -57,9 +57,9 @@ void actor::publish_disconnected(attempt_record& ended, const retry_decision& ne
            .final = intent_.is_final()});
 }
 
-// The server has asked for a wait that observers do not know of.
+// Publishes a wait that the server has asked for, unless observers know of one.
 void actor::publish_wait_for_server(clock::time_point allowed) {
-  if (channel->snapshot().retry_in) return;  // they know of one, see decide()
+  if (channel->snapshot().retry_in) return;  // they know of one from decide()
   publish({.to = connection_state::disconnected,
            .attempt = attempt_,
            .reason = {.error = intent_.why_not()},
@@ -67,7 +67,8 @@ void actor::publish_wait_for_server(clock::time_point allowed) {
            .rule = "retry-after"});
 }
 
-// Observers expect another attempt, or may hope for one: unless there will be one, they get the end of that.
+// If no session is wanted, publishes that, unless the last state shows it already. If a later command has
+// undone a connect(), it is published again.
 void actor::publish_end_of_hope() {
   if (intent_.wants_session()) return;
   const auto last = channel->snapshot();
@@ -84,7 +85,7 @@ void actor::publish(state_change change) {
   change.session = generation_;
   change.flapping = retry_.flapping();
   change.origin = origin_;
-  if (change.to != connection_state::connecting) change.endpoint = endpoint_;
+  if (change.to != connection_state::connecting) change.peer = peer_;
   if (change.to == connection_state::connected || change.to == connection_state::feature_throttled) {
     change.subprotocol = subprotocol_;
   }

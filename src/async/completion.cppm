@@ -26,9 +26,10 @@ namespace holdfast {
 
 namespace net = boost::asio;
 
-// While it lives, operations that this thread completes are collected; leave() hands them over. So a handler
-// can run right behind the strand's turn that completed it, on the same thread but off the strand: one trip
-// through the executor less between a socket that has bytes and the program that waits for them.
+// While it lives, the first operation that this thread completes is kept; leave() calls its handler. So that
+// runs right behind the strand's turn that completed it, on the same thread but off the strand: one trip
+// through the executor less between a socket that has bytes and the program that waits for them. Further ones
+// are posted at once, ahead of what the strand posts for its next turn (R64).
 class completion_scope {
  public:
   using call = net::any_completion_handler<void()>;
@@ -46,15 +47,13 @@ class completion_scope {
   }
   void add(call one) {
     if (first_) {
-      others_.push_back(std::move(one));
+      net::post(executor_, std::move(one));
     } else {
       first_ = std::move(one);
     }
   }
-  // Calls the first, and posts the others: a handler may throw.
   void leave() {
     current_ = outer_;
-    for (auto& each : others_) net::post(executor_, std::move(each));
     if (first_) std::move(first_)();
   }
 
@@ -63,8 +62,7 @@ class completion_scope {
 
   net::any_io_executor executor_;
   completion_scope* outer_;
-  call first_;  // mostly there is only one
-  std::vector<call> others_;
+  call first_;
 };
 
 // Nearly every strand of ours is one of these. Asked by its type it costs half: the type-erased executor is

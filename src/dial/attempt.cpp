@@ -1,6 +1,6 @@
 // One attempt, top to bottom: provider, resolve, connect, proxy, TLS, upgrade, redirects. A stage that fails
-// leaves its reason in the record and ends the attempt. After each wait a stage asks whether the attempt is
-// over, because an abandoned one must not touch what the next one uses.
+// writes its reason to the record and ends the attempt. After each wait a stage checks whether the attempt is
+// over, because an abandoned attempt must not touch what the next one uses.
 module;
 #include <algorithm>
 #include <array>
@@ -42,15 +42,15 @@ import :upgrade_exchange;
 namespace holdfast {
 namespace {
 
-// A look-up has this error for one reason alone.
+// A lookup returns this error only for an unknown zone.
 std::string about_zone(error_code why) {
   return why == boost::system::errc::no_such_device
              ? "the address has a zone that names no network interface of this machine"
              : "";
 }
 
-// With TLS 1.3 a server refuses our certificate only behind the handshake: the first read or write behind it
-// fails with that.
+// With TLS 1.3 a server refuses our certificate only after the handshake: the first read or write then fails
+// with one of these errors.
 bool is_about_tls(error_code ec) {
   return ec == error::client_certificate_refused || ec == error::tls_failed ||
          ec == error::renegotiation_refused;
@@ -75,10 +75,10 @@ void dial_attempt::start(const net::any_io_executor& strand, std::function<void(
   on_news_ = std::move(on_news);
   enter(stage::resolve, options_->deadlines.resolve);
   const auto ended = [self = shared_from_this()](const std::exception_ptr& thrown) {
-    if (self->over_) return;  // abandoned: what it threw is our own cancellation
+    if (self->over_) return;  // abandoned: the exception is our own cancellation
     self->take_exception(thrown);
     self->over_ = true;
-    self->stream_.reset();  // at most one socket is open, the next attempt's
+    self->stream_.reset();  // at most one socket may be open, that of the next attempt
     std::exchange(self->on_news_, nullptr)();
   };
   net::co_spawn(
@@ -86,8 +86,8 @@ void dial_attempt::start(const net::any_io_executor& strand, std::function<void(
       net::bind_cancellation_slot(cancel_.slot(), ended));
 }
 
-// A network that throws has failed like one that returns an error. Any other exception than a system_error is
-// a bug, and goes on.
+// A system_error that the network throws counts like an error that it returns. Any other exception is a bug,
+// and propagates.
 void dial_attempt::take_exception(const std::exception_ptr& thrown) {
   if (!thrown) return;
   try {
@@ -129,8 +129,8 @@ net::awaitable<bool> dial_attempt::ask_provider() {
   co_return given && !over_ && use(std::move(*given));
 }
 
-// Opens a stream to the server at `place_`, through a proxy or not: what is written from here on, the server
-// reads.
+// Opens a stream to the server at `place_`, directly or through a proxy. Afterwards the server reads all that
+// is written.
 net::awaitable<bool> dial_attempt::reach() {
   stream_.reset();
   const auto proxy = choose_way();
@@ -146,7 +146,7 @@ net::awaitable<bool> dial_attempt::reach() {
   co_return co_await start_tls();
 }
 
-// Throws nothing: what is wrong with a variable of the environment ends the attempt.
+// Does not throw. A bad environment variable is logged; a bad proxy URL in the options ends the attempt.
 std::optional<proxy_server> dial_attempt::choose_way() {
   const auto& to = place_.to;
   try {
@@ -165,11 +165,11 @@ std::optional<proxy_server> dial_attempt::choose_way() {
   }
 }
 
-// To the server or to a proxy. Takes the first address that answers. Whether that is the right one, the rest
-// of the attempt shows.
+// Connects to the server or to a proxy, at the first address that answers. Only the rest of the attempt shows
+// whether that address is the right one.
 net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::uint16_t port) {
   const bool through_proxy = shown == stage::proxy;
-  peer_.reset();  // that of the way before a redirect
+  peer_.reset();  // from before a redirect
   found_.addresses = {};
   found_.routes = peer_routes();
   enter(through_proxy ? shown : stage::resolve, options_->deadlines.resolve);
@@ -182,7 +182,7 @@ net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::u
   auto& trial = found_.addresses;
   trial.network = memory_->addresses.network();
   trial.resolved = memory_->addresses.order(std::move(*resolved));
-  peer_ = trial.resolved.front();  // if none answers before the deadline
+  peer_ = trial.resolved.front();  // reported if no address answers before the deadline
   if (options_->watch_network) found_.routes.dialled(trial.resolved);
   auto race = co_await connect_to_any(memory_->network, trial.resolved, options_->deadlines.address_step,
                                       trial.begun, stop_race_);
@@ -217,7 +217,7 @@ net::awaitable<bool> dial_attempt::pass(proxy_server proxy) {
     }
   }
   if (talk.progress() == proxy_progress::failed) co_return fail(talk.error(), talk.detail());
-  // The server does not speak first, so these bytes are not the server's.
+  // The server does not send first, so these bytes come from the proxy.
   if (!talk.take_rest().empty()) co_return fail(error::proxy_invalid, "sent more than its answer");
   co_return true;
 }
@@ -234,14 +234,14 @@ net::awaitable<bool> dial_attempt::start_tls() {
   auto secured = std::make_unique<tls_stream>(std::move(*stream_), std::move(found.context),
                                               co_await net::this_coro::executor, place_.to.host,
                                               place_.to.port, server_name());
-  auto& tls = *secured;  // stays where it is
+  auto& tls = *secured;  // stays valid when its owner moves
   stream_.emplace(std::move(secured));
   auto done = co_await tls.handshake();
   if (over_) co_return false;
   co_return done.ok() || fail(done.error, std::move(done.detail));
 }
 
-// True: `socket_` is open, or a redirect has changed `place_`.
+// Returns true if `socket_` is open, or a redirect has changed `place_`.
 net::awaitable<bool> dial_attempt::upgrade() {
   enter(stage::upgrade, options_->deadlines.upgrade);
   found_.to = named_target();
@@ -262,15 +262,15 @@ net::awaitable<bool> dial_attempt::upgrade() {
     keep_answer(answer);
     answered_ = true;
     if (answer.status == 101) co_return false;
-    // The text of the body is worth a moment. If it does not come, the attempt is abandoned with the answer's
-    // own reason.
+    // The text of the body is worth a short wait. If it does not come, the attempt is abandoned, and the
+    // reason of the answer stays.
     enter(stage::upgrade, upgrade_exchange::body_patience);
-    co_await exchange.read_body(std::move(answer), record_.reason.close_text);
+    co_await exchange.read_body(std::move(answer), record_.reason.detail);
     co_return false;
   }
   found_.answer = answer.headers;
   socket_.emplace(opened_socket{.stream = std::move(*stream_),
-                                .endpoint = to_string(*peer_),
+                                .peer = to_string(*peer_),
                                 .origin = origin(),
                                 .first_bytes = std::move(answer.body),
                                 .subprotocol = std::move(checked.opened.subprotocol),
@@ -281,7 +281,7 @@ net::awaitable<bool> dial_attempt::upgrade() {
   co_return true;
 }
 
-// The next place has addresses of its own; its way, its TLS and its upgrade begin anew.
+// The new place has its own addresses, so the attempt starts again from the choice of a proxy.
 bool dial_attempt::follow(const http_head& answer) {
   auto decision = follow_redirect(place_, answer.status, answer.header("Location"));
   if (!decision.to) {
@@ -292,7 +292,7 @@ bool dial_attempt::follow(const http_head& answer) {
   return true;
 }
 
-// The actor sleeps until the deadline that it knows. If the new one is earlier, it must wake up.
+// The actor sleeps until the deadline that it last read. If the new one is earlier, it must be woken.
 void dial_attempt::enter(stage next, milliseconds limit) {
   record_.reason.at = next;
   const auto before = std::exchange(stage_deadline_, std::min(deadline_, clock::now() + limit));
@@ -302,18 +302,18 @@ void dial_attempt::enter(stage next, milliseconds limit) {
 bool dial_attempt::fail(error_code why, std::string detail) {
   if (over_ || answered_) return false;
   record_.reason.error = why;
-  record_.reason.close_text = std::move(detail);
-  record_.reason.address = peer_ ? to_string(*peer_) : std::string();
+  record_.reason.detail = std::move(detail);
+  record_.reason.peer = peer_ ? to_string(*peer_) : std::string();
   return false;
 }
 
-// A read or a write has failed, or brought something that is no answer.
+// Fails because a read or write has failed, or because the bytes read are not a valid answer.
 bool dial_attempt::stream_failed(error_code why, std::string detail) {
   if (is_about_tls(why)) record_.reason.at = stage::tls;
   return fail(why, std::move(detail));
 }
 
-// Of a server that refuses.
+// Records an answer that did not open a WebSocket.
 void dial_attempt::keep_answer(const http_head& answer) {
   const auto wish = read_retry_after(answer);
   record_.reason.http_status = answer.status;

@@ -41,7 +41,7 @@ namespace holdfast {
 // What a successful attempt hands to the session.
 struct opened_socket {
   transport stream;
-  std::string endpoint;       // "address:port" of the server, or of the proxy that leads to it
+  std::string peer;           // "address:port" of the server, or of the proxy that leads to it
   std::string origin;         // of the server
   std::string first_bytes{};  // of frames that came with the answer
   std::string subprotocol{};
@@ -118,7 +118,7 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   redirect_target place_;   // to which the attempt has come
   const bool is_fallback_;  // a ws:// endpoint beside one that is wss://
   credentials credentials_{};
-  std::optional<endpoint> peer_{};  // that the attempt is about: see change_reason::address
+  std::optional<peer_address> peer_{};  // that the attempt is about: see change_reason::peer
   clock::time_point stage_deadline_{};
   std::function<void()> on_news_;
   std::function<void()> stop_race_;  // ends the race among the addresses

@@ -1,5 +1,4 @@
-// Credentials in one attempt: what the provider gives, and what of that may be shown at the place to which
-// the attempt has come.
+// Credentials in one attempt: what the provider returns, and which parts of it may be shown at `place_`.
 module;
 #include <algorithm>
 #include <boost/asio/any_completion_handler.hpp>
@@ -26,8 +25,8 @@ import :attempt;
 
 namespace holdfast {
 
-// In a handler. The text of an exception may carry a secret, so it goes to the log, which is the program's
-// own, and not into the state. Its code is passed on if it may heal, such as a token service out of reach.
+// Called in a catch block. The text of an exception may contain a secret, so it goes to the program's own
+// log, not into the state. A transient error code is passed on, such as that of an unreachable token service.
 bool dial_attempt::provider_threw() {
   if (over_) return false;  // our own cancellation
   if (note_) note_(log_level::warning, "the credential provider " + describe_thrown());
@@ -59,12 +58,12 @@ bool dial_attempt::use(credentials given) {
   return true;
 }
 
-// Credentials go only to the origin that they are for, whatever a redirect says; and never in plain text
-// because TLS has failed (R60).
+// Credentials go only to the origin that they are for, even after a redirect, and never over ws:// because
+// wss:// has failed (R60).
 bool dial_attempt::may_show_credentials() const { return place_.same_origin && !is_bare(); }
 
-// Where credentials may be shown, a field of the provider takes the place of a static one: a request has one
-// Authorization, and one Cookie.
+// If credentials may be shown, a field of the provider replaces a static one of the same name: a request has
+// one Authorization, and one Cookie.
 header_list dial_attempt::headers() const {
   if (!may_show_credentials()) return without_credentials(options_->headers);
   auto own = credentials_.headers;
@@ -78,13 +77,13 @@ header_list dial_attempt::headers() const {
   return out;
 }
 
-// The subprotocols of the provider may be a token.
+// The provider's subprotocols may contain a token, so they are shown only where credentials are.
 const std::vector<std::string>& dial_attempt::subprotocols() const {
   const bool own = credentials_.subprotocols && may_show_credentials();
   return own ? *credentials_.subprotocols : options_->subprotocols;
 }
 
-// The names that the provider gives are those of its own place, and no secret. Empty: as the options say.
+// The provider's names are valid only at its own place, and are not secret. Empty: the options decide.
 std::string dial_attempt::server_name() const {
   return place_.same_origin ? credentials_.server_name : std::string();
 }
@@ -97,7 +96,7 @@ target dial_attempt::named_target() const {
   return named;
 }
 
-// One field for those of the program and those that are kept (RFC 6265 section 5.4). True: some of these.
+// Adds the kept cookies to the program's in one field (RFC 6265 section 5.4). Returns whether there were any.
 bool dial_attempt::add_cookies(header_list& to) const {
   if (!options_->keep_cookies || is_bare()) return false;
   std::string own;

@@ -1,4 +1,4 @@
-// Sends a request, reads the head of the answer to it, and the beginning of a body.
+// Sends a request, and reads the head of the answer and the beginning of its body.
 module;
 #include <algorithm>
 #include <array>
@@ -26,13 +26,12 @@ module;
 
 module holdfast.core;
 
-import :http_body;
 import :upgrade_exchange;
 
 namespace holdfast {
 namespace {
 
-// Of a header that is cut off, nothing else is known.
+// The length is all that is known of a header that was cut off.
 std::string cut_off(std::size_t bytes) {
   return bytes == 0 ? "" : "its answer ends within the header, after " + std::to_string(bytes) + " bytes";
 }

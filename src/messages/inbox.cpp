@@ -1,5 +1,5 @@
-// The inbox: receivers are served in the order in which they asked; the reader is woken when half of the room
-// is free.
+// The inbox: receivers are served in the order of their calls. The reader is woken once half of the room is
+// free.
 module;
 #include <algorithm>
 #include <boost/asio/any_completion_handler.hpp>
@@ -75,7 +75,7 @@ void inbox::finish(error_code why) {
 }
 
 void inbox::forget_receivers() {
-  std::vector<waiting> receivers;  // destroyed after the lock: a handler may hold anything
+  std::vector<waiting> receivers;  // destroyed after the lock is released: a handler may own anything
   const std::lock_guard lock(mutex_);
   receivers.swap(receivers_);
 }
@@ -86,7 +86,7 @@ inbox::space inbox::room() {
   return {message_limit_ - messages_.size(), byte_limit_ - messages_.size_bytes()};
 }
 
-// Nothing waits where somebody waits for it: receivers get theirs from what has just come, without a detour.
+// No message waits while a receiver waits, so receivers are served directly from the new messages.
 void inbox::put(message_batch& messages) {
   const std::lock_guard lock(mutex_);
   serve_receivers(messages);
@@ -117,8 +117,8 @@ bool inbox::take_back(message_batch& rest) {
   return std::exchange(handler_waits_, false);
 }
 
-// Not at the first free place: with a program that takes one message at a time, each would cost a switch to
-// the reader.
+// Not at the first free place: if the program takes one message at a time, each would cost a switch to the
+// reader.
 void inbox::wake_reader() {
   if (!reader_waits_) return;
   if (messages_.size() * 2 > message_limit_ || messages_.size_bytes() * 2 > byte_limit_) return;

@@ -1,4 +1,4 @@
-// JSON is Boost.JSON's; ours is what is said of a text that is none.
+// Boost.JSON parses and serializes. This file adds the description of a payload that is not JSON.
 module;
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/parse_options.hpp>
@@ -24,7 +24,7 @@ json_message read_json(message from) {
   how.max_depth = depth_limit;
   json::stream_parser parser({}, how);
   error_code ec;
-  // Stops where it is wrong, which write() would not tell.
+  // Stops at the error and returns its position, which write() would not report.
   const auto count = parser.write_some(from.payload.data(), from.payload.size(), ec);
   if (!ec && count < from.payload.size()) ec = json::make_error_code(json::error::extra_data);
   if (!ec) parser.finish(ec);

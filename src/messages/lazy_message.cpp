@@ -1,4 +1,4 @@
-// How the bytes come from the caller into an operation that is kept for later.
+// How the caller's bytes get into an operation that starts later.
 module;
 #include <algorithm>
 #include <array>
@@ -41,8 +41,8 @@ void lazy_message::copy(std::string_view payload) {
   refer_to(small_.data(), payload.size());
 }
 
-// `payload` is too long to lie within its object, so its bytes stay where they are. Feature and key may be a
-// part of them, and are copied first.
+// `payload` is too long to be stored inside its string object, so a move leaves its bytes in place. Feature
+// and key may refer to these bytes, and are copied first.
 void lazy_message::take(std::string& payload) {
   const auto payload_bytes = payload.size();
   std::string words(how_.feature);

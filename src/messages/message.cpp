@@ -14,7 +14,7 @@ module holdfast.core;
 namespace holdfast {
 
 constexpr std::size_t keep_bytes = 16 * 1024;  // what an empty batch may keep for the next messages
-constexpr std::size_t large_bytes = 4096;      // from here on a message keeps a string of its own
+constexpr std::size_t large_bytes = 4096;      // from this size on, a message has a string of its own
 
 // Returns the mark of the message that is about to be pushed.
 std::uint32_t message_batch::mark_next() {
@@ -43,7 +43,7 @@ void message_batch::take_back(message_kind kind, std::string payload) {
 void message_batch::append(message_batch& other) {
   if (empty()) {
     std::swap(*this, other);
-    std::swap(stamp_, other.stamp_);  // each keeps its own for what it is given next
+    std::swap(stamp_, other.stamp_);  // each batch keeps its stamp for the messages added later
   } else {
     const auto own = stamp_;
     for (auto i = other.first_; i < other.entries_.size(); ++i) {
@@ -79,7 +79,7 @@ message message_batch::pop_front() {
   return first;
 }
 
-// A reader that takes one message for each that arrives never empties the batch, and must not make it grow.
+// If a receiver takes one message for each that arrives, the batch is never empty. It must not grow then.
 void message_batch::forget_consumed() {
   const bool many = first_ >= 64 && first_ * 2 >= entries_.size();
   const bool much = consumed_bytes_ >= keep_bytes && consumed_bytes_ * 2 >= bytes_.size();

@@ -1,5 +1,5 @@
-// One call at a time, on the connection's executor. What is in hand is given back as soon as nobody wants it:
-// so whoever receives next gets the messages in their order.
+// One call at a time, on the handler's executor. Once the function is removed, the messages that it has not
+// seen go back to the inbox, so that the next receiver gets them in order.
 module;
 #include <algorithm>
 #include <boost/asio/any_completion_handler.hpp>
@@ -26,7 +26,7 @@ import :message_handler;
 namespace holdfast {
 namespace {
 
-constexpr int calls_per_turn = 64;  // then what else the executor has to do gets its turn
+constexpr int calls_per_turn = 64;  // then other work of the executor gets a turn
 
 }  // namespace
 
@@ -49,8 +49,8 @@ void message_handler::replace(std::unique_lock<std::mutex>& lock, std::shared_pt
   } else if (!std::exchange(serving_, true)) {
     net::post(executor_, [self = shared_from_this()] { self->serve(); });
   }
-  idle_.wait(lock, [&] { return running_ == std::thread::id{} || running_ == std::this_thread::get_id(); });
-  lock.unlock();  // what the old one holds (the handle, perhaps) ends after the lock
+  running_.wait(lock, idle_);
+  lock.unlock();  // the old function may own the handle, so it is destroyed without the lock
   wanted.reset();
 }
 
@@ -68,7 +68,7 @@ void message_handler::serve() {
   serving_ = false;
 }
 
-// False: there is none, and messages_wait() will be called.
+// Returns false if no message waits. The inbox then calls messages_wait() when one comes.
 bool message_handler::take_batch() {
   if (batch_ && next_ < batch_->size()) return true;
   batch_ = std::make_shared<message_batch>();
@@ -81,17 +81,9 @@ void message_handler::call_next(std::unique_lock<std::mutex>& lock) {
   auto mine = function_;
   auto read_in = batch_;
   const auto given = (*batch_)[next_++];
-  running_ = std::this_thread::get_id();
-  lock.unlock();
-  call(*mine, given);
-  lock.lock();
-  running_ = {};
-  idle_.notify_all();
-  if (mine == function_ && read_in == batch_) return;
-  // It was replaced, and what it holds (the handle, perhaps) must not end under the lock.
-  lock.unlock();
-  mine.reset();
-  lock.lock();
+  running_.run(lock, idle_, [&] { call(*mine, given); });
+  const bool replaced = mine != function_ || read_in != batch_;
+  if (replaced) running_call::destroy(lock, mine);
 }
 
 void message_handler::give_back() {

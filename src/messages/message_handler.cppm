@@ -10,7 +10,6 @@ module;
 #include <memory>
 #include <mutex>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 module holdfast.core:message_handler;
@@ -19,6 +18,7 @@ import :error;
 import :inbox;
 import :journal;
 import :message;
+import :running_call;
 
 namespace holdfast {
 
@@ -53,7 +53,7 @@ class message_handler : public std::enable_shared_from_this<message_handler> {
   std::mutex mutex_;  // before that of the inbox
   std::condition_variable idle_;
   std::shared_ptr<const function> function_{};
-  std::thread::id running_{};  // its call
+  running_call running_;
   bool retired_ = false;
   bool serving_ = false;                    // serve() is under way, or the inbox will call for it
   std::shared_ptr<message_batch> batch_{};  // shared with the call that reads in it

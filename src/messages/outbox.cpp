@@ -44,7 +44,7 @@ outbox::outbox(const limit_options& limits, std::shared_ptr<const executors> whe
       log_(std::move(log)),
       expiry_(where_->strand) {}
 
-// The operation is made behind the write, so that the peer need not wait for it.
+// The operation is created after the write, so that it does not delay the message.
 void outbox::send(std::string_view payload, const send_options& how, operation::handler_type handler,
                   const net::any_io_executor& fallback) {
   operation op;
@@ -62,7 +62,7 @@ void outbox::send(std::string_view payload, const send_options& how, operation::
   if (act == fate::refused) return report(op, {delivery::not_sent, why});
   if (act == fate::dropped) return report(op, {delivery::dropped, why});
   if (!op) return;
-  if (!frames_.empty()) {  // the last of the frames is the newest
+  if (!frames_.empty()) {  // the last frame is this message
     cancel_later(op, id);
     frames_.all().back().op = std::move(op);
   } else if (!unconfirmed_.empty() && unconfirmed_.back().operation_id == id) {
@@ -73,7 +73,7 @@ void outbox::send(std::string_view payload, const send_options& how, operation::
   }
 }
 
-// Under the lock, although to compress may take long: the order of the messages is that of their compression.
+// Compresses under the lock, although that may take long: messages must leave in the order of compression.
 error_code outbox::send_now(std::uint64_t id, std::string_view payload, const send_options& how) {
   frames_.reserve_one();
   std::list<kept_message> kept;
@@ -97,14 +97,14 @@ error_code outbox::send_now(std::uint64_t id, std::string_view payload, const se
   return {};
 }
 
-// The first message of a turn leaves at once, from here: nobody has to be woken for it. Those that follow are
-// collected for the writer, so that a burst costs few system calls. A turn ends when the peer has answered,
-// or the writer has written what was collected.
+// The sender's thread writes the first message of a turn at once, without waking the writer. Later ones are
+// collected for the writer, so that a burst costs few system calls. A turn ends when the peer has sent
+// something, or the writer has written what was collected.
 void outbox::write_or_wake() {
   if (writer_waits_ && !written_this_turn_ && stream_->writes_from_any_thread()) {
     written_this_turn_.store(true, std::memory_order_relaxed);
     error_code ec;
-    write_chunk(ec);  // a failure will meet the writer again, who reports it
+    write_chunk(ec);  // the writer will meet the same failure, and report it
     if (nothing_to_write()) return;
   }
   wake_writer();
@@ -164,9 +164,9 @@ bool outbox::flush(error_code& ec) {
   return !ec || would_block(ec);
 }
 
-// False: there was nothing to write.
+// Returns false if nothing was waiting to be written.
 bool outbox::write_chunk(error_code& ec) {
-  if (stream_ == nullptr) return false;
+  if (phase_ == phase::no_session) return false;
   const auto next = buffer_.next();
   if (next.bytes.empty() && !stream_->unsent()) return false;
   written(next.from, stream_->write_some({next.bytes.data(), next.bytes.size()}, ec));
@@ -221,9 +221,9 @@ void outbox::cancel_later(operation& op, std::uint64_t id) {
   });
 }
 
-// Once a message is among the frames, its bytes may be on their way, and nobody can say any more whether the
-// peer gets them. `total` promises that the operation had no effect: it can only withdraw what still waits
-// for a session or a feature.
+// Once a message is among the frames, its bytes may have left, and it is unknown whether the peer gets them.
+// `total` promises that the operation had no effect, so it can only withdraw a message that still waits for a
+// session or a feature.
 void outbox::cancel(std::uint64_t id, net::cancellation_type type) {
   if (is_encoding()) {
     return net::post(where_->strand, [self = shared_from_this(), id, type] { self->cancel(id, type); });
@@ -232,7 +232,7 @@ void outbox::cancel(std::uint64_t id, net::cancellation_type type) {
   const std::lock_guard lock(mutex_);
   const auto frames = frames_.all();
   const auto found = std::ranges::find(frames, id, &frame::id);
-  // Also if its frame has left: it may wait to be acknowledged.
+  // If its frame has left, the message may still wait to be acknowledged.
   if (found == frames.end() || !found->op) return cancel_kept(id, ends_the_wait);
   if (!ends_the_wait) return;
   std::exchange(found->op, {}).complete({delivery::in_doubt, net::error::operation_aborted});
@@ -242,10 +242,9 @@ void outbox::close(error_code why) {
   const section lock(*this);
   if (phase_ == phase::no_session) return;
   phase_ = phase::no_session;
-  stream_ = nullptr;
   throttled_.clear();
   take_back(0, why);
-  // The one that was under way comes back last, but was the first.
+  // finish() may have taken back later messages before the one that was partly written.
   unconfirmed_.sort([](const auto& a, const auto& b) { return a.number < b.number; });
   if (next_ == next_session::none) settle(std::exchange(unconfirmed_, {}), why);
   buffer_.reset();
@@ -275,13 +274,13 @@ outbox::intake outbox::taken() {
 
 bool outbox::is_finished() {
   const std::lock_guard lock(mutex_);
-  return stream_ == nullptr || (buffer_.closed() && nothing_to_write());
+  return phase_ == phase::no_session || (buffer_.closed() && nothing_to_write());
 }
 
 bool outbox::has_output() {
   const std::lock_guard lock(mutex_);
   written_this_turn_.store(false, std::memory_order_relaxed);
-  writer_waits_ = stream_ != nullptr && nothing_to_write();
+  writer_waits_ = phase_ != phase::no_session && nothing_to_write();
   return !writer_waits_;
 }
 

@@ -180,6 +180,11 @@ class outbox : public std::enable_shared_from_this<outbox> {
     fate act = fate::leaves;
     error_code why{};
   };
+  // What the protocol makes of a message.
+  struct encoded_message {
+    message_kind kind;
+    std::string payload;
+  };
   // What the protocol's encode() did wrong, for the log.
   struct encode_faults {
     bool threw = false;
@@ -212,7 +217,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   [[nodiscard]] bool is_encoding() const noexcept;
   // Returns the same, and writes down for the log that encode() called us.
   [[nodiscard]] bool refuses_call() noexcept;
-  result<std::string> encode(const outgoing_message& message);
+  result<encoded_message> encode(const outgoing_message& message);
   error_code encode_kept(kept_message& one, std::string_view payload);
 
   void cancel_later(operation& op, std::uint64_t id);
@@ -232,7 +237,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   const std::shared_ptr<journal> log_;
 
   std::mutex mutex_;
-  transport* stream_ = nullptr;  // null: no session
+  transport* stream_ = nullptr;  // of the session; not valid in phase::no_session
   std::weak_ptr<wakeup> writer_;
   error_code refusal_ = error::no_connection;
   phase phase_ = phase::no_session;

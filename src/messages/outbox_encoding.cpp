@@ -1,5 +1,5 @@
-// What the protocol makes of a message. Its encode() runs under the outbox's lock, so a call to the
-// connection from there would wait for ever: such a call is refused, or done later.
+// Encoding by the protocol. Its encode() runs under the outbox's lock, so a call to the connection from there
+// would deadlock: such a call is refused, or posted for later.
 module;
 #include <algorithm>
 #include <boost/asio/any_completion_handler.hpp>
@@ -25,8 +25,8 @@ import :outbox;
 namespace holdfast {
 namespace {
 
-// While it lives, encode() runs for an outbox on this thread. The protocol of one connection may send by
-// another one, so there can be several.
+// Exists while encode() runs for an outbox on this thread. encode() may send on another connection, so
+// several can be nested.
 class encoding {
  public:
   explicit encoding(const outbox& by) noexcept : by_(&by), outer_(std::exchange(innermost_, this)) {}
@@ -53,28 +53,30 @@ bool outbox::is_encoding() const noexcept { return protocol_ && encoding::runs_f
 
 bool outbox::refuses_call() noexcept {
   if (!is_encoding()) return false;
-  faults_.called_us = true;  // the lock is ours
+  faults_.called_us = true;  // this thread holds the lock
   return true;
 }
 
-// What it throws may hold something of the message: it is not passed on.
-result<std::string> outbox::encode(const outgoing_message& message) {
+// The text of an exception may contain a part of the message, so it is not passed on.
+result<outbox::encoded_message> outbox::encode(const outgoing_message& message) {
   const encoding runs(*this);
   try {
-    return protocol_->encode(message);
+    auto encoded = protocol_->encode(message);
+    if (encoded.has_error()) return encoded.error();
+    return encoded_message{protocol_->encoded_kind(message.kind), std::move(*encoded)};
   } catch (...) {
     faults_.threw = true;
     return make_error_code(error::message_invalid);
   }
 }
 
-// A message keeps the number under which it left first: by that the peer knows it again.
+// A message keeps the number under which it first left, so that the peer recognizes it when it is sent again.
 error_code outbox::encode_kept(kept_message& one, std::string_view payload) {
   const auto number = one.number != 0 ? one.number : last_number_ + 1;
   if (protocol_) {
     const auto encoded = encode({.id = number, .kind = one.kind, .payload = payload, .feature = one.feature});
     if (encoded.has_error()) return encoded.error();
-    buffer_.add_message(protocol_->encoded_kind(one.kind), *encoded);
+    buffer_.add_message(encoded->kind, encoded->payload);
   } else {
     buffer_.add_message(one.kind, payload);
   }

@@ -1,5 +1,4 @@
-// What becomes of messages that do not leave: their operations complete, and what nobody awaits goes to the
-// log.
+// The fate of messages that do not leave: it completes their operations, or goes to the log if there is none.
 module;
 #include <algorithm>
 #include <boost/asio/any_completion_handler.hpp>
@@ -25,7 +24,7 @@ import :outbox;
 namespace holdfast {
 namespace {
 
-// The program's own rules have dropped it: it is no loss.
+// Returns whether the program's own rules have dropped the message, so that it is no loss.
 bool is_as_wanted(const send_result& fate) {
   return fate.outcome == delivery::dropped &&
          (fate.reason == error::message_superseded || fate.reason == error::feature_throttled ||
@@ -73,7 +72,7 @@ void outbox::report(operation& op, send_result fate) {
   }
 }
 
-// By the program. What stands in the middle of the stream of compressed bytes, or of numbers, has to leave.
+// Called by the program. Frames that are compressed or numbered must leave: the peer would miss them.
 std::size_t outbox::discard_waiting() {
   if (refuses_call()) return 0;
   const section lock(*this);

@@ -66,8 +66,8 @@ outbox::verdict outbox::gate(const send_options& how) const {
   return {phase_ == phase::open ? fate::leaves : fate::waits, {}};
 }
 
-// Such a message waits for a session that follows at once, and is refused if none does. Where messages are
-// acknowledged, none is: all go on to the next session.
+// A held message waits for a session that follows at once, and fails if none does. Where messages are
+// acknowledged, none is held: all go on to the next session.
 bool outbox::is_held(const send_options& how) const {
   return next_ == next_session::at_once && how.when_offline == offline_rule::fail && !acknowledged_ &&
          !is_throttled(how.feature);
@@ -77,7 +77,7 @@ bool outbox::is_throttled(std::string_view feature) const {
   return !feature.empty() && std::ranges::find(throttled_, feature) != throttled_.end();
 }
 
-// The limit bounds what waits: a message of any size is taken when nothing does (R69).
+// The limits bound the messages that wait. If none waits, a message of any size is accepted (R69).
 bool outbox::has_room(std::size_t more_bytes, const kept_message* replaced) const {
   auto count = frames_.size() + waiting_.size() + unconfirmed_.size();
   auto bytes = payload_bytes_;
@@ -88,7 +88,7 @@ bool outbox::has_room(std::size_t more_bytes, const kept_message* replaced) cons
   return count == 0 || (count < limits_.messages && bytes + more_bytes <= limits_.bytes);
 }
 
-// A message that may yet be refused must not replace one that will not be.
+// A held message may still be refused, so it replaces only another held one.
 bool outbox::make_room(std::size_t more_bytes, const send_options& how) {
   const auto* replaced = waiting_.with_key(how.key, is_held(how));
   if (replaced == nullptr && how.when_offline == offline_rule::queue) {
@@ -166,7 +166,7 @@ void outbox::acknowledged(std::uint64_t last) {
   }
 }
 
-// Frames from that one on leave no more in this session.
+// Frames from `from_frame` on do not leave in this session any more.
 void outbox::take_back(std::size_t from_frame, error_code why) {
   std::list<kept_message> taken;
   for (auto& each : frames_.all().subspan(from_frame)) {
@@ -174,7 +174,7 @@ void outbox::take_back(std::size_t from_frame, error_code why) {
       each.kept.front().op = std::move(each.op);
       taken.splice(taken.end(), each.kept);
     } else {
-      // Sent again, it has left in an earlier session.
+      // A message that is sent again has left in an earlier session.
       const bool was_written = !each.kept.empty() && each.kept.front().written;
       payload_bytes_ -= each.payload_bytes;
       report(each.op, {was_written ? delivery::in_doubt : delivery::not_sent, why});
@@ -208,7 +208,7 @@ void outbox::cancel_kept(std::uint64_t id, bool ends_the_wait) {
   const auto is_it = [id](const kept_message& each) { return each.operation_id == id; };
   settle(waiting_.take_first(is_it), net::error::operation_aborted);
   if (!ends_the_wait) return;
-  // It is sent again all the same: the peer must not miss a number.
+  // The message is still sent again, because the peer must not miss a number.
   const auto found = std::ranges::find_if(unconfirmed_, is_it);
   if (found == unconfirmed_.end() || !found->op) return;
   std::exchange(found->op, {}).complete({delivery::in_doubt, net::error::operation_aborted});
@@ -254,7 +254,7 @@ void outbox::give_up_hold(error_code why) {
 }
 
 void outbox::retire(error_code refusal, error_code why) {
-  if (is_encoding()) {  // encode() destroys the connection
+  if (is_encoding()) {  // encode() is destroying the connection
     return net::post(where_->strand,
                      [self = shared_from_this(), refusal, why] { self->retire(refusal, why); });
   }
@@ -267,11 +267,10 @@ void outbox::retire(error_code refusal, error_code why) {
 }
 
 void outbox::forget_senders() {
-  frame_queue frames;  // destroyed after the lock: a handler may hold anything
+  frame_queue frames;  // destroyed after the lock is released: a handler may own anything
   std::list<kept_message> waiting;
   std::list<kept_message> unconfirmed;
   const std::lock_guard lock(mutex_);
-  stream_ = nullptr;
   phase_ = phase::no_session;
   std::swap(frames, frames_);
   waiting = waiting_.take_all();
@@ -279,7 +278,7 @@ void outbox::forget_senders() {
   payload_bytes_ = 0;
 }
 
-// On the strand, like the next one.
+// Called on the strand, like expire().
 void outbox::arm_expiry() {
   const std::lock_guard lock(mutex_);
   const auto next = waiting_.next_expiry();

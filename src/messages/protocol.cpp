@@ -1,4 +1,4 @@
-// What a protocol does that says nothing else: it passes messages on as they are.
+// The default encode() of a protocol: passes messages on unchanged.
 module;
 #include <cstdint>
 #include <functional>

@@ -14,9 +14,9 @@ namespace holdfast {
 namespace {
 
 constexpr std::size_t chunk_bytes = 128 * 1024;  // bounds how long a writer keeps senders from the lock
-constexpr std::size_t control_bytes = 1024;      // then only the newest ping is answered
+constexpr std::size_t control_bytes = 1024;      // beyond that, only the newest ping is answered
 
-// Of the frame that `bytes` begins with, by its header (RFC 6455 section 5.2). The frame must be whole.
+// Returns the size of the first frame in `bytes`, from its header (RFC 6455 section 5.2). It must be whole.
 std::size_t size_of_frame(std::string_view bytes) {
   const auto byte = [bytes](std::size_t index) {
     return std::size_t{static_cast<unsigned char>(bytes[index])};
@@ -91,7 +91,7 @@ std::size_t send_buffer::consumed(queue from, std::size_t count) {
   const auto bytes = messages_.view();
   count = std::min(count, bytes.size());
   std::size_t finished = inside_message() && rest_ <= count ? 1 : 0;
-  auto end = rest_;  // of the messages that have begun, counted from the first byte that waits
+  auto end = rest_;  // of the messages that have begun, as an offset from the first waiting byte
   while (end < count) {
     end += size_of_frame(bytes.substr(end));
     if (end <= count) ++finished;
@@ -113,7 +113,7 @@ void send_buffer::reset() {
   encoder_ = frame_encoder(peer_role::client);
   for (auto* each : {&control_, &messages_}) {
     each->truncate(0);
-    each->consume(0);  // gives back what is too large to be kept
+    each->consume(0);  // frees memory that is too large to keep
   }
   late_pong_.reset();
   last_words_.reset();

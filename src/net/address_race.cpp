@@ -43,8 +43,8 @@ bool is_about_us(error_code ec) {
 // On one strand. Shared by the race and its runners, because a connect that cannot be cancelled outlives it.
 class address_race : public std::enable_shared_from_this<address_race> {
  public:
-  address_race(net::any_io_executor strand, std::shared_ptr<network> through, std::vector<endpoint> ordered,
-               clock::duration step)
+  address_race(net::any_io_executor strand, std::shared_ptr<network> through,
+               std::vector<peer_address> ordered, clock::duration step)
       : strand_(std::move(strand)),
         network_(std::move(through)),
         ordered_(std::move(ordered)),
@@ -53,7 +53,7 @@ class address_race : public std::enable_shared_from_this<address_race> {
 
   [[nodiscard]] bool decided() const { return result_.stream || thrown_ || failures_ == ordered_.size(); }
   void start_what_is_due();
-  [[nodiscard]] std::span<const endpoint> begun() const { return {ordered_.data(), runners_.size()}; }
+  [[nodiscard]] std::span<const peer_address> begun() const { return {ordered_.data(), runners_.size()}; }
   net::awaitable<void> wait() { return wake_.wait_until(all_started() ? never : next_start_); }
   void cancel_runners();
   // Nobody wants a stream any more.
@@ -71,7 +71,7 @@ class address_race : public std::enable_shared_from_this<address_race> {
 
   const net::any_io_executor strand_;
   const std::shared_ptr<network> network_;  // shared with the actor
-  const std::vector<endpoint> ordered_;
+  const std::vector<peer_address> ordered_;
   const clock::duration step_;
   wakeup wake_;
   std::deque<net::cancellation_signal> runners_;  // of those that have started
@@ -153,7 +153,7 @@ race_result address_race::take_result() {
 }
 
 // With nobody to race against. Whoever is not wanted any more is closed by the caller.
-net::awaitable<race_result> connect_alone(std::shared_ptr<network> through, endpoint peer) {
+net::awaitable<race_result> connect_alone(std::shared_ptr<network> through, peer_address peer) {
   co_await net::this_coro::reset_cancellation_state(net::enable_terminal_cancellation());
   auto connected = co_await through->connect(peer);
   race_result result{.peer = peer};
@@ -167,9 +167,9 @@ net::awaitable<race_result> connect_alone(std::shared_ptr<network> through, endp
 
 }  // namespace
 
-net::awaitable<race_result> connect_to_any(std::shared_ptr<network> through, std::vector<endpoint> ordered,
-                                           clock::duration step, std::vector<endpoint>& begun,
-                                           std::function<void()>& stop) {
+net::awaitable<race_result> connect_to_any(std::shared_ptr<network> through,
+                                           std::vector<peer_address> ordered, clock::duration step,
+                                           std::vector<peer_address>& begun, std::function<void()>& stop) {
   if (ordered.size() == 1) {
     begun = ordered;
     co_return co_await connect_alone(std::move(through), ordered.front());

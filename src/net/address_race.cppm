@@ -18,7 +18,7 @@ namespace holdfast {
 
 struct race_result {
   std::optional<transport> stream{};  // of the first address that answered
-  endpoint peer{};                    // that address, or the one that `failure` is about
+  peer_address peer{};                // that address, or the one that `failure` is about
   error_code failure{};               // if there is no stream
 };
 
@@ -33,8 +33,8 @@ struct race_result {
 // Can be cancelled, and abandoned: it then returns without a stream (or with one, to be dropped, if that came
 // in the same turn), and what a connect that cannot be cancelled brings later is closed.
 // Throws what a connect throws, unless that is a system_error, which counts as a failure of its address.
-net::awaitable<race_result> connect_to_any(std::shared_ptr<network> through, std::vector<endpoint> ordered,
-                                           clock::duration step, std::vector<endpoint>& begun,
-                                           std::function<void()>& stop);
+net::awaitable<race_result> connect_to_any(std::shared_ptr<network> through,
+                                           std::vector<peer_address> ordered, clock::duration step,
+                                           std::vector<peer_address>& begun, std::function<void()>& stop);
 
 }  // namespace holdfast

@@ -45,7 +45,7 @@ namespace holdfast {
 
 using tcp = net::ip::tcp;
 
-std::string to_string(const endpoint& value) {
+std::string to_string(const peer_address& value) {
   const auto address = value.address.to_string();
   return (value.address.is_v6() ? '[' + address + ']' : address) + ':' + std::to_string(value.port);
 }
@@ -143,15 +143,15 @@ error_code open(tcp::socket& socket, const tcp& protocol) {
 
 class asio_network final : public network {
  public:
-  net::awaitable<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port) override {
+  net::awaitable<result<std::vector<peer_address>>> resolve(std::string host, std::uint16_t port) override {
     const auto found = co_await lookup_pool::of_process().resolve(std::move(host));
     if (found.has_error()) co_return found.error();
-    std::vector<endpoint> addresses;
+    std::vector<peer_address> addresses;
     for (const auto& each : *found) addresses.push_back({each, port});
     co_return addresses;
   }
 
-  net::awaitable<result<transport>> connect(endpoint peer) override {
+  net::awaitable<result<transport>> connect(peer_address peer) override {
     tcp::socket socket(below_strand(co_await net::this_coro::executor));
     // Before the connect, which would do the same for its own duration.
     auto failed = open(socket, peer.address.is_v6() ? tcp::v6() : tcp::v4());

@@ -34,13 +34,13 @@ namespace holdfast {
 namespace net = boost::asio;
 
 /// The address and the port of a peer.
-export struct endpoint {
+export struct peer_address {
   net::ip::address address;  ///< IPv4 or IPv6; a link-local one carries its scope
   std::uint16_t port = 0;    ///< in the byte order of the host
-  bool operator==(const endpoint&) const = default;
+  bool operator==(const peer_address&) const = default;
 };
 /// Returns "192.0.2.1:443", "[2001:db8::1]:443".
-export std::string to_string(const endpoint& value);
+export std::string to_string(const peer_address& value);
 
 /// What a stream is waited for.
 export enum class readiness : std::uint8_t {
@@ -71,6 +71,9 @@ export class byte_stream {
   /// so, wait for writable, and call write_some again, with an empty span if there is nothing more. Reading
   /// may bring this about as well.
   [[nodiscard]] virtual bool unsent() const noexcept { return false; }
+  /// Returns whether the last read_some(), although it returned nothing, has taken bytes of the peer: a part
+  /// of something that it can only return as a whole (a record of TLS). They are a sign of life.
+  [[nodiscard]] virtual bool has_heard() const noexcept { return false; }
   /// Returns how many bytes this stream has taken that the peer's host has not confirmed yet, as TCP does;
   /// empty: not known. Grows and shrinks: while it is not zero, its progress is a sign of life.
   [[nodiscard]] virtual std::optional<std::size_t> unconfirmed_bytes() const noexcept { return std::nullopt; }
@@ -111,6 +114,11 @@ export class transport {
   [[nodiscard]] bool unsent() const noexcept {
     const auto* stream = std::get_if<std::unique_ptr<byte_stream>>(&stream_);
     return stream != nullptr && (*stream)->unsent();
+  }
+  /// Returns what byte_stream::has_heard() does; false for TCP.
+  [[nodiscard]] bool has_heard() const noexcept {
+    const auto* stream = std::get_if<std::unique_ptr<byte_stream>>(&stream_);
+    return stream != nullptr && (*stream)->has_heard();
   }
   /// Returns whether a read that comes back short has taken all there was, so that to ask again would only
   /// cost a system call.
@@ -178,9 +186,9 @@ export class network {
   virtual ~network() = default;
   /// Returns the addresses of `host`, each with `port`, in the order in which they are to be preferred.
   /// `host` is a name or an address without brackets. Fails with host_not_found if there is none.
-  virtual net::awaitable<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port) = 0;
+  virtual net::awaitable<result<std::vector<peer_address>>> resolve(std::string host, std::uint16_t port) = 0;
   /// Returns an open stream to `peer`, or the error for which there is none.
-  virtual net::awaitable<result<transport>> connect(endpoint peer) = 0;
+  virtual net::awaitable<result<transport>> connect(peer_address peer) = 0;
 };
 
 /// Returns TCP over Asio; names are looked up by `lookup_pool::of_process()`. Shared by all connections;

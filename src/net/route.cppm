@@ -31,13 +31,13 @@ class peer_routes {
   explicit peer_routes(find_function find = find_route) : find_(find) {}
 
   // Takes the place of what was dialled before. A few system calls for each peer.
-  void dialled(std::span<const endpoint> peers) {
+  void dialled(std::span<const peer_address> peers) {
     peers_.clear();
     for (const auto& each : peers.first(std::min(peers.size(), most_peers)))
       peers_.push_back({each.address, find_(each.address)});
   }
   // One of them was taken: the others do not matter any more. Its route is that of the moment of the dial.
-  void settled(const endpoint& peer) {
+  void settled(const peer_address& peer) {
     std::erase_if(peers_, [&peer](const known& each) { return each.address != peer.address; });
     if (peers_.empty()) dialled({&peer, 1});
   }

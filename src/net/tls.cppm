@@ -144,6 +144,8 @@ export class tls_stream final : public byte_stream {
   void async_wait(readiness kind, ready_handler handler) override;
   /// Returns whether the stream below has not taken all cipher text yet.
   [[nodiscard]] bool unsent() const noexcept override;
+  /// Returns whether the last read_some() got a part of a record, and nothing whole.
+  [[nodiscard]] bool has_heard() const noexcept override;
   /// Returns how many bytes of cipher text the peer's host has not confirmed; empty: the stream below does
   /// not know.
   [[nodiscard]] std::optional<std::size_t> unconfirmed_bytes() const noexcept override;

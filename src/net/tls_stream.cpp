@@ -74,6 +74,7 @@ struct tls_stream::implementation {
   const net::any_io_executor executor;
   std::unique_ptr<read_ahead> ahead;  // what the engine has been fed and has not used up
   bool below_is_dry = false;          // as far as is known in this call
+  bool has_heard = false;             // the last read has taken bytes, of which nothing could be returned
   error_code below_error;             // of its reads
   error_code read_error;
   error_code write_error;
@@ -213,6 +214,7 @@ net::awaitable<tls_result> tls_stream::handshake() {
 std::size_t tls_stream::read_some(std::span<char> into, error_code& ec) {
   auto& self = *implementation_;
   std::size_t total = 0;
+  bool filled = false;
   while (total < into.size() && !self.read_error) {
     std::size_t count = 0;
     const auto progress = self.engine.read(into.subspan(total), count);
@@ -222,10 +224,15 @@ std::size_t tls_stream::read_some(std::span<char> into, error_code& ec) {
       self.fail(self.engine.why().error);
     }
     if (progress == tls_progress::finished) self.read_error = self.end_of_stream(net::error::eof);
-    if (progress != tls_progress::wants_bytes || self.fill()) continue;
+    if (progress != tls_progress::wants_bytes) continue;
+    if (self.fill()) {
+      filled = true;
+      continue;
+    }
     if (!self.below_error) break;
     self.read_error = self.end_of_stream(self.below_error);
   }
+  self.has_heard = total == 0 && (filled || self.below.has_heard());
   self.end_of_read();
   ec = {};
   if (total == 0 && !into.empty())
@@ -267,6 +274,8 @@ void tls_stream::async_wait(readiness kind, ready_handler handler) {
   }
   self.below.async_wait(kind, std::move(handler));
 }
+
+bool tls_stream::has_heard() const noexcept { return implementation_->has_heard; }
 
 bool tls_stream::unsent() const noexcept {
   const auto& self = *implementation_;

@@ -16,12 +16,12 @@ module holdfast.core;
 namespace holdfast {
 namespace {
 
-bool contains(const std::vector<endpoint>& among, const endpoint& one) {
+bool contains(const std::vector<peer_address>& among, const peer_address& one) {
   return std::ranges::find(among, one) != among.end();
 }
 
 // The newest stands last.
-void remember(std::vector<endpoint>& among, const endpoint& one) {
+void remember(std::vector<peer_address>& among, const peer_address& one) {
   std::erase(among, one);
   if (among.size() == address_book::limit) among.erase(among.begin());
   among.push_back(one);
@@ -39,8 +39,8 @@ bool speaks_against_address(const change_reason& why) {
   return std::ranges::none_of(excused, [&](error each) { return why.error == each; });
 }
 
-std::vector<endpoint> address_book::order(std::vector<endpoint> resolved) const {
-  std::vector<endpoint> behind;
+std::vector<peer_address> address_book::order(std::vector<peer_address> resolved) const {
+  std::vector<peer_address> behind;
   for (const auto& each : failed_) {
     if (std::erase(resolved, each) != 0) behind.push_back(each);
   }
@@ -93,20 +93,20 @@ void address_book::forget() {
   network_ = next;
 }
 
-void address_book::put_behind(const endpoint& failed) { remember(failed_, failed); }
+void address_book::put_behind(const peer_address& failed) { remember(failed_, failed); }
 
 // The one before it has been tried, too, and has to be remembered now by itself.
-void address_book::worked(const std::optional<endpoint>& reached) {
+void address_book::worked(const std::optional<peer_address>& reached) {
   const auto before = std::exchange(last_good_, reached);
   const bool was_tried = std::exchange(last_good_is_tried_, reached.has_value());
   if (before && was_tried) remember_tried({*before});
 }
 
-bool address_book::is_tried(const endpoint& one) const {
+bool address_book::is_tried(const peer_address& one) const {
   return contains(tried_, one) || (last_good_is_tried_ && last_good_ == one);
 }
 
-void address_book::remember_tried(const std::vector<endpoint>& begun) {
+void address_book::remember_tried(const std::vector<peer_address>& begun) {
   for (const auto& each : begun) {
     if (is_tried(each)) continue;
     tried_too_many_ = tried_too_many_ || tried_.size() == limit;
@@ -119,7 +119,7 @@ bool address_book::comes_to_untried(const address_trial& trial) const {
   if (tried_too_many_) return false;
   const auto next = order(trial.resolved);
   const auto end = trial.reached ? std::ranges::find(next, *trial.reached) : next.end();
-  return std::any_of(next.begin(), end, [&](const endpoint& each) { return !is_tried(each); });
+  return std::any_of(next.begin(), end, [&](const peer_address& each) { return !is_tried(each); });
 }
 
 }  // namespace holdfast

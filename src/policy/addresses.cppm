@@ -20,16 +20,16 @@ namespace holdfast {
 /// that of RFC 6724). The family of the first address begins, then the families alternate; what is left of
 /// the longer one follows. Within a family the resolver's order is kept. `last_good` comes first if it is
 /// still among them; an address that is there twice is tried once. Thread-safe.
-export std::vector<endpoint> interleave(std::vector<endpoint> resolved,
-                                        const std::optional<endpoint>& last_good);
+export std::vector<peer_address> interleave(std::vector<peer_address> resolved,
+                                            const std::optional<peer_address>& last_good);
 
 /// What one attempt has found out about the addresses of a name: of the last one, if a redirect has led it
 /// from one name to another.
 export struct address_trial {
-  std::uint64_t network = 0;         ///< `address_book::network()` when the attempt took its order from there
-  std::vector<endpoint> resolved{};  ///< all addresses of the name, each once
-  std::vector<endpoint> begun{};     ///< those of them to which a connect was begun
-  std::optional<endpoint> reached{};  ///< the one that took the connection, if one did
+  std::uint64_t network = 0;  ///< `address_book::network()` when the attempt took its order from there
+  std::vector<peer_address> resolved{};   ///< all addresses of the name, each once
+  std::vector<peer_address> begun{};      ///< those of them to which a connect was begun
+  std::optional<peer_address> reached{};  ///< the one that took the connection, if one did
 };
 
 /// Returns whether `why`, for which an attempt failed or a session ended early, may be the fault of the
@@ -52,7 +52,7 @@ export class address_book {
 
   /// Returns the order for the next attempt: `interleave` for those that have not failed, then those that
   /// have. The last good one is first as long as it has not failed.
-  [[nodiscard]] std::vector<endpoint> order(std::vector<endpoint> resolved) const;
+  [[nodiscard]] std::vector<peer_address> order(std::vector<peer_address> resolved) const;
   /// Returns a number that grows by one with each forget().
   [[nodiscard]] std::uint64_t network() const noexcept { return network_; }
 
@@ -71,16 +71,16 @@ export class address_book {
   void forget();
 
  private:
-  void put_behind(const endpoint& failed);
-  void remember_tried(const std::vector<endpoint>& begun);
-  void worked(const std::optional<endpoint>& reached);
-  [[nodiscard]] bool is_tried(const endpoint& one) const;
+  void put_behind(const peer_address& failed);
+  void remember_tried(const std::vector<peer_address>& begun);
+  void worked(const std::optional<peer_address>& reached);
+  [[nodiscard]] bool is_tried(const peer_address& one) const;
   [[nodiscard]] bool comes_to_untried(const address_trial& trial) const;
 
-  std::vector<endpoint> failed_;  // the oldest failure first
-  std::vector<endpoint> tried_;   // since the last stable session
-  bool tried_too_many_ = false;   // to know them all
-  std::optional<endpoint> last_good_;
+  std::vector<peer_address> failed_;  // the oldest failure first
+  std::vector<peer_address> tried_;   // since the last stable session
+  bool tried_too_many_ = false;       // to know them all
+  std::optional<peer_address> last_good_;
   bool last_good_is_tried_ = false;  // it may stand in tried_, too
   // How the present one was reached; null for the only address of a name, which is the last good one. Shared
   // by copies.

@@ -47,9 +47,6 @@ std::unique_ptr<proxy_dialogue> make_http_connect(const proxy_server& proxy, std
 std::unique_ptr<proxy_dialogue> make_socks5(const proxy_server& proxy, std::string_view host,
                                             std::uint16_t port);
 
-// Printable ASCII, blanks and control characters joined to one space, any other character as '?'.
-std::string one_line(std::string_view text, std::size_t most);
-
 // False for what could break out of its place in a request, and for what no proxy could look up.
 bool can_be_sent_as_host(std::string_view host);
 

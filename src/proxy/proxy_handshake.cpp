@@ -17,22 +17,6 @@ namespace holdfast {
 
 constexpr std::size_t most_detail = 120;
 
-std::string one_line(std::string_view text, std::size_t most) {
-  std::string out;
-  for (const char each : text) {
-    if (out.size() == most) break;
-    const auto byte = static_cast<unsigned char>(each);
-    if ((byte & 0xC0U) == 0x80U) continue;  // not the first byte of a character of UTF-8
-    if (byte > 0x20 && byte != 0x7F) {
-      out += byte < 0x80 ? each : '?';
-    } else if (!out.empty() && out.back() != ' ') {
-      out += ' ';
-    }
-  }
-  if (out.ends_with(' ')) out.pop_back();
-  return out;
-}
-
 bool can_be_sent_as_host(std::string_view host) {
   return !host.empty() && host.size() <= 255 && std::ranges::all_of(host, [](char each) {
     const auto byte = static_cast<unsigned char>(each);

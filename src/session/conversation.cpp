@@ -1,4 +1,4 @@
-// What a protocol asks for, done at once or written down for the session.
+// Carries out the calls of a protocol at once, or records them for the session.
 module;
 #include <algorithm>
 #include <boost/asio/any_completion_handler.hpp>
@@ -39,7 +39,7 @@ conversation::conversation(const options& given, std::shared_ptr<protocol> spoke
       listener_(listener),
       login_by_(clock::now() + given.deadlines.login) {}
 
-// What it says may hold a secret of the login: it is not passed on.
+// The text of an exception may contain a secret of the login, so it is not passed on.
 template <class Call>
 void conversation::guarded(Call call) {
   if (ending_) return;
@@ -113,7 +113,7 @@ void conversation::ready(login_result result) {
 
 void conversation::deliver(message_kind kind, std::string_view payload) {
   if (into_ != nullptr) return into_->push_back(kind, payload);
-  // The message has no place among those of the server: it must not be lost in silence.
+  // Here the message has no position among those of the server, and it must not be lost silently.
   end(error::protocol_failed, "the protocol delivered a message outside of received()",
       close_codes::internal_error);
 }
@@ -147,11 +147,11 @@ void conversation::go_away(std::string reason, clock::duration wait, std::string
   if (wait > clock::duration::zero()) ending_->retry_after = wait;
 }
 
-// The first reason counts.
+// Keeps the first reason.
 void conversation::end(error_code why, std::string text, std::uint16_t close_code) {
   if (ending_) return;
   ending_ = ending{
-      .reason = {.error = why, .at = ready_ ? stage::session : stage::login, .close_text = std::move(text)},
+      .reason = {.error = why, .at = ready_ ? stage::session : stage::login, .detail = std::move(text)},
       .close_code = close_code};
 }
 

@@ -1,5 +1,5 @@
-// The side of a session that reads, and what it makes of that. The other side is tend(). Whoever finds the
-// end calls end(), which ends both.
+// The reading side of a session: reads the socket, decodes, and delivers messages. The writing side is
+// tend(). The side that detects the end calls end(), which ends both.
 module;
 #include <algorithm>
 #include <array>
@@ -37,18 +37,18 @@ module holdfast.core;
 import :completion;
 import :session;
 
-// clang 19 takes the members of this one for emitted by the interface unit that names it, where they are not.
+// clang 19 assumes that the interface unit naming this specialization emits its members, but it does not.
 template class boost::asio::any_completion_handler<void(boost::system::error_code, std::chrono::nanoseconds)>;
 
 namespace holdfast {
 namespace {
 
-constexpr std::size_t large_bytes = 32 * 1024;       // from here on a copy costs more than a system call
-constexpr std::size_t beginning_bytes = 4 * 1024;    // of a message, when large ones are expected
-constexpr int reads_per_turn = 16;                   // then the other coroutines of the strand get theirs
-constexpr std::size_t most_scanned_bytes = 8 << 20;  // more than a host usually keeps for a socket
+constexpr std::size_t large_bytes = 32 * 1024;       // from this size, a copy costs more than a system call
+constexpr std::size_t beginning_bytes = 4 * 1024;    // of a message to read when large ones are expected
+constexpr int reads_per_turn = 16;                   // then other coroutines of the strand get a turn
+constexpr std::size_t most_scanned_bytes = 8 << 20;  // more than a host usually buffers for a socket
 constexpr std::size_t most_dropped_at_once = 1 << 20;
-constexpr std::chrono::seconds silent_pause{5};  // then a program that does not receive gets a warning
+constexpr std::chrono::seconds silent_pause{5};  // then a warning is logged that the program does not receive
 
 // Used only between two suspensions, so one per thread serves any number of connections.
 std::span<char> scratch() {
@@ -102,8 +102,8 @@ net::awaitable<void> session::read() {
       case pause::over:
         co_return;
       case pause::give_way:
-        // Lets those run who wait for what we have read: their answer is more urgent than to ask the socket
-        // for more, and memory that they give back is still warm.
+        // Lets the receivers of these messages run first: their answers are more urgent than the next read,
+        // and the memory that they release is still in the cache.
         decoder_.park();
         co_await net::async_initiate<const net::deferred_t&, void()>(
             [this](auto handler) {
@@ -120,8 +120,8 @@ net::awaitable<void> session::read() {
   }
 }
 
-// As far as it goes without waiting. An end that came together with messages is acted on only after the
-// program has had its turn with them (R64).
+// Reads until it would have to wait. If the peer's end came together with messages, it is acted on only after
+// the program has had a turn with them (R64).
 session::pause session::read_on() {
   gives_way_ = false;
   for (int reads = 1; !over_; ++reads) {
@@ -139,8 +139,8 @@ session::pause session::read_on() {
     follow_protocol();
     if (over_) break;
     if (!went_on) {
-      // Nobody receives any more: the answer to our close frame is out of reach. Where a session is to follow
-      // this one, the program gets all that was sent before.
+      // The inbox is full, so the answer to our close frame cannot be reached. If a session is to follow this
+      // one, wait instead: the program gets all earlier messages first.
       if (ending_ && !hand_over_by_ && outbox_->is_finished()) end(ending_->reason);
       return over_ ? pause::over : pause::no_room;
     }
@@ -151,20 +151,21 @@ session::pause session::read_on() {
   return pause::over;
 }
 
-// A large message is read where it will stay. For that, not much of it may be read together with its header.
+// A large message is read directly into its final memory, so the read that brings its header must be short.
 std::size_t session::read_some() {
   auto place = decoder_.prepare_message();
   const bool direct = !place.empty();
   if (!direct) place = decoder_.prepare(large_messages_ ? scratch().first(beginning_bytes) : scratch());
   error_code ec;
   const auto count = stream_.read_some(place, ec);
-  socket_is_empty_ = count < place.size();  // a short read: wait without asking it again
+  socket_is_empty_ = count < place.size();  // a short read: wait without another read
   direct ? decoder_.commit_message(count) : decoder_.commit(count);
+  if (count == 0 && stream_.has_heard()) liveness_.heard_bytes(clock::now());
   took(count, ec);
   return count;
 }
 
-// Waits for bytes in memory of our own, because the scratch memory is for others meanwhile.
+// Waits with memory of the session's own, because other sessions use the scratch memory meanwhile.
 net::awaitable<void> session::read_first_bytes() {
   decoder_.park();
   if (std::exchange(was_idle_, false)) first_bytes_.shrink();
@@ -172,7 +173,7 @@ net::awaitable<void> session::read_first_bytes() {
   constexpr auto token = net::as_tuple(net::deferred);
   const auto [ec, count] = co_await net::async_initiate<decltype(token), void(error_code, std::size_t)>(
       [this, place](auto handler) {
-        // Completes off the strand, goes onto it for our work, and leaves it for that of the program.
+        // Completes off the strand, goes onto it for our work, and leaves it for the handler of the receiver.
         stream_.async_read_some(
             place, net::bind_executor(where_->own, [this, handler = std::move(handler)](
                                                        error_code failed, std::size_t bytes) mutable {
@@ -191,7 +192,7 @@ net::awaitable<void> session::read_first_bytes() {
 }
 
 void session::took(std::size_t count, error_code ec) {
-  if (stream_.unsent()) work_.notify();  // reading can make a stream of TLS answer
+  if (stream_.unsent()) work_.notify();  // reading can make a TLS stream queue an answer
   if (count != 0) {
     read_at_ = clock::now();
     liveness_.heard_bytes(read_at_);
@@ -218,15 +219,15 @@ net::awaitable<void> session::wait_for_room() {
   work_.notify();
 }
 
-// All of ours has left, and the inbox is full: what still comes is read to its end all the same, because a
-// socket that is closed with bytes unread is reset, and takes with it what we have written last (R61). A
-// protocol must not hear of messages that nobody gets: it would not ask for them again.
+// When all our output has left while the inbox is full, the rest of the input is read and dropped: closing a
+// socket with unread bytes resets it, and that can destroy what we wrote last (R61). A protocol must not see
+// messages that are dropped: it would not request them again.
 bool session::drops_messages() const {
   if (conversation_) return false;
   return scanning_ || (ending_ && !hand_over_by_ && outbox_->is_finished());
 }
 
-// The link is broken, and the program does not receive: the peer's close frame may be in what was not read
+// The link is broken while the program does not receive: the peer's close frame may be among the unread bytes
 // (R66).
 void session::scan_for_end() {
   scanning_ = true;
@@ -241,17 +242,17 @@ void session::scan_for_end() {
   if (!over_) lost(broken_->why);
 }
 
-// Hands on what is whole; false: the inbox is full, and there may be more.
+// Delivers complete messages. Returns false if the inbox is full and more may be waiting.
 bool session::decode() {
-  thread_local message_batch decoded;  // used within this call only, so one per thread will do
+  thread_local message_batch decoded;  // used only during this call, so one per thread is enough
   decoded.clear();
   decoded.stamp(number_, read_at_);
   if (ending_ && ending_->lingers) {
-    while (decoder_.next().event != frame_event::none) continue;  // nobody waits for it any more
+    while (decoder_.next().event != frame_event::none) continue;  // discarded: only the end of TCP is awaited
     return true;
   }
   auto space = inbox_->room();
-  // Once one is dropped, all that follow are: a program must not get a message with others before it missing.
+  // Once a message is dropped, all later ones are: the program must not get a sequence with a gap.
   const bool drops = dropped_ != 0 || (space.messages == 0 && drops_messages());
   if (drops) space = {.messages = most_dropped_at_once, .bytes = most_dropped_at_once};
   if (space.messages == 0) return false;
@@ -276,10 +277,10 @@ bool session::decode() {
 }
 
 void session::take(const frame_result& event, message_batch& into) {
-  // Most small messages lie in the scratch memory, and are copied once, behind each other.
+  // Most small messages lie in the scratch memory. They are copied once, into one contiguous block.
   large_messages_ = event.payload.size() >= large_bytes;
   if (conversation_) {
-    // A login that is given up must not succeed any more: nobody would hear what it has brought.
+    // Once the session is closing, a login must not succeed any more: its result would not be published.
     if (ending_ && !conversation_->is_ready()) return;
     conversation_->received({event.kind, event.payload, number_, read_at_}, into);
   } else if (decoder_.owns(event)) {

@@ -1,6 +1,6 @@
-// How a session ends: by us, by the peer, or because the link is gone. What both sides have said before is
-// not lost for it: messages leave before our close frame (R61), and are handed over before the peer's counts
-// (R64).
+// How a session ends: closed by us, closed by the peer, or because the link has failed. Earlier messages are
+// not lost by it: ours leave before our close frame (R61), and the peer's are delivered before its close
+// frame takes effect (R64).
 module;
 #include <algorithm>
 #include <array>
@@ -32,8 +32,7 @@ import :session;
 namespace holdfast {
 namespace {
 
-// RFC 6455 section 7.1.1 lets the server end the TCP connection first; one that does not is not waited for
-// longer than this.
+// RFC 6455 section 7.1.1: the server ends the TCP connection first. We wait for that no longer than this.
 constexpr milliseconds longest_linger{500};
 
 }  // namespace
@@ -45,8 +44,8 @@ void session::hand_over() {
   work_.notify();
 }
 
-// The server is to have read all of this socket's messages before it sees those of the next: it has when it
-// answers the close frame.
+// The server must read all messages of this socket before those of the next. It has done so when it answers
+// our close frame.
 void session::close_when_written() {
   if (over_ || ending_) return;
   if (outbox_->has_output() && clock::now() < *hand_over_by_) return;
@@ -75,30 +74,30 @@ void session::begin_to_close(std::uint16_t close_code, std::string_view text, ch
   work_.notify();
 }
 
-// The peer's close frame, or its violation of the rules. While we are closing, however the peer ends it, the
-// reason is our own (R8).
+// Acts on the peer's close frame or protocol violation. If we are closing already, our own reason stays,
+// however the peer ends the session (R8).
 void session::act_on_end() {
   const auto how = std::move(*std::exchange(peer_end_, nullptr));
   if (ending_ && hand_over_by_) return end(ending_->reason);
   if (ending_) return linger(ending_->reason);
-  change_reason why{.error = how.error, .at = stage::session, .close_text = how.text};
+  change_reason why{.error = how.error, .at = stage::session, .detail = how.text};
   if (how.event == frame_event::close) {
     why.error = error::closed_by_peer;
     why.close_code = how.close_code;
   }
   if (broken_) return end(std::move(why));
   error_code ignored;
-  outbox_->flush(ignored);  // what the program has answered in its turn
-  // The answer repeats the code (RFC 6455 section 5.5.1); a violation is told.
+  outbox_->flush(ignored);  // what the program has sent during its turn
+  // Our answer repeats the peer's code (RFC 6455 section 5.5.1), or names the violation.
   const auto text = how.event == frame_event::close ? std::string() : why.error.message();
-  // What is sent from now on leaves in a session that follows at once, or is told this reason.
+  // If a session follows at once, new messages leave in it. If not, those that may not wait fail with `why`.
   outbox_->hold();
   outbox_->finish(how.close_code, text, why.error);
   linger(std::move(why));
 }
 
-// All is said. The server is to end the TCP connection (RFC 6455 section 7.1.1), so that our last bytes are
-// not lost to a reset.
+// Nothing follows our close frame. Waits for the server to end the TCP connection (RFC 6455 section 7.1.1),
+// so that a reset does not destroy our last bytes.
 void session::linger(change_reason why) {
   if (!ending_) ending_ = std::make_unique<ending>(std::move(why), clock::time_point::max());
   ending_->lingers = true;
@@ -108,7 +107,7 @@ void session::linger(change_reason why) {
   work_.notify();
 }
 
-// A server that closes and hangs up while we write has said why, and it is still to be read (R66).
+// If the server closes and hangs up while we write, its close frame may still be unread (R66).
 void session::write_failed(error_code why) {
   if (over_ || broken_) return;
   if (ending_) return end(ending_->reason);
@@ -116,14 +115,14 @@ void session::write_failed(error_code why) {
   work_.notify();
 }
 
-// The first thing that went wrong is the reason, unless the server's TLS says more.
+// The first failure is the reason, unless a TLS error explains more.
 void session::lost(error_code why) {
   if (ending_) return end(ending_->reason);
   const bool peer_said = why == error::client_certificate_refused || why == error::tls_failed ||
                          why == error::renegotiation_refused;
   end({.error = broken_ && !peer_said ? broken_->why : why,
        .at = stage::session,
-       .close_text = stream_.error_detail()});
+       .detail = stream_.error_detail()});
 }
 
 void session::end(change_reason why) {
@@ -135,7 +134,7 @@ void session::end(change_reason why) {
     ending_->reason.at = stage::login;
   }
   error_code ignored;
-  outbox_->flush(ignored);  // a close frame that waits gets its chance (R26); nobody waits for it (R24)
+  outbox_->flush(ignored);  // one attempt for a waiting close frame (R26), without a wait (R24)
   outbox_->close(reason.error);
   stream_.close();
   inbox_->cancel_wait();

@@ -1,5 +1,5 @@
-// The side of a session that writes, keeps an eye on the peer, and ends: tend() does what is due whenever it
-// is called for, and says when it wants to be called again.
+// The side of a session that writes, checks that the peer is alive, and enforces deadlines: each call of
+// tend() does what is due, and schedules the next call.
 module;
 #include <algorithm>
 #include <array>
@@ -33,8 +33,8 @@ import :session;
 namespace holdfast {
 namespace {
 
-constexpr std::size_t most_pings = 64;  // of the program's, that wait for their answers
-constexpr int looks_per_patience = 20;  // at an upload, while an answer is due behind it: 5 % of the time
+constexpr std::size_t most_pings = 64;  // of the program, that may be unanswered at a time
+constexpr int looks_per_patience = 20;  // at an upload that delays an answer: one every 5 % of pong_deadline
 
 }  // namespace
 
@@ -42,8 +42,7 @@ void session::handle_pong(std::string_view payload) {
   const auto now = clock::now();
   std::uint64_t number = 0;
   if (payload.size() == sizeof number) std::memcpy(&number, payload.data(), sizeof number);
-  // A pong also answers the pings before its own (section 5.5.3). One that we never asked for answers
-  // nothing.
+  // A pong also answers all earlier pings (RFC 6455 section 5.5.3). An unsolicited pong answers none.
   if (number == 0 || number > last_ping_) return;
   liveness_.heard_pong(now);
   if (link_) link_->judge.heard_pong(number, now);
@@ -55,7 +54,7 @@ void session::handle_pong(std::string_view payload) {
 }
 
 void session::ping(ping_operation op, std::uint64_t id) {
-  if (over_) {  // ended, but the actor has not come round to it yet
+  if (over_) {  // ended, but the actor has not acted on it yet
     if (op) op.complete(ending_->reason.error, {});
     return;
   }
@@ -65,7 +64,7 @@ void session::ping(ping_operation op, std::uint64_t id) {
   std::array<char, sizeof last_ping_> payload{};
   std::memcpy(payload.data(), &last_ping_, sizeof last_ping_);
   outbox_->ping({payload.data(), payload.size()});
-  if (!waits_for_answer()) upstream_.reset();  // it watched the way of a question that is answered
+  if (!waits_for_answer()) upstream_.reset();  // it watched for an answer that has come
   liveness_.pinged(now);
   if (link_ && !reader_waits_) link_->judge.pinged(last_ping_, now);
   work_.notify();
@@ -86,7 +85,7 @@ void session::cancel_ping(std::uint64_t id) {
   pings_.erase(found);
 }
 
-// Not a coroutine: it has no story to tell, and its frames would be held by each idle connection.
+// Not a coroutine: it has no sequence of waits, and each idle connection would keep its frame in memory.
 void session::tend() {
   do {
     write();
@@ -118,7 +117,7 @@ clock::time_point session::next_look() const {
   return next;
 }
 
-// All that there is, or as much as the socket takes.
+// Writes all pending output, or as much of it as the socket takes.
 void session::write() {
   while (!over_ && !broken_ && !socket_is_full_ && outbox_->has_output()) {
     error_code ec;
@@ -128,7 +127,7 @@ void session::write() {
       wait_until_writable();
     }
   }
-  // Now what the peer has still to say may be read, whether the program receives or not.
+  // From here on the rest of the peer's input may be read, even if the program does not receive.
   if (ending_ && reader_waits_ && drops_messages()) inbox_->cancel_wait();
 }
 
@@ -165,7 +164,7 @@ void session::watch_liveness(clock::time_point now) {
   }
 }
 
-// What the server throttles, and what the session itself does, become one.
+// Merges the features that the server throttles with those that the session itself throttles.
 void session::on_throttle(const std::vector<throttled_feature>& features) {
   if (!link_) return listener_.on_throttle(features);
   link_->by_server = features;
@@ -183,7 +182,7 @@ bool session::waits_for_answer() const noexcept {
   return liveness_.waits_for_answer() || (conversation_ && conversation_->waits_for_answer());
 }
 
-// A ping that stands behind a slow upload cannot be answered before it has arrived (R62).
+// A ping behind a slow upload cannot be answered before it arrives, so upload progress counts as life (R62).
 void session::watch_upload(clock::time_point now) {
   if (!waits_for_answer()) return upstream_.reset();
   if (!upstream_) upstream_ = std::make_unique<upstream>();
@@ -195,7 +194,7 @@ void session::watch_upload(clock::time_point now) {
   if (conversation_) conversation_->heard_progress(now);
 }
 
-// Other signs of life do not answer the program's question (R65).
+// A ping of the program times out even if other signs of life arrive (R65).
 void session::expire_pings(clock::time_point now) {
   std::erase_if(pings_, [&](pending_ping& each) {
     if (now < each.sent + options_->heartbeat.pong_deadline) return false;
@@ -214,7 +213,7 @@ void session::warn_of_pause(clock::time_point now) {
       "can set receive_messages to false)");
 }
 
-// What the protocol wants, as soon as the program has had its turn with the messages before it.
+// Ends the session if the protocol wants it, once the program has had a turn with the earlier messages.
 void session::follow_protocol() {
   if (!conversation_ || !conversation_->wants_to_end() || over_ || ending_ || gives_way_) return;
   const auto& wanted = *conversation_->wants_to_end();

@@ -10,7 +10,6 @@ module;
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 module holdfast.core:channel;
@@ -18,6 +17,7 @@ module holdfast.core:channel;
 import :completion;
 import :error;
 import :journal;
+import :running_call;
 import :state;
 import :state_channel;
 
@@ -74,7 +74,7 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
     connection_listener callbacks;
     std::uint64_t next;         // sequence number of the transition it wants next
     std::uint64_t session = 0;  // the last one that on_session was called for
-    std::thread::id running{};
+    running_call running{};
     bool removed = false;
   };
   // Listeners that share an executor are served by one job at a time.
@@ -98,7 +98,6 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   void call(listener& one, const observed_change& change) const;
   [[nodiscard]] bool all_told() const;
   void report_if_told(std::unique_lock<std::mutex>& lock);
-  void wait_until_idle(std::unique_lock<std::mutex>& lock, const listener& one);
   const net::any_io_executor executor_;  // no strand: a watch may outlive the context, which owns strands
   const std::shared_ptr<journal> log_;
   std::atomic<connection_state> status_{connection_state::disconnected};

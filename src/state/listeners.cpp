@@ -115,7 +115,7 @@ bool state_channel::remove_listener(std::string_view id) {
     removed->removed = true;
     listeners.erase(found);
     if (listeners.empty() && !(*each)->own) groups_.erase(each);
-    wait_until_idle(lock, *removed);
+    removed->running.wait(lock, idle_);
     report_if_told(lock);
     return true;
   }
@@ -133,7 +133,7 @@ void state_channel::abandon() {
     }
   }
   std::erase_if(groups_, [](const auto& each) { return !each->own; });
-  for (const auto& one : all) wait_until_idle(lock, *one);
+  for (const auto& one : all) one->running.wait(lock, idle_);
   report_if_told(lock);
 }
 
@@ -159,12 +159,6 @@ void state_channel::report_if_told(std::unique_lock<std::mutex>& lock) {
   lock.lock();
 }
 
-// From within its own callback there is nothing to wait for (and it would be forever).
-void state_channel::wait_until_idle(std::unique_lock<std::mutex>& lock, const listener& one) {
-  idle_.wait(lock,
-             [&] { return one.running == std::thread::id{} || one.running == std::this_thread::get_id(); });
-}
-
 void state_channel::schedule(const std::shared_ptr<group>& which) {
   if (which->scheduled || next_to_serve(*which) == nullptr) return;
   which->scheduled = true;
@@ -181,18 +175,9 @@ void state_channel::serve(const std::shared_ptr<group>& which) {
   std::unique_lock lock(mutex_);
   while (auto one = next_to_serve(*which)) {
     const auto change = read(one->next);
-    one->running = std::this_thread::get_id();
-    lock.unlock();
-    call(*one, change);
-    lock.lock();
-    one->running = {};
-    idle_.notify_all();
-    if (one.use_count() != 1) continue;
-    // It was removed from within, and what its callbacks hold (the handle, perhaps) must not end under the
-    // lock.
-    lock.unlock();
-    one.reset();
-    lock.lock();
+    one->running.run(lock, idle_, [&] { call(*one, change); });
+    const bool removed_from_within = one.use_count() == 1;
+    if (removed_from_within) running_call::destroy(lock, one);
   }
   which->scheduled = false;
   report_if_told(lock);

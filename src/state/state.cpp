@@ -53,18 +53,7 @@ namespace {
 
 constexpr std::size_t most_shown_bytes = 200;  // of one text of a peer
 
-// What a peer wrote must not break our one line, nor a terminal.
-std::string printable(std::string_view text) {
-  text = cut_at_character(text, most_shown_bytes);
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const bool c1 = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    out += c < 0x20 || c == 0x7f || c1 ? ' ' : text[i];
-    if (c1) ++i;
-  }
-  return out;
-}
+std::string printable(std::string_view text) { return one_line(text, most_shown_bytes); }
 
 std::string seconds(clock::duration value) {
   std::array<char, 32> text{};
@@ -82,20 +71,20 @@ std::string describe(const change_reason& reason) {
   std::string out;
   if (!asked && reason.at != stage::none) {
     out = to_string(reason.at);
-    if (reason.at == stage::connect && !reason.address.empty()) out += " to " + reason.address;
-    if (reason.at == stage::proxy && !reason.address.empty()) out += ' ' + reason.address;
+    if (reason.at == stage::connect && !reason.peer.empty()) out += " to " + reason.peer;
+    if (reason.at == stage::proxy && !reason.peer.empty()) out += ' ' + reason.peer;
     out += ": ";
   }
   out += printable(reason.error.message());
   if (reason.http_status != 0) out += ", HTTP " + std::to_string(reason.http_status);
   if (reason.close_code != 0) out += ", close code " + std::to_string(reason.close_code);
-  if (!reason.close_text.empty()) out += " \"" + printable(reason.close_text) + '"';
+  if (!reason.detail.empty()) out += " \"" + printable(reason.detail) + '"';
   return out;
 }
 
 std::string describe(const state_change& change) {
   std::string out(to_string(change.to));
-  if (change.to == connection_state::connected && !change.endpoint.empty()) out += " to " + change.endpoint;
+  if (change.to == connection_state::connected && !change.peer.empty()) out += " to " + change.peer;
   if (change.reason.error) out += " (" + describe(change.reason) + ')';
   if (change.retry_in) out += ", retry in " + seconds(*change.retry_in) + " [" + change.rule + ']';
   if (change.final && change.sequence != 0) {

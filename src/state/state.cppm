@@ -51,12 +51,12 @@ export struct change_reason {
   std::uint16_t close_code = 0;  ///< RFC 6455 section 7.4; 0 if no close frame was received
   /// What else is known: the reason in the peer's close frame, the beginning of the body of an HTTP answer,
   /// or one line about a certificate, a proxy, a redirect, a provider. May hold anything that a peer wrote:
-  /// describe() makes it fit to be printed.
-  std::string close_text{};
+  /// describe() and one_line() make it fit to be printed.
+  std::string detail{};
   /// "address:port" that a failed attempt is about, the proxy's if there is one: the peer, if it was reached;
   /// else the address whose error this is; else (a deadline) the first that was tried. Empty before there was
   /// one, and for a session.
-  std::string address{};
+  std::string peer{};
 };
 
 /// Something that must not be sent for a while.
@@ -101,7 +101,7 @@ export struct state_change {
   std::vector<std::pair<std::string, std::string>> headers{};
   /// "address:port" of the present session's peer, or of the last one's; of the proxy that led to it if there
   /// was one. Empty in connecting.
-  std::string endpoint{};
+  std::string peer{};
 
   /// Returns when the next attempt begins; empty: none will by itself.
   [[nodiscard]] std::optional<clock::time_point> retry_at() const {

@@ -65,7 +65,7 @@ struct server::implementation : std::enable_shared_from_this<implementation> {
 server::server(net::any_io_executor executor)
     : implementation_(std::make_shared<implementation>(std::move(executor))) {}
 
-server::server(world& in, endpoint at) : server(in.executor()) {
+server::server(world& in, peer_address at) : server(in.executor()) {
   in.network()->listen(at, [self = implementation_](transport stream) { self->accept(std::move(stream)); });
 }
 

@@ -114,7 +114,7 @@ export class server {
   /// Waits for peers that accept() brings. All sessions echo until a script says otherwise.
   explicit server(net::any_io_executor executor);
   /// Listens in the world `in`, at `at`.
-  server(world& in, endpoint at);
+  server(world& in, peer_address at);
   ~server();
   server(const server&) = delete;
   server& operator=(const server&) = delete;

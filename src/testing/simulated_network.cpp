@@ -60,12 +60,12 @@ void simulated_network::break_name(const std::string& name, error_code ec) {
   names_[name].never_ends = !ec;
 }
 
-simulated_network::port_entry* simulated_network::find(const endpoint& at) {
+simulated_network::port_entry* simulated_network::find(const peer_address& at) {
   const auto found = std::ranges::find(ports_, at, &port_entry::at);
   return found == ports_.end() ? nullptr : &*found;
 }
 
-void simulated_network::listen(endpoint at, on_accept handler) {
+void simulated_network::listen(peer_address at, on_accept handler) {
   if (auto* known = find(at)) {
     known->handler = std::move(handler);
   } else {
@@ -73,7 +73,7 @@ void simulated_network::listen(endpoint at, on_accept handler) {
   }
 }
 
-void simulated_network::behave(const endpoint& at, port_behaviour how) {
+void simulated_network::behave(const peer_address& at, port_behaviour how) {
   if (auto* known = find(at)) {
     known->behaviour = how;
   } else {
@@ -108,18 +108,18 @@ void simulated_network::count_links_in_use() {
   most_open_ = std::max(most_open_, static_cast<std::size_t>(now));
 }
 
-net::awaitable<result<std::vector<endpoint>>> simulated_network::resolve(std::string host,
-                                                                         std::uint16_t port) {
+net::awaitable<result<std::vector<peer_address>>> simulated_network::resolve(std::string host,
+                                                                             std::uint16_t port) {
   error_code not_literal;
   if (const auto address = net::ip::make_address(host, not_literal); !not_literal) {
-    co_return std::vector<endpoint>{{address, port}};
+    co_return std::vector<peer_address>{{address, port}};
   }
   const auto found = names_.find(host);
   if (found == names_.end()) co_return net::error::make_error_code(net::error::host_not_found);
   const auto entry = found->second;
   co_await wait_until(entry.never_ends ? clock::time_point::max() : clock::now() + entry.delay);
   if (entry.failure) co_return entry.failure;
-  std::vector<endpoint> out;
+  std::vector<peer_address> out;
   out.reserve(entry.addresses.size());
   for (const auto& address : entry.addresses) out.push_back({address, port});
   co_return out;
@@ -136,7 +136,7 @@ clock::duration simulated_network::time_to_connect(const link_conditions& how) {
   return waited + 2 * how.latency;
 }
 
-net::awaitable<result<transport>> simulated_network::connect(endpoint peer) {
+net::awaitable<result<transport>> simulated_network::connect(peer_address peer) {
   const auto self = shared_from_this();
   const auto how = conditions;
   const auto* port = find(peer);

@@ -72,9 +72,9 @@ export class simulated_network final : public network,
   /// Makes the look-up of `name` fail from now on, or never end (`ec` empty).
   void break_name(const std::string& name, error_code ec);
   /// Opens a port, or gives an open one another `handler`, which is called on the executor.
-  void listen(endpoint at, on_accept handler);
+  void listen(peer_address at, on_accept handler);
   /// Sets how a port answers from now on, whether it is open yet or not.
-  void behave(const endpoint& at, port_behaviour how);
+  void behave(const peer_address& at, port_behaviour how);
 
   /// What links made from now on are like. Change it at any time.
   link_conditions conditions{};
@@ -95,10 +95,10 @@ export class simulated_network final : public network,
 
   /// Returns what add_name() has said, after its delay. Fails with host_not_found for other names, and as
   /// break_name() has said.
-  net::awaitable<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port) override;
+  net::awaitable<result<std::vector<peer_address>>> resolve(std::string host, std::uint16_t port) override;
   /// Returns the client's end of a new link after a round trip. Fails with connection_refused or timed_out,
   /// as the port and the link are; a port that swallows never answers.
-  net::awaitable<result<transport>> connect(endpoint peer) override;
+  net::awaitable<result<transport>> connect(peer_address peer) override;
 
   /// Breaks what still holds the parts of the network together. The world calls it at its end.
   void shut_down();
@@ -111,11 +111,11 @@ export class simulated_network final : public network,
     bool never_ends = false;
   };
   struct port_entry {
-    endpoint at;
+    peer_address at;
     on_accept handler{};
     port_behaviour behaviour = port_behaviour::accepts;
   };
-  port_entry* find(const endpoint& at);
+  port_entry* find(const peer_address& at);
   [[nodiscard]] clock::duration time_to_connect(const link_conditions& how);
   void count_links_in_use();
 

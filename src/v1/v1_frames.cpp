@@ -40,14 +40,6 @@ std::size_t number_of(std::string_view name) {
   return static_cast<std::size_t>(std::ranges::find(names, name) - names.begin());
 }
 
-// Begins and ends as UTF-8 does, and stays on one line.
-std::string one_line_of(std::string text) {
-  text.resize(cut_at_character(text, most_text_bytes).size());
-  std::ranges::replace_if(
-      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
-  return text;
-}
-
 // The fields of one object, as far as any frame has them. What is wrong is noted once, the first time; then
 // every field reads as empty, so that whoever reads need not ask after each.
 class fields {
@@ -123,7 +115,7 @@ class fields {
     return optional_value(field).empty() ? std::string() : name(field, most_bytes);
   }
   std::string optional_line(std::string_view field) {
-    return optional_value(field).empty() ? std::string() : one_line_of(text(field));
+    return optional_value(field).empty() ? std::string() : one_line(text(field), most_text_bytes);
   }
 
   // Of an object or an array in this one.
@@ -199,7 +191,7 @@ server_frame read_go_away(fields& in) {
 }
 
 server_frame read_refusal(fields& in) {
-  return refusal{.code = one_line_of(in.name("code", most_name_bytes)),
+  return refusal{.code = one_line(in.name("code", most_name_bytes), most_text_bytes),
                  .text = in.optional_line("text"),
                  .fatal = in.optional_flag("fatal")};
 }

@@ -11,8 +11,6 @@ module;
 
 module holdfast.core;
 
-import :http_body;
-
 namespace holdfast {
 namespace {
 

@@ -176,22 +176,6 @@ std::string describe_refusal(error_code why, const http_head& head) {
   return "the header is not valid: " + why.message();
 }
 
-// The length of the character at the beginning of `text` that can be shown as it is, 0 if it cannot. Not
-// shown: control characters, what is not UTF-8, and what ends a line or turns its direction.
-std::size_t printable_length(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text.front());
-  if (first < 0x80) return first < 0x20 || first == 0x7F ? 0 : 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  const auto character = text.substr(0, length);
-  if (character.size() != length || !is_valid_utf8(character)) return 0;
-  const auto is_between = [&](std::string_view least, std::string_view most) {
-    return character.size() == least.size() && character >= least && character <= most;
-  };
-  const bool hidden = is_between("\xC2\x80", "\xC2\x9F") || is_between("\xE2\x80\xA8", "\xE2\x80\xAE") ||
-                      is_between("\xE2\x81\xA6", "\xE2\x81\xA9");
-  return hidden ? 0 : length;
-}
-
 }  // namespace
 
 std::string_view http_head::header(std::string_view name) const noexcept {
@@ -253,7 +237,7 @@ std::string in_quotes(std::string_view text) {
   static constexpr std::string_view digits = "0123456789abcdef";
   std::string out = "\"";
   while (!text.empty() && out.size() <= most_quoted) {
-    const auto length = printable_length(text);
+    const auto length = shown_length(text);
     const unsigned byte = static_cast<unsigned char>(text.front());
     if (length == 0) {
       out.append("\\x").append({digits[byte >> 4U], digits[byte & 15U]});

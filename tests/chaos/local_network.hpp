@@ -64,11 +64,11 @@ class local_network final : public holdfast::network {
     socket->below.close();
   }
 
-  net::awaitable<holdfast::result<std::vector<holdfast::endpoint>>> resolve(std::string host,
-                                                                            std::uint16_t port) override {
+  net::awaitable<holdfast::result<std::vector<holdfast::peer_address>>> resolve(std::string host,
+                                                                                std::uint16_t port) override {
     return below_->resolve(std::move(host), port);
   }
-  net::awaitable<holdfast::result<holdfast::transport>> connect(holdfast::endpoint peer) override {
+  net::awaitable<holdfast::result<holdfast::transport>> connect(holdfast::peer_address peer) override {
     if (no_way_) co_return no_way_;
     auto opened = co_await below_->connect(std::move(peer));
     if (!opened) co_return opened.error();

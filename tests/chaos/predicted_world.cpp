@@ -16,7 +16,7 @@ namespace testing = holdfast::testing;
 constexpr auto patience = 60s;
 constexpr auto settling = 700ms;  // longer than `stable_after`
 
-const holdfast::endpoint server_at{net::ip::make_address("10.0.0.1"), 80};
+const holdfast::peer_address server_at{net::ip::make_address("10.0.0.1"), 80};
 
 }  // namespace
 

@@ -18,7 +18,7 @@ std::string line_of(const holdfast::state_change& change) {
   std::string line(to_string(change.to));
   if (change.to != holdfast::connection_state::disconnected) return line;
   auto reason = change.reason;
-  reason.address.clear();
+  reason.peer.clear();
   const auto next = change.retry_in ? change.rule : std::string(change.final ? "final" : "waits");
   return line + '[' + describe(reason) + "; " + next + ']';
 }

@@ -12,7 +12,7 @@ BOOST_AUTO_TEST_SUITE(bound_networks)
 namespace {
 
 net::awaitable<holdfast::result<holdfast::transport>> connect_from(net::ip::address local,
-                                                                   holdfast::endpoint peer) {
+                                                                   holdfast::peer_address peer) {
   net::ip::tcp::socket socket(co_await net::this_coro::executor);
   holdfast::error_code failed;
   socket.open(peer.address.is_v6() ? net::ip::tcp::v6() : net::ip::tcp::v4(), failed);
@@ -27,10 +27,10 @@ class bound_network final : public network {
  public:
   explicit bound_network(net::ip::address local) : local_(std::move(local)) {}
 
-  net::awaitable<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port) override {
+  net::awaitable<result<std::vector<peer_address>>> resolve(std::string host, std::uint16_t port) override {
     return real_network()->resolve(std::move(host), port);
   }
-  net::awaitable<result<transport>> connect(endpoint peer) override { return connect_from(local_, peer); }
+  net::awaitable<result<transport>> connect(peer_address peer) override { return connect_from(local_, peer); }
 
  private:
   const net::ip::address local_;

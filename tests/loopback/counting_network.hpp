@@ -60,10 +60,10 @@ class counting_network final : public network {
  public:
   explicit counting_network(std::shared_ptr<socket_count> count) : count_(std::move(count)) {}
 
-  net::awaitable<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port) override {
+  net::awaitable<result<std::vector<peer_address>>> resolve(std::string host, std::uint16_t port) override {
     return real_network()->resolve(std::move(host), port);
   }
-  net::awaitable<result<transport>> connect(endpoint peer) override {
+  net::awaitable<result<transport>> connect(peer_address peer) override {
     net::ip::tcp::socket socket(co_await net::this_coro::executor);
     const auto [ec] = co_await socket.async_connect({peer.address, peer.port}, net::as_tuple(net::deferred));
     if (ec) co_return ec;

@@ -252,7 +252,7 @@ BOOST_AUTO_TEST_CASE(the_zone_of_a_literal_is_an_interface_by_name_or_number) {
 
 BOOST_AUTO_TEST_CASE(the_real_network_knows_localhost) {
   askers here;
-  std::optional<result<std::vector<endpoint>>> answer;
+  std::optional<result<std::vector<peer_address>>> answer;
   net::co_spawn(
       here.io,
       [&]() -> net::awaitable<void> { answer = co_await real_network()->resolve("localhost", 1234); },

@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(text_binary_and_a_large_message_come_back_as_they_were) {
   connection conn(here.io, here.given);
   conn.run(net::detached);
   BOOST_REQUIRE(here.reaches(conn, connection_state::connected));
-  BOOST_TEST(conn.snapshot().endpoint == "127.0.0.1:" + std::to_string(here.port.number()));
+  BOOST_TEST(conn.snapshot().peer == "127.0.0.1:" + std::to_string(here.port.number()));
   const std::vector<std::pair<std::string, message_kind>> payloads{
       {"gr\xC3\xBC\xC3\x9F", message_kind::text},
       {"", message_kind::text},

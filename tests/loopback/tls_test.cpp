@@ -12,7 +12,7 @@ namespace {
 // Connects, and leaves the session in `stream`, or why there is none in `result`.
 net::awaitable<void> open_session(loopback& here, std::shared_ptr<tls_context> context, std::string host,
                                   std::optional<transport>& stream, std::optional<tls_result>& result) {
-  const endpoint at{net::ip::address_v4::loopback(), here.port.number()};
+  const peer_address at{net::ip::address_v4::loopback(), here.port.number()};
   auto connected = co_await real_network()->connect(at);
   auto secured = std::make_unique<tls_stream>(std::move(*connected), std::move(context),
                                               here.io.get_executor(), std::move(host), at.port);

@@ -110,8 +110,8 @@ BOOST_AUTO_TEST_CASE(each_answer_that_is_refused_has_a_text_of_its_own) {
 // covers R51
 BOOST_AUTO_TEST_CASE(the_limit_that_an_answer_hits_is_named_with_its_value) {
   const auto why = failure("HTTP/1.1 101 Yes\r\nSet-Cookie: " + std::string(4096, 'x') + "\r\n\r\n");
-  BOOST_TEST(why.close_text.find("limits.upgrade_bytes") != std::string::npos);
-  BOOST_TEST(why.close_text.find("2048") != std::string::npos);
+  BOOST_TEST(why.detail.find("limits.upgrade_bytes") != std::string::npos);
+  BOOST_TEST(why.detail.find("2048") != std::string::npos);
   const auto interim = failure([] {
     std::string out;
     for (int i = 0; i < 30; ++i) out += "HTTP/1.1 102 Processing\r\n\r\n";

@@ -13,11 +13,11 @@ class throwing_resolver : public network {
  public:
   throwing_resolver(std::shared_ptr<simulated_network> rest, std::exception_ptr thrown)
       : rest_(std::move(rest)), thrown_(std::move(thrown)) {}
-  net::awaitable<result<std::vector<endpoint>>> resolve(std::string, std::uint16_t) override {
+  net::awaitable<result<std::vector<peer_address>>> resolve(std::string, std::uint16_t) override {
     co_await net::post(net::use_awaitable);
     std::rethrow_exception(thrown_);
   }
-  net::awaitable<result<transport>> connect(endpoint peer) override { return rest_->connect(peer); }
+  net::awaitable<result<transport>> connect(peer_address peer) override { return rest_->connect(peer); }
 
  private:
   const std::shared_ptr<simulated_network> rest_;
@@ -43,7 +43,7 @@ struct slow_once {
 
 // covers R42
 BOOST_AUTO_TEST_CASE(the_old_socket_is_closed_before_the_way_to_where_a_redirect_leads_begins) {
-  const endpoint other_at{net::ip::make_address("10.0.0.2"), 80};
+  const peer_address other_at{net::ip::make_address("10.0.0.2"), 80};
   scenario s;
   server other(s.in, other_at);
   s.in.network()->add_name("other", {other_at.address}, 1s);
@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(the_old_socket_is_closed_before_the_way_to_where_a_redirect
   BOOST_TEST((conn.status() == connection_state::connecting));
   BOOST_TEST(s.in.network()->open_links() == 0U);
   BOOST_TEST(s.reaches(connection_state::connected, 1s));
-  BOOST_TEST(conn.snapshot().endpoint == "10.0.0.2:80");
+  BOOST_TEST(conn.snapshot().peer == "10.0.0.2:80");
 }
 
 // covers R42 R23

@@ -240,10 +240,10 @@ BOOST_AUTO_TEST_CASE(the_url_of_the_provider_leads_one_attempt_elsewhere) {
   BOOST_REQUIRE(seen.changes().size() == 4U);
   BOOST_TEST(seen.changes()[0].origin == "ws://server");  // not asked yet
   BOOST_TEST(seen.changes()[1].origin == "ws://other");
-  BOOST_TEST(seen.changes()[1].reason.address == "10.0.0.2:80");
+  BOOST_TEST(seen.changes()[1].reason.peer == "10.0.0.2:80");
   BOOST_TEST(seen.changes()[2].origin == "ws://server");
   BOOST_TEST(seen.changes()[3].origin == "ws://server");
-  BOOST_TEST(seen.changes()[3].endpoint == "10.0.0.1:80");
+  BOOST_TEST(seen.changes()[3].peer == "10.0.0.1:80");
   BOOST_TEST(!shows(s, seen, "s3cret"));
 }
 
@@ -259,7 +259,7 @@ BOOST_AUTO_TEST_CASE(a_session_at_the_url_of_the_provider_says_where_it_is) {
   auto seen = start_recorded(s);
   BOOST_REQUIRE(s.reaches(connection_state::connected));
   BOOST_TEST(s.conn->snapshot().origin == "ws://other:8080");
-  BOOST_TEST(s.conn->snapshot().endpoint == "10.0.0.2:8080");
+  BOOST_TEST(s.conn->snapshot().peer == "10.0.0.2:8080");
   BOOST_TEST(other.sessions() == 1U);
   s.in.network()->reset_links();
   s.in.settle();

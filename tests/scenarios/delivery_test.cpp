@@ -203,7 +203,7 @@ BOOST_AUTO_TEST_CASE(a_paused_reader_still_hears_why_the_server_closed) {
   BOOST_REQUIRE(s.in.run_until([&] { return conn.status() == connection_state::disconnected; }, 1s));
   BOOST_TEST(received == 100U);
   BOOST_TEST(conn.snapshot().reason.close_code == 4001U);
-  BOOST_TEST(conn.snapshot().reason.close_text == "enough");
+  BOOST_TEST(conn.snapshot().reason.detail == "enough");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -17,8 +17,8 @@ struct fleet {
     s.given.endpoints.further_urls = {"ws://second/"};
   }
   void use_all() { s.given.endpoints.further_urls = {"ws://second/", "ws://third/"}; }
-  void take_down(const endpoint& at) { s.in.network()->behave(at, port_behaviour::refuses); }
-  void bring_up(const endpoint& at) { s.in.network()->behave(at, port_behaviour::accepts); }
+  void take_down(const peer_address& at) { s.in.network()->behave(at, port_behaviour::refuses); }
+  void bring_up(const peer_address& at) { s.in.network()->behave(at, port_behaviour::accepts); }
   // The session is lost; the next one, and where.
   std::string reconnects() {
     s.in.network()->reset_links();
@@ -53,13 +53,13 @@ BOOST_AUTO_TEST_CASE(primary_down_and_second_up_means_that_the_second_is_reached
   BOOST_TEST(rules(seen) == "next-endpoint");
   BOOST_TEST((seen.waits() == std::vector<clock::duration>{clock::duration::zero()}));
   BOOST_TEST(seen.changes()[0].origin == "ws://server");
-  BOOST_TEST(seen.changes()[0].endpoint == "");
+  BOOST_TEST(seen.changes()[0].peer == "");
   BOOST_TEST(seen.changes()[1].origin == "ws://server");
-  BOOST_TEST(seen.changes()[1].reason.address == "10.0.0.1:80");
+  BOOST_TEST(seen.changes()[1].reason.peer == "10.0.0.1:80");
   BOOST_TEST(seen.changes()[2].origin == "ws://second");
   BOOST_TEST(seen.changes()[2].attempt == 2U);
   BOOST_TEST(seen.changes()[3].origin == "ws://second");
-  BOOST_TEST(seen.changes()[3].endpoint == "10.0.0.2:80");
+  BOOST_TEST(seen.changes()[3].peer == "10.0.0.2:80");
   BOOST_TEST(t.second.sessions() == 1U);
 }
 

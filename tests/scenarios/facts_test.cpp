@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_CASE(each_transition_names_the_server_the_socket_and_the_session
   for (std::size_t i = 0; i < changes.size(); ++i) {
     BOOST_TEST_CONTEXT("transition " << i + 1) {
       BOOST_TEST(changes[i].origin == "ws://server");  // without the default port
-      BOOST_TEST(changes[i].endpoint == endpoints[i]);
+      BOOST_TEST(changes[i].peer == endpoints[i]);
       BOOST_TEST(changes[i].session == sessions[i]);
       BOOST_TEST(changes[i].attempt == 1U);
       BOOST_TEST(!changes[i].flapping);

@@ -28,7 +28,7 @@ inline net::awaitable<void> speak(std::shared_ptr<transport> stream, std::string
 }
 
 // From now on whoever connects to `at` hears `bytes` instead of a web-socket server.
-inline void answer_with(world& in, const endpoint& at, const std::string& bytes, bool hold) {
+inline void answer_with(world& in, const peer_address& at, const std::string& bytes, bool hold) {
   in.network()->listen(at, [&in, bytes, hold](transport stream) {
     in.spawn(speak(std::make_shared<transport>(std::move(stream)), bytes, hold));
   });

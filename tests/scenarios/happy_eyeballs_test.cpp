@@ -8,7 +8,7 @@ BOOST_AUTO_TEST_SUITE(happy_eyeballs)
 
 namespace {
 
-endpoint at(const std::string& address) { return {net::ip::make_address(address), 80}; }
+peer_address at(const std::string& address) { return {net::ip::make_address(address), 80}; }
 
 // The simulated network with roads of different length, and a note of every connect that begins.
 class roads final : public network {
@@ -22,12 +22,12 @@ class roads final : public network {
   bool resolver_turns_cancellation_off = false;
   std::string begun;  // "address@milliseconds", one after the other
 
-  net::awaitable<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port) override {
+  net::awaitable<result<std::vector<peer_address>>> resolve(std::string host, std::uint16_t port) override {
     if (resolver_turns_cancellation_off)
       co_await net::this_coro::reset_cancellation_state(net::disable_cancellation());
     co_return co_await rest_->resolve(std::move(host), port);
   }
-  net::awaitable<result<transport>> connect(endpoint peer) override {
+  net::awaitable<result<transport>> connect(peer_address peer) override {
     const auto name = peer.address.to_string();
     const auto when = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - began_);
     begun += (begun.empty() ? "" : " ") + name + '@' + std::to_string(when.count());
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(behind_a_black_hole_the_second_family_wins_after_one_step) 
   BOOST_REQUIRE(s.reaches(connection_state::connected));
   BOOST_TEST((s.in.elapsed() >= 250ms));
   BOOST_TEST((s.in.elapsed() <= 350ms));
-  BOOST_TEST(conn.snapshot().endpoint == "10.0.0.1:80");
+  BOOST_TEST(conn.snapshot().peer == "10.0.0.1:80");
   s.in.run_for(1min);
   BOOST_TEST(s.ways->begun == "2001:db8::1@0 10.0.0.1@250");
   BOOST_TEST(s.in.network()->open_links() == 1U);
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(of_six_addresses_the_last_one_is_reached) {
   s.behave({"2001:db8::2", "10.0.0.2"}, port_behaviour::refuses);
   auto& conn = s.start();
   BOOST_REQUIRE(s.reaches(connection_state::connected));
-  BOOST_TEST(conn.snapshot().endpoint == "10.0.0.3:80");
+  BOOST_TEST(conn.snapshot().peer == "10.0.0.3:80");
   BOOST_TEST(s.ways->begun ==
              "2001:db8::1@0 10.0.0.1@250 2001:db8::2@500 10.0.0.2@502 2001:db8::3@504 10.0.0.3@754");
 }
@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_slow_first_address_can_still_win) {
   s.ways->detours = {{"2001:db8::1", 300ms}, {"10.0.0.1", 200ms}};
   auto& conn = s.start();
   BOOST_REQUIRE(s.reaches(connection_state::connected));
-  BOOST_TEST(conn.snapshot().endpoint == "[2001:db8::1]:80");
+  BOOST_TEST(conn.snapshot().peer == "[2001:db8::1]:80");
   s.in.run_for(1min);
   BOOST_TEST(s.ways->begun == "2001:db8::1@0 10.0.0.1@250");
   BOOST_TEST(s.in.network()->connect_count() == 1U);
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(a_slow_first_address_can_lose) {
   s.ways->detours = {{"2001:db8::1", 600ms}, {"10.0.0.1", 50ms}};
   auto& conn = s.start();
   BOOST_REQUIRE(s.reaches(connection_state::connected));
-  BOOST_TEST(conn.snapshot().endpoint == "10.0.0.1:80");
+  BOOST_TEST(conn.snapshot().peer == "10.0.0.1:80");
   s.in.run_for(1min);
   BOOST_TEST(s.in.network()->connect_count() == 1U);
 }
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(of_two_that_connect_in_the_same_instant_one_is_closed) {
   s.ways->detours = {{"2001:db8::1", 300ms}, {"10.0.0.1", 50ms}};
   auto& conn = s.start();
   BOOST_REQUIRE(s.reaches(connection_state::connected));
-  BOOST_TEST(conn.snapshot().endpoint == "[2001:db8::1]:80");  // by a hair
+  BOOST_TEST(conn.snapshot().peer == "[2001:db8::1]:80");  // by a hair
   BOOST_TEST(s.in.network()->connect_count() == 2U);
   BOOST_TEST(s.in.network()->open_links() == 1U);
   s.in.run_for(1min);
@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(if_all_addresses_refuse_it_is_one_failure_that_names_the_fi
   s.in.run_for(20ms);
   BOOST_TEST(seen.trace() ==
              "connecting disconnected[connect to [2001:db8::1]:80: Connection refused; backoff]");
-  BOOST_TEST(seen.changes().back().reason.address == "[2001:db8::1]:80");
+  BOOST_TEST(seen.changes().back().reason.peer == "[2001:db8::1]:80");
 }
 
 BOOST_AUTO_TEST_CASE(an_error_about_the_server_is_told_before_one_about_our_own_network) {
@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE(what_an_address_answered_to_the_upgrade_is_told_with_the_ad
   auto& conn = s.start();
   s.in.run_for(20ms);
   BOOST_TEST((conn.snapshot().reason.at == stage::upgrade));
-  BOOST_TEST(conn.snapshot().reason.address == "10.0.0.1:80");
+  BOOST_TEST(conn.snapshot().reason.peer == "10.0.0.1:80");
 }
 
 BOOST_AUTO_TEST_CASE(a_thousand_addresses_that_fail_without_a_wait_are_one_failure) {

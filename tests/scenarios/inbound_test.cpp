@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(a_program_that_holds_the_server_up_is_warned_once_and_told_
   const auto& why = seen.changes()[0].reason;
   BOOST_TEST((why.error == error::closed_by_peer));
   BOOST_TEST(why.close_code == 1011U);
-  BOOST_TEST(why.close_text == "keepalive ping timeout");
+  BOOST_TEST(why.detail == "keepalive ping timeout");
 }
 
 // covers R66

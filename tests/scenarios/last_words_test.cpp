@@ -142,6 +142,25 @@ BOOST_AUTO_TEST_CASE(messages_that_come_with_a_close_frame_can_be_answered_befor
 }
 
 // covers R64
+BOOST_AUTO_TEST_CASE(each_of_several_receivers_can_answer_before_the_close_frame_counts) {
+  scenario s;
+  received_log server;
+  const auto bytes = server_frames().text("1").text("2").text("3").close(1001, "bye").bytes();
+  s.backend.on_session([&](server_session& session) { return say_raw(session, bytes, &server); });
+  s.given.retry = retry_policy::once();
+  s.conn.emplace(s.in.executor(), s.given);
+  std::vector<outcome> sent(3);
+  for (auto& each : sent) {
+    s.conn->receive(
+        [&](error_code, const message& got) { s.conn->send("re " + got.payload, each.send_handler()); });
+  }
+  s.conn->run([](error_code) {});
+  s.in.run_for(2s);
+  for (const auto& each : sent) BOOST_TEST((each.delivered == delivery::written));
+  BOOST_TEST((server.messages() == std::vector<std::string>{"re 1", "re 2", "re 3"}));
+}
+
+// covers R64
 BOOST_AUTO_TEST_CASE(messages_that_come_with_a_violation_can_be_answered_before_it_counts) {
   scenario s;
   received_log server;

@@ -20,7 +20,7 @@ struct box_step {
 
 class middlebox {
  public:
-  middlebox(world& in, const endpoint& at, endpoint leads_to, std::vector<box_step> script = {})
+  middlebox(world& in, const peer_address& at, peer_address leads_to, std::vector<box_step> script = {})
       : state_(std::make_shared<state>(in)) {
     state_->script = std::move(script);
     state_->leads_to = leads_to;
@@ -31,7 +31,7 @@ class middlebox {
 
   void follow(std::vector<box_step> script) { state_->script = std::move(script); }
   // Empty: the last reply is the end of the script, and then the box holds the line and is silent.
-  void lead_to(std::optional<endpoint> at) { state_->leads_to = at; }
+  void lead_to(std::optional<peer_address> at) { state_->leads_to = at; }
   // Hangs up behind the last reply.
   void hang_up_at_the_end() { state_->hangs_up = true; }
   // Says a byte, and pauses.
@@ -57,7 +57,7 @@ class middlebox {
     explicit state(world& in) : around(in) {}
     world& around;
     std::vector<box_step> script;
-    std::optional<endpoint> leads_to;
+    std::optional<peer_address> leads_to;
     bool hangs_up = false;
     clock::duration pause{};
     std::function<void(std::string&)> spoil;

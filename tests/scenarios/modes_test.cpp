@@ -272,7 +272,7 @@ BOOST_AUTO_TEST_CASE(connect_can_be_awaited_and_tells_the_change) {
   s.in.run_for(1s);
   BOOST_TEST((seen.to == connection_state::connected));
   BOOST_TEST(seen.session == 1U);
-  BOOST_TEST(seen.endpoint == "10.0.0.1:80");
+  BOOST_TEST(seen.peer == "10.0.0.1:80");
 }
 
 BOOST_AUTO_TEST_CASE(connect_fails_with_the_reason_if_the_state_becomes_final) {

@@ -299,7 +299,7 @@ BOOST_AUTO_TEST_CASE(a_late_listener_sees_the_values_of_its_own_transition) {
   net::io_context later;
   std::vector<observed_change> late;
   scenario s;
-  const endpoint second_at{net::ip::make_address("10.0.0.2"), 80};
+  const peer_address second_at{net::ip::make_address("10.0.0.2"), 80};
   const server second(s.in, second_at);
   auto& conn = s.conn.emplace(s.in.executor(), s.given);
   conn.add_connection_listener(
@@ -315,14 +315,14 @@ BOOST_AUTO_TEST_CASE(a_late_listener_sees_the_values_of_its_own_transition) {
   BOOST_TEST(trail(late) == "1:connecting 2:connected 3:disconnected 4:connecting 5:connected");
   BOOST_REQUIRE(late.size() == live.changes().size());
   for (std::size_t i = 0; i < late.size(); ++i) {
-    BOOST_TEST(late[i].endpoint == live.changes()[i].endpoint);
+    BOOST_TEST(late[i].peer == live.changes()[i].peer);
     BOOST_TEST((late[i].time == live.changes()[i].time));
     BOOST_TEST((late[i].retry_in == live.changes()[i].retry_in));
   }
-  BOOST_TEST(late[1].endpoint == "10.0.0.1:80");
+  BOOST_TEST(late[1].peer == "10.0.0.1:80");
   BOOST_TEST((late[2].reason.error == net::error::connection_reset));
   BOOST_TEST(late[2].retry_in.has_value());
-  BOOST_TEST(late[4].endpoint == "10.0.0.2:80");
+  BOOST_TEST(late[4].peer == "10.0.0.2:80");
   BOOST_TEST(!late[4].reason.error);
 }
 

@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(a_refused_login_stops_the_retries) {
     BOOST_TEST(last.final);
     BOOST_TEST((last.reason.error == condition::auth));
     BOOST_TEST(last.reason.http_status == status);
-    BOOST_TEST(last.reason.close_text == "connection not allowed");
+    BOOST_TEST(last.reason.detail == "connection not allowed");
     BOOST_TEST(connected.calls == 1);
     BOOST_TEST(connected.ec == make_error_code(error::unauthorized));
   }
@@ -271,7 +271,7 @@ BOOST_AUTO_TEST_CASE(each_close_code_has_its_place_in_the_table) {
       const auto now = conn.snapshot();
       BOOST_TEST(now.reason.error == make_error_code(error::closed_by_peer));
       BOOST_TEST(now.reason.close_code == each.code);
-      BOOST_TEST(now.reason.close_text == (each.code == 1005 ? "" : "says why"));
+      BOOST_TEST(now.reason.detail == (each.code == 1005 ? "" : "says why"));
       BOOST_TEST(now.rule == each.rule);
       BOOST_REQUIRE(now.retry_in.has_value());
       BOOST_TEST(between(each.low, *now.retry_in, each.high));
@@ -291,7 +291,7 @@ BOOST_AUTO_TEST_CASE(fatal_close_codes_stop_before_there_was_a_stable_session) {
     BOOST_TEST(now.final);
     BOOST_TEST(now.rule == "fatal-close-code");
     BOOST_TEST(now.reason.close_code == code);
-    BOOST_TEST(now.reason.close_text == "never again");
+    BOOST_TEST(now.reason.detail == "never again");
     BOOST_TEST(s.backend.accepted() == 1U);
   }
 }
@@ -337,7 +337,7 @@ BOOST_AUTO_TEST_CASE(a_policy_function_hears_everything_about_the_failure) {
   BOOST_TEST((heard[0].reason.at == stage::upgrade));
   BOOST_TEST(heard[0].reason.error == make_error_code(error::upgrade_refused));
   BOOST_TEST(heard[0].reason.http_status == 503U);
-  BOOST_TEST(heard[0].reason.close_text == "back soon");
+  BOOST_TEST(heard[0].reason.detail == "back soon");
   BOOST_TEST(
       (std::ranges::find(heard[0].http_headers, std::pair<std::string, std::string>("X-Reason", "lunch")) !=
        heard[0].http_headers.end()));
@@ -359,7 +359,7 @@ BOOST_AUTO_TEST_CASE(a_policy_function_hears_everything_about_the_failure) {
   BOOST_REQUIRE(heard.size() == 3U);
   BOOST_TEST((heard[2].reason.at == stage::session));
   BOOST_TEST(heard[2].reason.close_code == 4001U);
-  BOOST_TEST(heard[2].reason.close_text == "bye");
+  BOOST_TEST(heard[2].reason.detail == "bye");
   BOOST_TEST(!heard[2].after_network_change);
   BOOST_REQUIRE(heard[2].session_length.has_value());
   BOOST_TEST(between(3s, *heard[2].session_length, 3s + 10ms));

@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(the_server_name_of_an_attempt_wins_over_that_of_the_options
     BOOST_REQUIRE(s.reaches(connection_state::connected, 1min));
     BOOST_REQUIRE(seen.changes().size() == 4U);
     BOOST_TEST(seen.changes()[1].reason.error == make_error_code(error::certificate_wrong_host));
-    BOOST_TEST(seen.changes()[1].reason.close_text.find("wrong.example") != std::string::npos);
+    BOOST_TEST(seen.changes()[1].reason.detail.find("wrong.example") != std::string::npos);
   }
 }
 
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(a_provider_does_not_lead_out_of_tls_unless_it_says_so) {
     const auto& failed = seen.changes().at(1);
     BOOST_TEST(failed.reason.error == make_error_code(error::provider_failed));
     BOOST_TEST((failed.reason.at == stage::provider));
-    BOOST_TEST(failed.reason.close_text.starts_with("credentials.url: "));
+    BOOST_TEST(failed.reason.detail.starts_with("credentials.url: "));
     BOOST_TEST(failed.retry_in.has_value());
     BOOST_TEST(!shows(s, seen, "s3cret"));
   }

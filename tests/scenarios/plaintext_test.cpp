@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_came_to_tls_by_a_redirect_does_not_leave_it
   auto seen = start_recorded(s);
   BOOST_REQUIRE(s.reaches(connection_state::disconnected));
   BOOST_TEST(rules(seen) == "redirect-refused");
-  BOOST_TEST(s.conn->snapshot().reason.close_text == "the redirect leads out of TLS, from wss:// to ws://");
+  BOOST_TEST(s.conn->snapshot().reason.detail == "the redirect leads out of TLS, from wss:// to ws://");
   BOOST_TEST(s.conn->snapshot().origin == "wss://server");
   BOOST_TEST(plain.accepted() == 1U);
 }

@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(a_message_that_is_delivered_outside_of_received_ends_the_se
   BOOST_REQUIRE(seen.count(connection_state::disconnected) == 1U);
   const auto& ended = seen.changes().front();
   BOOST_TEST(ended.reason.error == make_error_code(error::protocol_failed));
-  BOOST_TEST(ended.reason.close_text.find("received()") != std::string::npos);
+  BOOST_TEST(ended.reason.detail.find("received()") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

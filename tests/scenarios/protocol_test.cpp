@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(a_login_that_fails_is_a_failed_attempt_at_the_stage_login) 
       const auto now = conn.snapshot();
       BOOST_TEST(now.reason.error == each.expected);
       BOOST_TEST((now.reason.at == stage::login));
-      BOOST_TEST(now.reason.close_text == each.text);
+      BOOST_TEST(now.reason.detail == each.text);
       BOOST_TEST(now.final == each.is_final);
       s.in.run_for(1s);
       if (each.is_final) BOOST_TEST(s.backend.open_sessions() == 0U);
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_login_that_wants_other_credentials_gets_them_once) {
 // covers R41
 BOOST_AUTO_TEST_CASE(a_token_is_said_to_the_origin_that_it_is_for_and_to_no_other) {
   line_scenario s;
-  const endpoint other_at{net::ip::make_address("10.0.0.2"), 80};
+  const peer_address other_at{net::ip::make_address("10.0.0.2"), 80};
   server other(s.in, other_at);
   s.in.network()->add_name("other", {other_at.address});
   std::vector<std::string> told;
@@ -240,7 +240,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_asks_us_to_leave_is_left_and_not_come_back_to
   const auto now = conn.snapshot();
   BOOST_REQUIRE((now.to == connection_state::disconnected));
   BOOST_TEST(now.reason.error == make_error_code(error::server_going_away));
-  BOOST_TEST(now.reason.close_text == "restart");
+  BOOST_TEST(now.reason.detail == "restart");
   BOOST_TEST(now.rule == "going-away+retry-after");
   BOOST_TEST((*now.retry_in >= 30s));
   BOOST_TEST((*now.retry_in <= 30s + s.given.retry.base));

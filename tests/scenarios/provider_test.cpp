@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(a_token_source_does_not_keep_what_cannot_be_sent) {
   s.given.provider = source.as_provider();
   auto seen = start_recorded(s);
   BOOST_REQUIRE(s.reaches(connection_state::connected));
-  BOOST_TEST(seen.changes().at(1).reason.close_text.starts_with("credentials.token: "));
+  BOOST_TEST(seen.changes().at(1).reason.detail.starts_with("credentials.token: "));
 }
 
 BOOST_AUTO_TEST_CASE(the_code_of_a_system_error_is_told) {
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(the_code_of_a_system_error_is_told) {
   };
   s.given.provider = failing.function();
   auto& conn = s.start();
-  BOOST_TEST(conn.snapshot().reason.close_text == "the connection is closed");
+  BOOST_TEST(conn.snapshot().reason.detail == "the connection is closed");
 }
 
 // covers R5 R41
@@ -273,7 +273,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_sent_is_named_but_not_repeated) {
       const auto& failed = seen.changes()[1];
       BOOST_TEST(failed.reason.error == make_error_code(error::provider_failed));
       BOOST_TEST((failed.reason.at == stage::provider));
-      BOOST_TEST(failed.reason.close_text.starts_with(std::string(each.field) + ": "));
+      BOOST_TEST(failed.reason.detail.starts_with(std::string(each.field) + ": "));
       BOOST_TEST(!shows(s, seen, secret));
       BOOST_TEST(!shows(s, seen, "\r"));
       BOOST_TEST(s.in.network()->connect_count() == 1U);

@@ -11,7 +11,7 @@
 #include "middlebox.hpp"
 #include "secure.hpp"
 
-inline const endpoint proxy_at{net::ip::make_address("10.0.0.9"), 3128};
+inline const peer_address proxy_at{net::ip::make_address("10.0.0.9"), 3128};
 
 inline std::string bytes_of(std::initializer_list<unsigned> values) {
   std::string out;
@@ -83,8 +83,8 @@ inline std::string all_texts(const scenario& s, const recorder& seen) {
   std::string out;
   for (const auto& each : seen.changes()) {
     out += describe(static_cast<const state_change&>(each)) + '\n' + describe(each.reason) + '\n' +
-           each.reason.error.message() + '\n' + each.reason.close_text + '\n' + each.reason.address + '\n' +
-           each.origin + '\n' + each.endpoint + '\n' + each.rule + '\n' + each.subprotocol + '\n';
+           each.reason.error.message() + '\n' + each.reason.detail + '\n' + each.reason.peer + '\n' +
+           each.origin + '\n' + each.peer + '\n' + each.rule + '\n' + each.subprotocol + '\n';
   }
   for (const auto& line : s.log_lines) out += line + '\n';
   return out;

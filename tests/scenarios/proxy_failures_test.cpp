@@ -71,8 +71,8 @@ state_change check_failed(proxy_scenario& s, error_code wanted, std::string_view
   const auto failed = first_failure(s);
   BOOST_CHECK(failed.reason.error == wanted);
   BOOST_TEST((failed.reason.at == stage::proxy));
-  BOOST_TEST(failed.reason.address == "10.0.0.9:3128");
-  BOOST_TEST(failed.reason.close_text.find(detail) != std::string::npos, failed.reason.close_text);
+  BOOST_TEST(failed.reason.peer == "10.0.0.9:3128");
+  BOOST_TEST(failed.reason.detail.find(detail) != std::string::npos, failed.reason.detail);
   BOOST_TEST(failed.reason.http_status == 0U);  // that is the server's
   BOOST_TEST(failed.retry_in.has_value());
   const bool is_about_credentials = wanted == make_error_code(error::proxy_unauthorized);
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(a_proxy_that_cannot_be_reached_is_told_apart_from_a_server)
   const auto failed = first_failure(unknown);
   BOOST_TEST((failed.reason.error == net::error::host_not_found));
   BOOST_TEST((failed.reason.at == stage::proxy));
-  BOOST_TEST(failed.reason.address.empty());
+  BOOST_TEST(failed.reason.peer.empty());
 
   proxy_scenario hangs;
   hangs.in.network()->break_name("proxy", {});
@@ -194,7 +194,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_is_lost_behind_an_open_proxy_is_told_at_the_s
     BOOST_TEST((failed.reason.error == make_error_code(error::connection_lost) ||
                 failed.reason.error == net::error::broken_pipe));
     BOOST_TEST((failed.reason.at == (each.secure ? stage::tls : stage::upgrade)));
-    BOOST_TEST(failed.reason.address == "10.0.0.9:3128");
+    BOOST_TEST(failed.reason.peer == "10.0.0.9:3128");
   }
 }
 

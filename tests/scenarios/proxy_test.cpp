@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(ws_and_wss_go_through_both_kinds_of_proxy_which_looks_up_th
       BOOST_TEST(echoes(s, "hello"));
       BOOST_TEST(conn.snapshot().sequence == 2U);
       BOOST_TEST(conn.snapshot().origin == (each.secure ? "wss://server" : "ws://server"));
-      BOOST_TEST(conn.snapshot().endpoint == "10.0.0.9:3128");
+      BOOST_TEST(conn.snapshot().peer == "10.0.0.9:3128");
       const std::string port = each.secure ? "443" : "80";
       if (each.kind == proxy_kind::http) {
         BOOST_REQUIRE(s.proxy.heard().size() == 1U);
@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(a_simulated_network_knows_nothing_of_the_environment) {
     s.start();
     BOOST_REQUIRE(s.reaches(connection_state::connected));
     BOOST_TEST(s.proxy.connections() == 0U);
-    BOOST_TEST(s.conn->snapshot().endpoint == (secure ? "10.0.0.1:443" : "10.0.0.1:80"));
+    BOOST_TEST(s.conn->snapshot().peer == (secure ? "10.0.0.1:443" : "10.0.0.1:80"));
   }
 }
 

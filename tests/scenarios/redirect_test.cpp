@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(a_location_as_servers_write_it_is_sent_as_a_browser_would_s
 // RFC 6874. The zone is the number of an interface here, because a number needs none.
 // covers R58
 BOOST_AUTO_TEST_CASE(a_zone_is_dialled_and_kept_on_the_way_and_never_sent) {
-  const endpoint device_at{net::ip::make_address("fe80::1%7"), 80};
+  const peer_address device_at{net::ip::make_address("fe80::1%7"), 80};
   request_log requests;
   scenario s;
   server device(s.in, device_at);
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(a_redirect_may_lead_to_another_host) {
   BOOST_TEST(other.sessions() == 1U);
   BOOST_TEST(seen.changes().front().origin == "ws://server");
   BOOST_TEST(seen.changes().back().origin == "ws://other:8080");
-  BOOST_TEST(seen.changes().back().endpoint == "10.0.0.2:8080");
+  BOOST_TEST(seen.changes().back().peer == "10.0.0.2:8080");
   s.in.network()->reset_links();
   s.in.settle();
   BOOST_TEST(seen.changes().back().origin == "ws://other:8080");
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(a_redirect_that_must_not_be_followed_waits_as_long_as_the_p
       BOOST_TEST(refused.reason.error == make_error_code(error::redirect_refused));
       BOOST_TEST((refused.reason.at == stage::upgrade));
       BOOST_TEST(refused.reason.http_status == each.answer.status);
-      BOOST_TEST(refused.reason.close_text == each.detail);
+      BOOST_TEST(refused.reason.detail == each.detail);
       BOOST_TEST(refused.rule == "redirect-refused");
       BOOST_REQUIRE(heard.size() == 1U);
       BOOST_TEST(!heard[0].http_headers.empty());
@@ -276,7 +276,7 @@ BOOST_AUTO_TEST_CASE(a_redirect_to_tls_is_followed) {
   BOOST_TEST(t.secured.sessions() == 1U);
   BOOST_TEST(t.secured.handshakes() == 1U);
   BOOST_TEST(t.s.conn->snapshot().origin == "wss://server");
-  BOOST_TEST(t.s.conn->snapshot().endpoint == "10.0.0.1:443");
+  BOOST_TEST(t.s.conn->snapshot().peer == "10.0.0.1:443");
 }
 
 BOOST_AUTO_TEST_CASE(a_redirect_to_a_server_whose_certificate_is_bad_fails_for_that) {
@@ -298,7 +298,7 @@ BOOST_AUTO_TEST_CASE(a_redirect_out_of_tls_is_refused) {
   auto seen = start_recorded(t.s);
   BOOST_REQUIRE(t.s.reaches(connection_state::disconnected));
   BOOST_TEST(rules(seen) == "redirect-refused");
-  BOOST_TEST(t.s.conn->snapshot().reason.close_text == "the redirect leads out of TLS, from wss:// to ws://");
+  BOOST_TEST(t.s.conn->snapshot().reason.detail == "the redirect leads out of TLS, from wss:// to ws://");
   BOOST_TEST(t.s.conn->snapshot().reason.http_status == 302U);
   BOOST_TEST(t.s.conn->snapshot().origin == "wss://server");
   BOOST_TEST(t.s.backend.accepted() == 0U);
@@ -325,7 +325,7 @@ BOOST_AUTO_TEST_CASE(a_place_that_cannot_be_found_is_told_of_with_no_address_of_
   BOOST_REQUIRE(s.reaches(connection_state::disconnected));
   BOOST_TEST((conn.snapshot().reason.at == stage::resolve));
   BOOST_TEST((conn.snapshot().reason.error == net::error::host_not_found));
-  BOOST_TEST(conn.snapshot().reason.address == "");
+  BOOST_TEST(conn.snapshot().reason.peer == "");
   BOOST_TEST(conn.snapshot().origin == "ws://nowhere");
 }
 

@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(an_expired_certificate_is_told_and_a_renewed_one_ends_the_f
   const auto failed = first_failure(s);
   BOOST_CHECK(failed.reason.error == error::client_certificate_refused);
   BOOST_TEST((failed.reason.at == stage::tls));
-  BOOST_TEST(failed.reason.close_text == "TLS alert certificate expired");
+  BOOST_TEST(failed.reason.detail == "TLS alert certificate expired");
   s.put(s.issued("second"));
   BOOST_REQUIRE(s.reaches(connection_state::connected, s.given.retry.cap + 1s));
   BOOST_TEST(shown_to(last_server) == "second");

@@ -134,13 +134,13 @@ BOOST_AUTO_TEST_CASE(a_changed_network_cuts_the_wait_and_starts_from_the_base_de
 // covers R10
 BOOST_AUTO_TEST_CASE(every_attempt_resolves_afresh) {
   scenario s;
-  const endpoint elsewhere{net::ip::make_address("10.0.0.2"), 80};
+  const peer_address elsewhere{net::ip::make_address("10.0.0.2"), 80};
   server moved(s.in, elsewhere);
   auto& conn = s.start();
   fail_attempts(s, 2);
   s.in.network()->add_name("server", {elsewhere.address});
   BOOST_REQUIRE(s.reaches(connection_state::connected));
-  BOOST_TEST(conn.snapshot().endpoint == "10.0.0.2:80");
+  BOOST_TEST(conn.snapshot().peer == "10.0.0.2:80");
   BOOST_TEST(conn.snapshot().attempt == 3U);
   BOOST_TEST(moved.sessions() == 1U);
 }

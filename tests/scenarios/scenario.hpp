@@ -22,7 +22,7 @@ using namespace holdfast;
 using namespace holdfast::testing;
 using namespace std::chrono_literals;
 
-inline const endpoint server_at{net::ip::make_address("10.0.0.1"), 80};
+inline const peer_address server_at{net::ip::make_address("10.0.0.1"), 80};
 
 // A world with a server at ws://server/, and the options that lead there.
 struct scenario {

@@ -37,7 +37,7 @@ struct three_addresses {
   }
   std::string peer_of_session() {
     BOOST_REQUIRE(s.reaches(connection_state::connected, 2min));
-    return s.conn->snapshot().endpoint;
+    return s.conn->snapshot().peer;
   }
   void lose_session_after(clock::duration span) {
     s.in.run_for(span);
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(an_address_that_fails_above_tcp_goes_behind_the_others) {
       BOOST_REQUIRE(t.s.in.run_until([&] { return t.second.sessions() == 1; }, 1min));
       t.s.in.run_for(1min);
       BOOST_TEST((t.s.conn->status() == connection_state::connected));
-      BOOST_TEST(t.s.conn->snapshot().endpoint == "10.0.0.2:80");
+      BOOST_TEST(t.s.conn->snapshot().peer == "10.0.0.2:80");
       BOOST_REQUIRE(t.heard.size() == 1U);
       BOOST_TEST(t.heard[0].untried_address);
     }
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(tls_and_certificate_errors_count_too) {
       }
       s.start();
       BOOST_REQUIRE(s.reaches(connection_state::connected, 1min));
-      BOOST_TEST(s.conn->snapshot().endpoint == "10.0.0.2:443");
+      BOOST_TEST(s.conn->snapshot().peer == "10.0.0.2:443");
       BOOST_TEST(s.backend.accepted() == 1U);
     }
   }
@@ -130,14 +130,14 @@ BOOST_AUTO_TEST_CASE(tls_and_certificate_errors_count_too) {
 
 // covers R47
 BOOST_AUTO_TEST_CASE(of_several_addresses_of_a_proxy_one_that_fails_goes_behind_too) {
-  const endpoint broken_at{net::ip::make_address("10.0.0.8"), proxy_at.port};
+  const peer_address broken_at{net::ip::make_address("10.0.0.8"), proxy_at.port};
   std::size_t dials = 0;
   proxy_scenario s;
   s.in.network()->listen(broken_at, [&dials](const transport&) { ++dials; });  // and hangs up
   s.in.network()->add_name("proxy", {broken_at.address, proxy_at.address});
   s.start();
   BOOST_REQUIRE(s.reaches(connection_state::connected));
-  BOOST_TEST(s.conn->snapshot().endpoint == "10.0.0.9:3128");
+  BOOST_TEST(s.conn->snapshot().peer == "10.0.0.9:3128");
   BOOST_TEST(dials == 1U);
 }
 

@@ -5,7 +5,7 @@
 
 #include "scenario.hpp"
 
-inline const endpoint secure_server_at{server_at.address, 443};
+inline const peer_address secure_server_at{server_at.address, 443};
 
 struct wss_scenario : scenario {
   explicit wss_scenario(std::uint64_t seed = 1) : scenario(seed) {

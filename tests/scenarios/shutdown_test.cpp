@@ -26,13 +26,13 @@ std::vector<obstacle> obstacles() {
 class blocked_resolver : public network {
  public:
   explicit blocked_resolver(std::shared_ptr<simulated_network> rest) : rest_(std::move(rest)) {}
-  net::awaitable<result<std::vector<endpoint>>> resolve(std::string, std::uint16_t port) override {
+  net::awaitable<result<std::vector<peer_address>>> resolve(std::string, std::uint16_t port) override {
     co_await net::this_coro::reset_cancellation_state(net::disable_cancellation());
     timer blocked(co_await net::this_coro::executor);
     co_await blocked.async_wait_until(clock::now() + 60s, net::as_tuple(net::use_awaitable));
-    co_return std::vector<endpoint>{{server_at.address, port}};
+    co_return std::vector<peer_address>{{server_at.address, port}};
   }
-  net::awaitable<result<transport>> connect(endpoint peer) override { return rest_->connect(peer); }
+  net::awaitable<result<transport>> connect(peer_address peer) override { return rest_->connect(peer); }
 
  private:
   std::shared_ptr<simulated_network> rest_;

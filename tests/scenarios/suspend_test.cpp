@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(of_many_connections_each_does_its_part_once) {
     sessions.push_back(session.shared_from_this());
     return session.echo();
   });
-  const endpoint down_at{net::ip::make_address("10.0.0.2"), 80};
+  const peer_address down_at{net::ip::make_address("10.0.0.2"), 80};
   s.in.network()->add_name("down", {down_at.address});
   s.in.network()->behave(down_at, port_behaviour::refuses);
   s.given.heartbeat.ping_interval = 1h;

@@ -13,10 +13,10 @@ class secure_network final : public network {
         context_(std::make_shared<tls_context>(how)),
         executor_(std::move(executor)) {}
 
-  net::awaitable<result<std::vector<endpoint>>> resolve(std::string host, std::uint16_t port) override {
+  net::awaitable<result<std::vector<peer_address>>> resolve(std::string host, std::uint16_t port) override {
     return below_->resolve(std::move(host), port);
   }
-  net::awaitable<result<transport>> connect(endpoint peer) override {
+  net::awaitable<result<transport>> connect(peer_address peer) override {
     auto plain = co_await below_->connect(peer);
     if (plain.has_error()) co_return plain.error();
     auto secured = std::make_unique<tls_stream>(std::move(*plain), context_, executor_, "server", peer.port);

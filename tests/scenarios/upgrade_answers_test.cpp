@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(each_status_has_its_place_in_the_table) {
       BOOST_TEST(told.reason.error == make_error_code(each.why));
       BOOST_TEST((told.reason.at == stage::upgrade));
       BOOST_TEST(told.reason.http_status == each.status);
-      BOOST_TEST(told.reason.close_text == "why");
+      BOOST_TEST(told.reason.detail == "why");
       BOOST_TEST(s.in.network()->open_links() == 0U);
     }
   }
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(the_text_of_a_refusal_is_kept_however_it_comes) {
       const auto told = refusal(s);
       BOOST_TEST(told.reason.error == make_error_code(error::upgrade_refused));
       BOOST_TEST(told.reason.http_status == 503U);
-      BOOST_TEST(told.reason.close_text == each.text);
+      BOOST_TEST(told.reason.detail == each.text);
       BOOST_TEST((s.in.elapsed() <= each.latest));
       BOOST_TEST(s.in.network()->open_links() == 0U);
     }
@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(no_more_than_eighty_characters_of_the_text_are_kept) {
     const std::string text(5000, 'x');
     answer_in_pieces(s, later ? std::vector<piece>{{0ms, header}, {50ms, text}}
                               : std::vector<piece>{{0ms, header + text}});
-    BOOST_TEST(refusal(s).reason.close_text == std::string(80, 'x'));
+    BOOST_TEST(refusal(s).reason.detail == std::string(80, 'x'));
   }
 }
 
@@ -279,7 +279,7 @@ BOOST_AUTO_TEST_CASE(a_header_larger_than_the_limit_is_no_answer) {
   s.backend.on_upgrade(answers_with(101, {{"X-Large", std::string(2048, 'x')}}));
   const auto told = refusal(s);
   BOOST_TEST(told.reason.error == make_error_code(error::upgrade_invalid));
-  BOOST_TEST(told.reason.close_text == "the header is longer than limits.upgrade_bytes (2048)");
+  BOOST_TEST(told.reason.detail == "the header is longer than limits.upgrade_bytes (2048)");
   BOOST_TEST((told.reason.at == stage::upgrade));
   BOOST_TEST(told.rule == "backoff");
   s.backend.on_upgrade(answers_with(101, {{"X-Large", std::string(1800, 'x')}}));

@@ -50,6 +50,26 @@ BOOST_AUTO_TEST_CASE(a_probe_after_a_change_of_the_network_waits_for_an_upload_t
   BOOST_TEST(server.messages().size() == 1U);
 }
 
+// The first question has reached the server long before its answer comes back: the session looks no more.
+// covers R62
+BOOST_AUTO_TEST_CASE(a_ping_behind_an_upload_is_waited_for_although_an_earlier_one_was_just_answered) {
+  scenario s;
+  received_log server;
+  s.backend.on_session(server.script());
+  s.in.network()->conditions = {.latency = 400ms, .window_bytes = 8 * 1024, .bytes_per_second = 16'000};
+  auto& conn = connect(s);
+  const recorder seen(conn);
+  outcome second;
+  conn.ping([&](error_code, clock::duration) {
+    conn.send(std::string(million / 2, 'x'), net::detached);
+    conn.ping(second.handler());
+  });
+  s.in.run_for(1min);
+  BOOST_TEST(seen.states() == "");
+  BOOST_TEST(server.messages().size() == 1U);
+  BOOST_TEST(second.calls == 1);
+}
+
 // covers R62 R22
 BOOST_AUTO_TEST_CASE(a_link_that_dies_in_the_middle_of_an_upload_is_found_dead_in_time) {
   scenario s;

@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(who_is_asked_to_leave_moves_or_comes_back_at_the_time_asked
 // One service with two addresses, which knows its sessions behind both.
 BOOST_AUTO_TEST_CASE(it_can_stand_behind_another_server_and_send_its_clients_there) {
   v1_scenario s;
-  const endpoint second{net::ip::make_address("10.0.0.2"), 80};
+  const peer_address second{net::ip::make_address("10.0.0.2"), 80};
   server other(s.in, second);
   s.at.serve(other);
   s.in.network()->add_name("second", {second.address});
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(an_error_is_passed_over_unless_it_is_fatal) {
   s.in.run_for(1s);
   BOOST_TEST(conn.snapshot().final);
   BOOST_TEST(conn.snapshot().reason.error == make_error_code(error::login_refused));
-  BOOST_TEST(conn.snapshot().reason.close_text == "bad_request: go");
+  BOOST_TEST(conn.snapshot().reason.detail == "bad_request: go");
 }
 
 BOOST_AUTO_TEST_CASE(a_frame_that_breaks_the_rules_ends_the_session_at_the_client) {

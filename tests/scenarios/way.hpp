@@ -12,8 +12,8 @@
 
 #include "scenario.hpp"
 
-inline const endpoint other_at{net::ip::make_address("10.0.0.2"), 80};
-inline const endpoint third_at{net::ip::make_address("10.0.0.3"), 80};
+inline const peer_address other_at{net::ip::make_address("10.0.0.2"), 80};
+inline const peer_address third_at{net::ip::make_address("10.0.0.3"), 80};
 
 // The upgrade requests of one or more servers, in their order. Make it before the scenario.
 struct request_log {
@@ -93,8 +93,8 @@ inline bool shows(const scenario& s, const recorder& seen, std::string_view secr
   for (const auto& line : s.log_lines) text += line + '\n';
   for (const auto& each : seen.changes()) {
     text += describe(each) + '\n' + describe(each.reason) + '\n' + each.reason.error.message() + '\n';
-    text += each.reason.close_text + '\n' + each.reason.address + '\n' + each.rule + '\n';
-    text += each.origin + '\n' + each.endpoint + '\n' + each.subprotocol + '\n';
+    text += each.reason.detail + '\n' + each.reason.peer + '\n' + each.rule + '\n';
+    text += each.origin + '\n' + each.peer + '\n' + each.subprotocol + '\n';
   }
   return text.find(secret) != std::string::npos;
 }

@@ -9,7 +9,7 @@ BOOST_AUTO_TEST_SUITE(wss_failures)
 
 namespace {
 
-const endpoint relay_at{net::ip::make_address("10.0.0.2"), 443};
+const peer_address relay_at{net::ip::make_address("10.0.0.2"), 443};
 
 // The name leads to a relay, which leads to the server.
 void go_through_relay(wss_scenario& s) { s.in.network()->add_name("server", {relay_at.address}); }
@@ -25,7 +25,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_hangs_before_or_in_the_handshake_is_given_up_
       const auto failed = first_failure(s);
       BOOST_CHECK(failed.reason.error == error::timed_out);
       BOOST_TEST((failed.reason.at == stage::tls));
-      BOOST_TEST(failed.reason.address == "10.0.0.1:443");
+      BOOST_TEST(failed.reason.peer == "10.0.0.1:443");
       BOOST_TEST((s.in.elapsed() == s.given.deadlines.tls + 2 * s.in.network()->conditions.latency));
       BOOST_TEST(failed.rule == "backoff");
       BOOST_REQUIRE(failed.retry_in.has_value());
@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_does_not_speak_tls_is_told_apart) {
     const auto failed = first_failure(s);
     BOOST_CHECK(failed.reason.error == error::tls_failed);
     BOOST_TEST((failed.reason.at == stage::tls));
-    BOOST_TEST(!failed.reason.close_text.empty());
+    BOOST_TEST(!failed.reason.detail.empty());
     BOOST_TEST(failed.rule == "backoff");
     BOOST_TEST(failed.retry_in.has_value());
   }

@@ -8,7 +8,7 @@ BOOST_AUTO_TEST_SUITE(wss_sessions)
 
 namespace {
 
-const endpoint relay_at{net::ip::make_address("10.0.0.2"), 443};
+const peer_address relay_at{net::ip::make_address("10.0.0.2"), 443};
 
 struct relayed_scenario : wss_scenario {
   relayed_scenario() : relay(in, relay_at, secure_server_at) {
@@ -91,6 +91,27 @@ BOOST_AUTO_TEST_CASE(a_server_that_never_answers_the_close_hears_both_goodbyes_w
     BOOST_TEST(got->end == net::error::eof);  // close_notify
     BOOST_TEST(s.in.network()->open_links() == 0U);
   }
+}
+
+// A record takes 8 s to come, and nothing can be read of it before it is whole.
+// covers R25
+BOOST_AUTO_TEST_CASE(a_record_that_comes_slowly_is_a_sign_of_life) {
+  wss_scenario s;
+  s.given.heartbeat = {.ping_interval = 2s, .pong_deadline = 2s};
+  s.in.network()->conditions = {.largest_piece_bytes = 200, .bytes_per_second = 2'000};
+  s.backend.on_session([](server_session& session) -> net::awaitable<void> {
+    co_await session.send(std::string(16'000, 'x'));
+    co_await session.echo();
+  });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  const recorder seen(conn);
+  std::optional<message> whole;
+  conn.receive([&](error_code, message got) { whole = std::move(got); });
+  s.in.run_for(20s);
+  BOOST_TEST(seen.states() == "");
+  BOOST_REQUIRE(whole.has_value());
+  BOOST_TEST(whole->payload.size() == 16'000U);
 }
 
 // covers R28 R29

@@ -10,8 +10,8 @@ namespace {
 void check_certificate_failure(const state_change& failed, error wanted, const retry_policy& retry) {
   BOOST_CHECK(failed.reason.error == wanted);
   BOOST_TEST((failed.reason.at == stage::tls));
-  BOOST_TEST(failed.reason.address == "10.0.0.1:443");
-  BOOST_TEST(!failed.reason.close_text.empty());
+  BOOST_TEST(failed.reason.peer == "10.0.0.1:443");
+  BOOST_TEST(!failed.reason.detail.empty());
   BOOST_TEST(failed.rule == "certificate");
   BOOST_TEST(!failed.final);
   BOOST_REQUIRE(failed.retry_in.has_value());
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(a_connection_to_wss_echoes_and_says_where_it_is) {
   auto& conn = s.start();
   BOOST_REQUIRE(s.reaches(connection_state::connected));
   BOOST_TEST(conn.snapshot().origin == "wss://server");
-  BOOST_TEST(conn.snapshot().endpoint == "10.0.0.1:443");
+  BOOST_TEST(conn.snapshot().peer == "10.0.0.1:443");
   BOOST_TEST(conn.snapshot().sequence == 2U);
   BOOST_TEST(echoes(s, "hello"));
   BOOST_TEST(s.backend.handshakes() == 1U);
@@ -277,7 +277,7 @@ BOOST_AUTO_TEST_CASE(a_trust_file_that_is_missing_when_ws_leads_to_wss_fails_the
     const auto failed = first_failure(s);
     BOOST_CHECK(failed.reason.error == error::tls_failed);
     BOOST_TEST((failed.reason.at == stage::tls));
-    BOOST_TEST(failed.reason.close_text.starts_with("options.tls.ca_file: "));
+    BOOST_TEST(failed.reason.detail.starts_with("options.tls.ca_file: "));
     BOOST_TEST(failed.origin == "wss://server");
     BOOST_TEST(failed.retry_in.has_value());
     s.in.run_for(1min);
@@ -295,7 +295,7 @@ BOOST_AUTO_TEST_CASE(a_redirect_whose_host_has_no_address_does_not_blame_the_add
   const auto failed = first_failure(s);
   BOOST_TEST((failed.reason.error == net::error::host_not_found));
   BOOST_TEST((failed.reason.at == stage::resolve));
-  BOOST_TEST(failed.reason.address.empty());
+  BOOST_TEST(failed.reason.peer.empty());
   BOOST_TEST(failed.origin == "wss://nobody");
 }
 

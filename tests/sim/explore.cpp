@@ -24,10 +24,10 @@ using holdfast::testing::world;
 
 namespace {
 
-std::array<holdfast::endpoint, 2> places(const plan& what) {
+std::array<holdfast::peer_address, 2> places(const plan& what) {
   const std::uint16_t port = what.tls ? 443 : 80;
-  return {holdfast::endpoint{net::ip::make_address("10.0.0.1"), port},
-          holdfast::endpoint{net::ip::make_address("10.0.0.2"), port}};
+  return {holdfast::peer_address{net::ip::make_address("10.0.0.1"), port},
+          holdfast::peer_address{net::ip::make_address("10.0.0.2"), port}};
 }
 
 bool is_calm(const holdfast::testing::link_conditions& link) {
@@ -35,10 +35,9 @@ bool is_calm(const holdfast::testing::link_conditions& link) {
          link.jitter == 0s && link.bytes_per_second == 0 && !link.reset_after_bytes;
 }
 
-// A piece arrives as a whole, and nothing of it before; with TLS, the same is true of a record.
-bool is_steady(const holdfast::testing::link_conditions& link, bool tls) {
-  constexpr std::size_t record_bytes = 16 << 10;
-  const auto piece = std::max(std::min(link.window_bytes, link.largest_piece_bytes), tls ? record_bytes : 1);
+// A piece arrives as a whole, and nothing of it before.
+bool is_steady(const holdfast::testing::link_conditions& link) {
+  const auto piece = std::min(link.window_bytes, link.largest_piece_bytes);
   return link.bytes_per_second == 0 || piece <= 2 * link.bytes_per_second;
 }
 
@@ -94,7 +93,7 @@ class expedition {
   courier mail_;
   transitions states_;
   lost_lines lost_;
-  const std::array<holdfast::endpoint, 2> places_;
+  const std::array<holdfast::peer_address, 2> places_;
   const std::shared_ptr<desk> desk_;  // shared with the provider
   std::unique_ptr<v1_world> v1_;      // null: this one speaks no protocol
   std::array<std::unique_ptr<peer>, 2> peers_;
@@ -159,7 +158,7 @@ void expedition::apply(const event& what) {
       network.conditions = what.link;
       states_.addresses().ways_are_even(what.link.syn_loss == 0 && what.link.jitter == 0s &&
                                         what.link.latency <= 50ms);
-      states_.links_are(is_calm(what.link), is_steady(what.link, plan_.tls));
+      states_.links_are(is_calm(what.link), is_steady(what.link));
       return log_.note("* links: latency ", what.link.latency, ", window ", what.link.window_bytes,
                        ", pieces of ", what.link.largest_piece_bytes, ", jitter ", what.link.jitter, ", ",
                        what.link.bytes_per_second, " bytes/s, loses ",

@@ -117,7 +117,7 @@ void observers::check(const std::vector<holdfast::state_change>& all) {
                        same.time == change.time && same.session == change.session &&
                        same.attempt == change.attempt && same.final == change.final &&
                        same.retry_in == change.retry_in && same.rule == change.rule &&
-                       same.reason.error == change.reason.error && same.endpoint == change.endpoint;
+                       same.reason.error == change.reason.error && same.peer == change.peer;
     if (!equal) log_.violated(who, " saw another transition ", change.sequence, ": ", describe(change));
   }
 }

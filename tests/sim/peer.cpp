@@ -226,7 +226,7 @@ net::awaitable<void> hold(line& on) {
 
 }  // namespace
 
-peer::peer(surroundings around, std::size_t index, holdfast::endpoint at, std::string other)
+peer::peer(surroundings around, std::size_t index, holdfast::peer_address at, std::string other)
     : around_(around),
       service_(around.v1 ? &around.v1->service : nullptr),
       index_(index),

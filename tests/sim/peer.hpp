@@ -25,7 +25,7 @@ namespace net = boost::asio;
 class peer {
  public:
   // The first or the second of them; `other`: the URL to which it sends clients if it redirects them.
-  peer(surroundings around, std::size_t index, holdfast::endpoint at, std::string other);
+  peer(surroundings around, std::size_t index, holdfast::peer_address at, std::string other);
 
   void follow(const server_script& next) { script_ = next; }
 

@@ -39,16 +39,16 @@ class second_address {
     using enum holdfast::connection_state;
     if (change.to == connecting) began_ = change.time;
     if (change.to == connecting || change.from == disconnected) return;
-    if (change.to != disconnected) return reached(change.endpoint);
+    if (change.to != disconnected) return reached(change.peer);
     const auto& why = change.reason;
     const bool above_tcp = why.at == holdfast::stage::tls || why.at == holdfast::stage::upgrade;
     const bool by_program = why.error == holdfast::error::disconnect_requested ||
                             why.error == holdfast::error::closed ||
                             why.error == holdfast::error::in_background;
     if (change.from != connecting || !above_tcp || by_program) return failed_.clear();
-    reached(why.address);
+    reached(why.peer);
     const bool counts = why.http_status == 0 || why.http_status == 101 || why.http_status >= 500;
-    if (counts && began_ > network_since_ && has_two_ && is_even_ && is_simple_) failed_ = why.address;
+    if (counts && began_ > network_since_ && has_two_ && is_even_ && is_simple_) failed_ = why.peer;
   }
 
  private:

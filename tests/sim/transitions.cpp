@@ -144,7 +144,7 @@ void transitions::check_values(const holdfast::state_change& change) {
   if (change.to == connecting && change.attempt != last_.attempt + 1 && change.attempt != 1) {
     log_.violated("attempt ", change.attempt, " after ", last_.attempt);
   }
-  if (change.to == connected && change.endpoint.empty()) log_.violated("connected without an endpoint");
+  if (change.to == connected && change.peer.empty()) log_.violated("connected without an endpoint");
 }
 
 // A login that has failed counts as a session that was opened, too.

@@ -258,10 +258,8 @@ void user::reply_to(std::string_view payload) {
   const auto what = parse_token(payload);
   if (!conn_ || !around_.what.replies || !what || !what->from_server) return;
   auto& mail = around_.mail;
-  // If several operations wait for messages, only the first of them is certain to have its turn in time.
   const bool surely = around_.states.is_calm() && around_.what.reader == reading::eager &&
-                      last_receipt_ != clock::now() && last_cancel_ != clock::now() &&
-                      mail.has_room_for_more();
+                      last_cancel_ != clock::now() && mail.has_room_for_more();
   const auto id = mail.prepare(reply_bytes, message_kind::text, true);
   around_.log.note("  message ", id, " answers ", what->number, " of session ", what->session);
   if (surely) mail.answers(id, what->session);
@@ -318,7 +316,6 @@ void user::read_again(bool batch) {
 void user::receive(bool again) {
   conn_->receive(operations_.start("receive", [this, again](error_code ec, const holdfast::message& one) {
     took(ec, one);
-    last_receipt_ = clock::now();
     if (again && goes_on(ec)) read_again(false);
   }));
 }
@@ -327,7 +324,6 @@ void user::receive_batch(bool again) {
   conn_->receive_batch(
       operations_.start("receive_batch", [this, again](error_code ec, const holdfast::message_batch& all) {
         took(ec, all);
-        last_receipt_ = clock::now();
         if (again && goes_on(ec)) read_again(true);
       }));
 }

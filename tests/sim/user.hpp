@@ -90,7 +90,6 @@ class user {
   bool between_turns_ = true;
   bool closed_ = false;
   holdfast::clock::time_point last_cancel_{};
-  holdfast::clock::time_point last_receipt_{};  // of messages
 };
 
 }  // namespace sim

@@ -23,10 +23,10 @@ const change_reason overloaded{.error = error::upgrade_refused, .at = stage::upg
 const change_reason too_many{.error = error::upgrade_refused, .at = stage::upgrade, .http_status = 429};
 
 // "1" to "9" is an address.
-endpoint named(char name) { return {boost::asio::ip::make_address(std::string("192.0.2.") + name), 443}; }
+peer_address named(char name) { return {boost::asio::ip::make_address(std::string("192.0.2.") + name), 443}; }
 
-std::vector<endpoint> all_of(std::string_view names) {
-  std::vector<endpoint> out;
+std::vector<peer_address> all_of(std::string_view names) {
+  std::vector<peer_address> out;
   for (const char name : names) out.push_back(named(name));
   return out;
 }
@@ -62,7 +62,7 @@ struct dialler {
     return book.session_ended(why, stable);
   }
 
-  std::vector<endpoint> resolved;
+  std::vector<peer_address> resolved;
   address_book book;
 };
 
@@ -228,13 +228,13 @@ BOOST_AUTO_TEST_CASE(what_is_remembered_is_bounded) {
     if (book.attempt_failed(trial, hung_up)) ++untried;
   }
   BOOST_TEST(untried == address_book::limit);
-  std::vector<endpoint> all;
+  std::vector<peer_address> all;
   for (std::uint32_t i = 0; i < 2000; ++i) all.push_back({boost::asio::ip::address_v4(0x0A000000U + i), 443});
   const auto ordered = book.order(all);
   BOOST_TEST(ordered.size() == all.size());
-  const endpoint newest{boost::asio::ip::address_v4(0x0A000000U + 2 * 999), 443};
+  const peer_address newest{boost::asio::ip::address_v4(0x0A000000U + 2 * 999), 443};
   BOOST_TEST((ordered.back() == newest));
-  const endpoint oldest_kept{boost::asio::ip::address_v4(0x0A000000U + 2 * (1000 - 64)), 443};
+  const peer_address oldest_kept{boost::asio::ip::address_v4(0x0A000000U + 2 * (1000 - 64)), 443};
   BOOST_TEST((ordered[all.size() - address_book::limit] == oldest_kept));
 }
 

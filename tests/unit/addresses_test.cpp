@@ -14,25 +14,25 @@ using namespace holdfast;
 namespace {
 
 // "a" to "f" is an IPv6 address, "1" to "9" an IPv4 one.
-endpoint named(char name) {
+peer_address named(char name) {
   const bool v6 = name >= 'a';
   const auto text = v6 ? std::string("2001:db8::") + name : std::string("192.0.2.") + name;
   return {boost::asio::ip::make_address(text), 443};
 }
 
-std::vector<endpoint> all_of(std::string_view names) {
-  std::vector<endpoint> out;
+std::vector<peer_address> all_of(std::string_view names) {
+  std::vector<peer_address> out;
   for (const char name : names) out.push_back(named(name));
   return out;
 }
 
-std::string names_of(const std::vector<endpoint>& addresses) {
+std::string names_of(const std::vector<peer_address>& addresses) {
   std::string out;
   for (const auto& each : addresses) out += each.address.to_string().back();
   return out;
 }
 
-std::string interleaved(std::string_view names, std::optional<endpoint> last_good = {}) {
+std::string interleaved(std::string_view names, std::optional<peer_address> last_good = {}) {
   return names_of(interleave(all_of(names), last_good));
 }
 
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(the_last_good_address_comes_first_and_its_family_begins) {
 BOOST_AUTO_TEST_CASE(a_last_good_address_that_is_no_longer_resolved_is_not_tried) {
   BOOST_TEST(interleaved("ab12", named('9')) == "a1b2");
   BOOST_TEST(interleaved("", named('9')) == "");
-  const endpoint other_port{named('2').address, 80};
+  const peer_address other_port{named('2').address, 80};
   BOOST_TEST(interleaved("ab12", other_port) == "a1b2");
 }
 
@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(the_same_address_at_another_port_is_another_one) {
 }
 
 BOOST_AUTO_TEST_CASE(thousands_of_addresses_are_no_burden) {
-  std::vector<endpoint> given;
+  std::vector<peer_address> given;
   given.reserve(20'000);
   for (std::uint32_t i = 0; i < 20'000; ++i) {
     given.push_back({boost::asio::ip::address_v4(0x0A000000U + i % 10'000), 443});

@@ -278,7 +278,7 @@ BOOST_AUTO_TEST_CASE(the_users_function_gets_every_fact_and_what_the_table_says)
                                   .at = stage::upgrade,
                                   .http_status = 404,
                                   .close_code = 4000,
-                                  .close_text = "gone"},
+                                  .detail = "gone"},
                        .http_headers = {{"X-Why", "moved"}},
                        .attempt = 5,
                        .session_length = 3s,
@@ -291,7 +291,7 @@ BOOST_AUTO_TEST_CASE(the_users_function_gets_every_fact_and_what_the_table_says)
   BOOST_CHECK(seen.reason.at == stage::upgrade);
   BOOST_TEST(seen.reason.http_status == 404U);
   BOOST_TEST(seen.reason.close_code == 4000U);
-  BOOST_TEST(seen.reason.close_text == "gone");
+  BOOST_TEST(seen.reason.detail == "gone");
   BOOST_REQUIRE(seen.http_headers.size() == 1U);
   BOOST_TEST(seen.http_headers[0].first == "X-Why");
   BOOST_TEST(seen.http_headers[0].second == "moved");

@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(that_is_refused_tells_credentials_from_the_rest) {
   BOOST_TEST(refused(R"("code":"unauthorized")").error == make_error_code(error::unauthorized));
   const auto fatal = refused(R"("code":"bad_request","text":"no\r\nsuch\u0007 room","fatal":true)");
   BOOST_TEST(fatal.error == make_error_code(error::login_refused));
-  BOOST_TEST(fatal.text == "bad_request: no  such  room");
+  BOOST_TEST(fatal.text == "bad_request: no such room");
   BOOST_TEST(refused(R"("code":"two\nlines")").text == "two lines");
   const auto other = refused(R"("code":"internal","text":"","fatal":false)");
   BOOST_TEST(other.error == make_error_code(error::protocol_failed));

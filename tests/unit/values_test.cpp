@@ -77,10 +77,8 @@ bool has_control_character(std::string_view text) {
 }
 
 change_reason closed_with(std::string text) {
-  return {.error = error::closed_by_peer,
-          .at = stage::session,
-          .close_code = 1001,
-          .close_text = std::move(text)};
+  return {
+      .error = error::closed_by_peer, .at = stage::session, .close_code = 1001, .detail = std::move(text)};
 }
 
 }  // namespace
@@ -203,10 +201,9 @@ BOOST_AUTO_TEST_CASE(a_change_reads_as_one_line) {
   BOOST_TEST(describe(change) ==
              "disconnected (session: closed by the peer, close code 1001 \"bye\"), "
              "will not retry by itself [attempt-limit], flapping");
-  BOOST_TEST(
-      describe(change_reason{.error = error::timed_out, .at = stage::connect, .address = "[::1]:80"}) ==
-      "connect to [::1]:80: deadline reached");
-  BOOST_TEST(describe(state_change{.to = connection_state::connected, .endpoint = "[::1]:80"}) ==
+  BOOST_TEST(describe(change_reason{.error = error::timed_out, .at = stage::connect, .peer = "[::1]:80"}) ==
+             "connect to [::1]:80: deadline reached");
+  BOOST_TEST(describe(state_change{.to = connection_state::connected, .peer = "[::1]:80"}) ==
              "connected to [::1]:80");
   BOOST_TEST(describe(state_change{.to = connection_state::feature_throttled,
                                    .features = {{"typing", "busy", {}}}}) ==
