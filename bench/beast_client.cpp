@@ -1,9 +1,16 @@
 #include <boost/asio.hpp>
+#include <boost/asio/ssl.hpp>
 #include <boost/beast/core.hpp>
+#include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
+#include <boost/beast/websocket/ssl.hpp>
 #include <exception>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <stdexcept>
+#include <type_traits>
+#include <utility>
 
 #include "clients.hpp"
 
@@ -13,18 +20,25 @@ namespace {
 namespace net = boost::asio;
 namespace beast = boost::beast;
 using net::ip::tcp;
+using plain_stream = beast::websocket::stream<tcp::socket>;
+using secure_stream = beast::websocket::stream<net::ssl::stream<tcp::socket>>;
 
+// `Stream` is one of the two above.
+template <class Stream>
 class beast_client final : public client {
  public:
-  beast_client(std::uint16_t port, const std::string& path)
-      : server_(net::ip::address_v4::loopback(), port),
-        host_("127.0.0.1:" + std::to_string(port)),
-        path_(path),
-        socket_(context_) {
-    socket_.next_layer().connect(server_);
-    socket_.next_layer().set_option(tcp::no_delay(true));
-    socket_.handshake(host_, path_);
-    socket_.binary(true);
+  explicit beast_client(const target& to)
+      : server_(net::ip::address_v4::loopback(), to.port),
+        host_("127.0.0.1:" + std::to_string(to.port)),
+        path_(to.path),
+        socket_(make_stream(to)) {
+    auto& lowest = beast::get_lowest_layer(*socket_);
+    lowest.connect(server_);
+    lowest.set_option(tcp::no_delay(true));
+    if constexpr (std::is_same_v<Stream, secure_stream>)
+      socket_->next_layer().handshake(net::ssl::stream_base::client);
+    socket_->handshake(host_, path_);
+    to.text ? socket_->text(true) : socket_->binary(true);
   }
 
   void echo(std::size_t count, std::size_t in_flight, std::size_t payload_bytes) override {
@@ -32,12 +46,12 @@ class beast_client final : public client {
       const std::string payload(payload_bytes, 'x');
       beast::flat_buffer buffer;
       for (std::size_t i = 0; i < in_flight; ++i)
-        co_await socket_.async_write(net::buffer(payload), net::use_awaitable);
+        co_await socket_->async_write(net::buffer(payload), net::use_awaitable);
       for (std::size_t received = 0; received < count; ++received) {
         buffer.clear();
-        co_await socket_.async_read(buffer, net::use_awaitable);
+        co_await socket_->async_read(buffer, net::use_awaitable);
         if (received + in_flight < count)
-          co_await socket_.async_write(net::buffer(payload), net::use_awaitable);
+          co_await socket_->async_write(net::buffer(payload), net::use_awaitable);
       }
     });
   }
@@ -46,7 +60,7 @@ class beast_client final : public client {
       beast::flat_buffer buffer;
       for (std::size_t i = 0; i < count; ++i) {
         buffer.clear();
-        co_await socket_.async_read(buffer, net::use_awaitable);
+        co_await socket_->async_read(buffer, net::use_awaitable);
       }
     });
   }
@@ -54,14 +68,14 @@ class beast_client final : public client {
     run([&]() -> net::awaitable<void> {
       const std::string payload(payload_bytes, 'x');
       for (std::size_t i = 0; i < count; ++i)
-        co_await socket_.async_write(net::buffer(payload), net::use_awaitable);
+        co_await socket_->async_write(net::buffer(payload), net::use_awaitable);
     });
   }
   // A stream of Beast's is good for one session.
   void redial(std::size_t count) override {
     run([&]() -> net::awaitable<void> {
       for (std::size_t i = 0; i < count; ++i) {
-        beast::websocket::stream<tcp::socket> socket(context_);
+        plain_stream socket(context_);
         co_await socket.next_layer().async_connect(server_, net::use_awaitable);
         socket.next_layer().set_option(tcp::no_delay(true));
         co_await socket.async_handshake(host_, path_, net::use_awaitable);
@@ -73,6 +87,16 @@ class beast_client final : public client {
   }
 
  private:
+  std::unique_ptr<Stream> make_stream(const target& to) {
+    if constexpr (std::is_same_v<Stream, secure_stream>) {
+      tls_.emplace(net::ssl::context::tls_client);
+      tls_->add_certificate_authority(net::buffer(to.authority_pem));
+      tls_->set_verify_mode(net::ssl::verify_peer);
+      return std::make_unique<Stream>(context_, *tls_);
+    } else {
+      return std::make_unique<Stream>(context_);
+    }
+  }
   void run(const std::function<net::awaitable<void>()>& work) {
     net::co_spawn(context_, work, [](const std::exception_ptr& thrown) {
       if (thrown) std::rethrow_exception(thrown);
@@ -85,13 +109,15 @@ class beast_client final : public client {
   const std::string host_;
   const std::string path_;
   net::io_context context_{1};
-  beast::websocket::stream<tcp::socket> socket_;
+  std::optional<net::ssl::context> tls_;
+  const std::unique_ptr<Stream> socket_;
 };
 
 }  // namespace
 
-std::unique_ptr<client> make_beast_client(std::uint16_t port, const std::string& path) {
-  return std::make_unique<beast_client>(port, path);
+std::unique_ptr<client> make_beast_client(const target& to) {
+  if (to.authority_pem.empty()) return std::make_unique<beast_client<plain_stream>>(to);
+  return std::make_unique<beast_client<secure_stream>>(to);
 }
 
 }  // namespace bench

@@ -9,6 +9,21 @@
 
 namespace bench {
 
+// By which part of its interface holdfast does the work.
+enum class way {
+  awaited,  // one coroutine that awaits each send() and each receive(), as the README shows it
+  batches,  // receive_batch(), and sends of which only every so many is awaited
+  handler,  // a message handler
+};
+
+// What a client connects to.
+struct target {
+  std::uint16_t port = 0;
+  std::string path{};
+  bool text = false;            // what the client sends
+  std::string authority_pem{};  // whom to trust for wss://; empty: ws://
+};
+
 class client {
  public:
   virtual ~client() = default;
@@ -20,13 +35,11 @@ class client {
   virtual void redial(std::size_t count) = 0;
 };
 
-std::unique_ptr<client> make_holdfast_client(std::uint16_t port, const std::string& path);
-// The same with one receive() per message instead of batches.
-std::unique_ptr<client> make_holdfast_single_client(std::uint16_t port, const std::string& path);
-// wss://, trusting `authority_pem`.
+std::unique_ptr<client> make_holdfast_client(const target& to, way by);
+// wss://, trusting `authority_pem`, for redial().
 std::unique_ptr<client> make_holdfast_tls_client(const std::string& url, const std::string& authority_pem,
                                                  bool resume_sessions);
 // Beast as its documentation shows it: awaitables on any_io_executor.
-std::unique_ptr<client> make_beast_client(std::uint16_t port, const std::string& path);
+std::unique_ptr<client> make_beast_client(const target& to);
 
 }  // namespace bench

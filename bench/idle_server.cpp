@@ -52,7 +52,7 @@ void watch(int events, int fd, std::uint32_t what) {
     }
     const int accepted = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     if (accepted < 0) continue;
-    if (answer_upgrade(accepted)) {
+    if (answer_upgrade(*plain_pipe(accepted))) {
       watch(events, accepted, EPOLLRDHUP);
     } else {
       ::close(accepted);

@@ -23,10 +23,10 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return 2;
 
   const bench::idle_server idle_server;  // forks, so it is the first
-  const bench::server server;
+  const bench::servers servers;
   const bench::tls_server tls_server;
   bench::use_processor(0);
-  bench::register_workloads(server);
+  bench::register_workloads(servers);
   bench::register_idle_memory(idle_server);
   tls_server.register_dials();
   bench::report report;

@@ -39,16 +39,18 @@ void report::print_rates() const {
   bool begun = false;
   for (const auto& each : workloads()) {
     const auto beast = rate(each.name + "/beast");
-    const auto ours = rate(each.name + "/holdfast");
-    if (beast == 0 || ours == 0) continue;
-    if (!std::exchange(begun, true)) {
-      std::printf("\n%-24s %14s %14s %8s %6s %10s\n", "a second", "raw Beast", "holdfast", "ratio", "bar",
+    if (beast == 0) continue;
+    if (!std::exchange(begun, true))
+      std::printf("\n%-26s %-9s %14s %8s %6s %10s\n", "a second", "by", "messages", "ratio", "bar",
                   "CPU ratio");
+    std::printf("%-26s %-9s %14.0f\n", each.name.c_str(), "raw Beast", beast);
+    for (const auto& who : each.clients) {
+      const auto name = each.name + "/" + who.name;
+      if (who.name == "beast" || rate(name) == 0) continue;
+      const auto cpu = value(processor_time_, each.name + "/beast") / value(processor_time_, name);
+      std::printf("%-26s %-9s %14.0f %8.2f %6.2f %10.2f\n", "", who.name.c_str(), rate(name),
+                  rate(name) / beast, who.bar, cpu);
     }
-    const auto cpu =
-        value(processor_time_, each.name + "/beast") / value(processor_time_, each.name + "/holdfast");
-    std::printf("%-24s %14.0f %14.0f %8.2f %6.2f %10.2f\n", each.name.c_str(), beast, ours, ours / beast,
-                each.bar, cpu);
   }
 }
 

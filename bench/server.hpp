@@ -5,29 +5,41 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
+
+#include "sockets.hpp"
 
 namespace bench {
 
 enum class behaviour { echo, flood, sink, drop };
 
+// What a client is to meet.
+struct job {
+  behaviour what = behaviour::echo;
+  std::size_t payload_bytes = 0;
+  bool text = false;  // what the server sends; both sides send ASCII
+};
+
 class server {
  public:
-  server();
+  // With `identity`, over TLS; it must outlive the server.
+  explicit server(const tls_identity* identity = nullptr);
   ~server();
   server(const server&) = delete;
   server& operator=(const server&) = delete;
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-  // "/echo/128": for each message of so many bytes, one of the same size; "/flood/128": without end;
-  // "/sink/128"; "/drop/1": closes the socket behind the answer to the upgrade.
-  static std::string path(behaviour what, std::size_t payload_bytes);
+  // "/echo/128/binary": for each message of so many bytes, one of the same size; "/flood/128/text": without
+  // end; "/sink/128/binary"; "/drop/1/binary": closes the socket behind the answer to the upgrade.
+  static std::string path(const job& wanted);
 
  private:
   void accept();
 
+  const tls_identity* identity_;
   int listener_ = -1;
   std::uint16_t port_ = 0;
   std::atomic<bool> stopping_{false};

@@ -2,71 +2,120 @@
 
 #include <benchmark/benchmark.h>
 
-#include <functional>
+#include <boost/asio/ip/address.hpp>
+#include <utility>
 
-#include "clients.hpp"
+import holdfast;
+import holdfast.testing;
 
 namespace bench {
 namespace {
 
-using work = std::function<void(client&)>;
-using maker = std::unique_ptr<client> (*)(std::uint16_t, const std::string&);
+constexpr std::size_t small = 128;
+constexpr std::size_t large = 65536;
 
-struct entry {
-  workload what;
-  behaviour behind;
-  std::size_t payload_bytes;
-  std::size_t count;
-  work run;
-  bool single = false;  // measures one receive() per message as well
-};
-
-const std::vector<entry>& entries() {
-  static const std::vector<entry> all = {
-      {{"ping_pong_128", 1.0}, behaviour::echo, 128, 2'000, [](client& c) { c.echo(2'000, 1, 128); }},
-      {{"echo_64_in_flight_128", 5.0},
-       behaviour::echo,
-       128,
-       20'000,
-       [](client& c) { c.echo(20'000, 64, 128); }},
-      {{"receive_flood_128", 4.0}, behaviour::flood, 128, 50'000, [](client& c) { c.receive(50'000); }, true},
-      {{"send_flood_128", 10.0}, behaviour::sink, 128, 20'000, [](client& c) { c.send(20'000, 128); }},
-      {{"receive_64KiB", 0.95}, behaviour::flood, 65536, 500, [](client& c) { c.receive(500); }},
-      {{"send_64KiB", 2.0}, behaviour::sink, 65536, 500, [](client& c) { c.send(500, 65536); }},
-      {{"redial", 0.87}, behaviour::drop, 1, 200, [](client& c) { c.redial(200); }},  // 1 / 1.15
-  };
-  return all;
+contender beast() { return {.name = "beast", .make = make_beast_client}; }
+contender ours(way by, double bar) {
+  const auto* name = by == way::awaited ? "co_await" : by == way::batches ? "batch" : "handler";
+  return {.name = name, .bar = bar, .make = [by](const target& to) { return make_holdfast_client(to, by); }};
 }
 
-void add(const server& against, const entry& each, const std::string& who, maker make) {
-  benchmark::RegisterBenchmark(
-      (each.what.name + "/" + who).c_str(),
-      [&against, &each, make](benchmark::State& state) {
-        const auto client = make(against.port(), server::path(each.behind, each.payload_bytes));
-        each.run(*client);  // warm
-        for (auto _ : state) each.run(*client);
-        state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(each.count));
-      })
-      ->UseRealTime()
-      ->Unit(benchmark::kMillisecond);
+workload ping_pong(std::string name, bool secure, std::vector<contender> clients) {
+  return {std::move(name),
+          secure,
+          {behaviour::echo, small},
+          2'000,
+          [](client& c, std::size_t count) { c.echo(count, 1, small); },
+          std::move(clients)};
+}
+workload echo(std::string name, bool secure, std::vector<contender> clients) {
+  return {std::move(name),
+          secure,
+          {behaviour::echo, small},
+          20'000,
+          [](client& c, std::size_t count) { c.echo(count, 64, small); },
+          std::move(clients)};
+}
+workload receive(std::string name, bool secure, job behind, std::size_t count,
+                 std::vector<contender> clients) {
+  return {std::move(name),   secure, behind, count, [](client& c, std::size_t wanted) { c.receive(wanted); },
+          std::move(clients)};
+}
+workload send(std::string name, bool secure, std::size_t bytes, std::size_t count,
+              std::vector<contender> clients) {
+  return {std::move(name),
+          secure,
+          {behaviour::sink, bytes},
+          count,
+          [bytes](client& c, std::size_t wanted) { c.send(wanted, bytes); },
+          std::move(clients)};
 }
 
 }  // namespace
 
 const std::vector<workload>& workloads() {
-  static const auto all = [] {
-    std::vector<workload> out;
-    for (const auto& each : entries()) out.push_back(each.what);
-    return out;
-  }();
+  using enum way;
+  static const job flood{behaviour::flood, small};
+  static const job flood_of_text{behaviour::flood, small, true};
+  static const std::vector<workload> all{
+      ping_pong("ping_pong_128", false, {beast(), ours(awaited, 1.08), ours(batches, 1.08)}),
+      echo("echo_64_in_flight_128", false, {beast(), ours(awaited, 6), ours(batches, 14)}),
+      receive("receive_flood_128", false, flood, 50'000,
+              {beast(), ours(awaited, 6), ours(batches, 8), ours(handler, 8)}),
+      receive("receive_flood_text_128", false, flood_of_text, 50'000,
+              {beast(), ours(awaited, 6), ours(batches, 8), ours(handler, 8)}),
+      send("send_flood_128", false, small, 20'000, {beast(), ours(awaited, 1.3), ours(batches, 70)}),
+      receive("receive_64KiB", false, {behaviour::flood, large}, 500,
+              {beast(), ours(awaited, 1), ours(batches, 1)}),
+      send("send_64KiB", false, large, 500, {beast(), ours(awaited, 1), ours(batches, 3)}),
+      {"redial",
+       false,
+       {behaviour::drop, 1},
+       200,
+       [](client& c, std::size_t count) { c.redial(count); },
+       {beast(), ours(awaited, 1.1)}},
+      ping_pong("wss_ping_pong_128", true, {beast(), ours(awaited, 1.1), ours(batches, 1.1)}),
+      echo("wss_echo_64_in_flight_128", true, {beast(), ours(awaited, 4), ours(batches, 5)}),
+      receive("wss_receive_flood_128", true, flood, 50'000, {beast(), ours(awaited, 4), ours(batches, 5)}),
+      send("wss_send_flood_128", true, small, 20'000, {beast(), ours(awaited, 1.15), ours(batches, 30)}),
+  };
   return all;
 }
 
-void register_workloads(const server& against) {
-  for (const auto& each : entries()) {
-    add(against, each, "beast", make_beast_client);
-    add(against, each, "holdfast", make_holdfast_client);
-    if (each.single) add(against, each, "holdfast_one_by_one", make_holdfast_single_client);
+struct servers::parts {
+  parts() : shown(authority.issue({.ip = "127.0.0.1"})), identity(shown.certificate_pem, shown.key_pem) {}
+
+  holdfast::testing::test_authority authority;
+  holdfast::testing::issued_certificate shown;
+  tls_identity identity;
+  server plain;
+  server secure{&identity};
+};
+
+servers::servers() : parts_(std::make_unique<parts>()) {}
+servers::~servers() = default;
+
+target servers::of(const workload& one) const {
+  return {.port = one.secure ? parts_->secure.port() : parts_->plain.port(),
+          .path = server::path(one.behind),
+          .text = one.behind.text,
+          .authority_pem = one.secure ? parts_->authority.certificate_pem() : std::string()};
+}
+
+void register_workloads(const servers& against) {
+  for (const auto& each : workloads()) {
+    for (const auto& who : each.clients) {
+      benchmark::RegisterBenchmark(
+          (each.name + "/" + who.name).c_str(),
+          [&against, &each, &who](benchmark::State& state) {
+            const auto client = who.make(against.of(each));
+            each.run(*client, each.count);  // warm
+            for (auto _ : state) each.run(*client, each.count);
+            state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(each.count));
+          })
+          ->UseRealTime()
+          ->Unit(benchmark::kMillisecond);
+    }
   }
 }
 
