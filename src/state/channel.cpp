@@ -1,4 +1,4 @@
-// The ring and those who wait on it. A wait is settled where the transition is published; nobody polls.
+// The ring and the waits for it. publish() settles the waits, so nothing polls.
 module;
 #include <algorithm>
 #include <atomic>
@@ -28,7 +28,11 @@ state_channel::state_channel(net::any_io_executor executor, std::shared_ptr<jour
 
 state_change state_channel::snapshot() const {
   const std::lock_guard lock(mutex_);
-  return last_ == 0 ? state_change{} : *ring_[(last_ - 1) % state_ring_size];
+  return newest();
+}
+
+state_change state_channel::newest() const {
+  return last_ == 0 ? state_change{} : ring_[(last_ - 1) % state_ring_size].restored();
 }
 
 void state_channel::publish(state_change change) {
@@ -36,8 +40,9 @@ void state_channel::publish(state_change change) {
   change.sequence = ++last_;
   change.from = status();
   change.time = clock::now();
-  auto entry = std::make_shared<const state_change>(std::move(change));
-  status_.store(entry->to, std::memory_order_release);
+  const auto to = change.to;
+  kept_change entry(std::move(change), last_ == 1 ? nullptr : &ring_[(last_ - 2) % state_ring_size]);
+  status_.store(to, std::memory_order_release);
   if (ring_.size() < state_ring_size) {
     ring_.push_back(std::move(entry));
   } else {
@@ -56,23 +61,24 @@ void state_channel::finish(error_code why) {
 }
 
 void state_channel::forget_waits() {
-  std::vector<wait> waits;  // destroyed after the lock: a handler may hold anything
+  std::vector<wait> waits;  // destroyed after the unlock: a handler may own anything
   const std::lock_guard lock(mutex_);
   waits.swap(waits_);
 }
 
-// Reads transition `next` and advances; if the ring has forgotten it, the oldest one, and how many are lost.
+// Reads transition `next` and advances it. If the ring no longer has it, reads the oldest one and counts
+// those lost.
 observed_change state_channel::read(std::uint64_t& next) const {
   const auto oldest = last_ - ring_.size() + 1;
   const auto at = std::max(next, oldest);
-  observed_change change{*ring_[(at - 1) % state_ring_size], at - next};
+  observed_change change{ring_[(at - 1) % state_ring_size].restored(), at - next};
   next = at + 1;
   return change;
 }
 
 bool state_channel::settle(wait& waiting) {
   if (waiting.at == nullptr) {
-    return settle_reach(waiting.op, waiting.state, *ring_[(last_ - 1) % state_ring_size]);
+    return settle_reach(waiting.op, waiting.state, newest());
   }
   if (!readable(*waiting.at)) return false;
   waiting.op.complete({}, read(waiting.at->next));
@@ -108,7 +114,7 @@ void state_channel::next_after(std::uint64_t after, operation op) {
   follow(after, std::move(op));
 }
 
-// No number follows the largest.
+// Guards against overflow: no number follows the largest.
 void state_channel::follow(std::uint64_t after, operation op) {
   state_watch::cursor at{.next = std::max(after + 1, after), .started = true};
   if (readable(at)) return op.complete({}, read(at.next));
@@ -117,8 +123,7 @@ void state_channel::follow(std::uint64_t after, operation op) {
 
 void state_channel::reach(connection_state state, operation op) {
   const std::lock_guard lock(mutex_);
-  const auto now = last_ == 0 ? std::make_shared<const state_change>() : ring_[(last_ - 1) % state_ring_size];
-  if (!settle_reach(op, state, *now)) add_wait(std::move(op), nullptr, state);
+  if (!settle_reach(op, state, newest())) add_wait(std::move(op), nullptr, state);
 }
 
 void state_channel::reach_next(connection_state state, operation op, std::uint64_t id) {
@@ -150,7 +155,7 @@ void state_channel::cancel(std::uint64_t id) {
 }
 
 std::shared_ptr<state_watch::cursor> state_channel::copy(const state_watch::cursor& at) const {
-  const std::lock_guard lock(mutex_);  // a wait of the original may be moving it
+  const std::lock_guard lock(mutex_);  // a wait of the original may be advancing it
   return std::make_shared<state_watch::cursor>(at);
 }
 

@@ -17,6 +17,7 @@ module holdfast.core:channel;
 import :completion;
 import :error;
 import :journal;
+import :kept_change;
 import :running_call;
 import :state;
 import :state_channel;
@@ -86,6 +87,8 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   };
 
   [[nodiscard]] observed_change read(std::uint64_t& next) const;
+  // The newest transition, or the state before the first.
+  [[nodiscard]] state_change newest() const;
   [[nodiscard]] bool readable(const state_watch::cursor& at) const { return at.next <= last_; }
   void follow(std::uint64_t after, operation op);
   void add_wait(operation op, std::shared_ptr<state_watch::cursor> at, connection_state state);
@@ -103,8 +106,7 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
   std::atomic<connection_state> status_{connection_state::disconnected};
 
   mutable std::mutex mutex_;
-  std::vector<std::shared_ptr<const state_change>>
-      ring_;  // transition n at (n - 1) % size; grows up to its size
+  std::vector<kept_change> ring_;  // transition n at (n - 1) % size; grows up to its size
   std::uint64_t last_ = 0;
   bool finished_ = false;
   error_code why_finished_;
