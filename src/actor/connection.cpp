@@ -4,8 +4,10 @@ module;
 #include <atomic>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
@@ -19,6 +21,7 @@ module;
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -31,15 +34,39 @@ import :message_handler;
 namespace holdfast {
 namespace {
 
+std::tuple<error_code, json_message> read_received(message given) {
+  auto read = read_json(std::move(given));
+  const auto ec = read.problem.empty() ? error_code() : make_error_code(error::message_not_json);
+  return {ec, std::move(read)};
+}
+
+// The operation that `Start` begins, for a coroutine.
+template <class Result, auto Start, auto ExecutorOf>
+auto awaited(std::shared_ptr<actor> self) {
+  using operation = initiation<Start, ExecutorOf, std::shared_ptr<actor>>;
+  return net::async_initiate<const net::deferred_t&, void(error_code, Result)>(operation{std::move(self)},
+                                                                               net::deferred);
+}
+template <class Result, auto Start, auto ExecutorOf>
+auto awaited_as_tuple(std::shared_ptr<actor> self) {
+  using operation = initiation<Start, ExecutorOf, std::shared_ptr<actor>>;
+  constexpr auto token = net::as_tuple(net::deferred);
+  return net::async_initiate<decltype(token), void(error_code, Result)>(operation{std::move(self)}, token);
+}
+
+void start_await(const std::shared_ptr<actor>& self, net::any_completion_handler<void(send_result)> handler,
+                 const outbox::begun& what) {
+  self->out->await(what, std::move(handler), self->executor);
+}
+
 // Parses the JSON on the executor of the receiver's handler.
 struct json_receiver {
   net::any_completion_handler<void(error_code, json_message)> handler;
 
   void operator()(error_code ec, message given) {
-    json_message read;
-    if (!ec) read = read_json(std::move(given));
-    if (!ec && !read.problem.empty()) ec = error::message_not_json;
-    std::move(handler)(ec, std::move(read));
+    if (ec) return std::move(handler)(ec, json_message());
+    auto [problem, read] = read_received(std::move(given));
+    std::move(handler)(problem, std::move(read));
   }
 };
 
@@ -165,6 +192,54 @@ void connection::start_receive_batch(const actor_pointer& self,
 void connection::start_receive_json(const actor_pointer& self,
                                     any_handler<error_code, json_message> handler) {
   self->in->receive(inbox::single(json_receiver{std::move(handler)}, self->executor));
+}
+// These coroutines return without suspending what can be had at once: in Asio that costs no trip through an
+// executor. How often that may happen in a row is limited where it is decided (inbox, outbox).
+template <>
+net::awaitable<message> connection::take(actor_pointer self) {
+  if (auto one = self->in->take_one()) co_return std::move(*one);
+  co_return co_await awaited<message, &start_receive, &executor_of>(std::move(self));
+}
+template <>
+net::awaitable<std::tuple<error_code, message>> connection::take(actor_pointer self) {
+  if (auto one = self->in->take_one()) co_return std::tuple(error_code(), std::move(*one));
+  co_return co_await awaited_as_tuple<message, &start_receive, &executor_of>(std::move(self));
+}
+template <>
+net::awaitable<message_batch> connection::take(actor_pointer self) {
+  if (auto all = self->in->take_all()) co_return std::move(*all);
+  co_return co_await awaited<message_batch, &start_receive_batch, &executor_of>(std::move(self));
+}
+template <>
+net::awaitable<std::tuple<error_code, message_batch>> connection::take(actor_pointer self) {
+  if (auto all = self->in->take_all()) co_return std::tuple(error_code(), std::move(*all));
+  co_return co_await awaited_as_tuple<message_batch, &start_receive_batch, &executor_of>(std::move(self));
+}
+template <>
+net::awaitable<json_message> connection::take(actor_pointer self) {
+  if (auto one = self->in->take_one()) {
+    auto [ec, read] = read_received(std::move(*one));
+    if (ec) throw boost::system::system_error(ec);
+    co_return std::move(read);
+  }
+  co_return co_await awaited<json_message, &start_receive_json, &executor_of>(std::move(self));
+}
+template <>
+net::awaitable<std::tuple<error_code, json_message>> connection::take(actor_pointer self) {
+  if (auto one = self->in->take_one()) co_return read_received(std::move(*one));
+  co_return co_await awaited_as_tuple<json_message, &start_receive_json, &executor_of>(std::move(self));
+}
+net::awaitable<send_result> connection::send_one(actor_pointer self, lazy_message what) {
+  using operation = void(send_result);
+  const auto begun = self->out->send_at_once(what.payload(), what.options(), self->executor);
+  if (begun.fate) co_return *begun.fate;
+  if (begun.later) {
+    co_return co_await net::async_initiate<const net::deferred_t&, operation>(
+        initiation<&start_await, &executor_of, actor_pointer>{std::move(self)}, net::deferred,
+        std::cref(begun));
+  }
+  co_return co_await net::async_initiate<const net::deferred_t&, operation>(
+      initiation<&start_send, &executor_of, actor_pointer>{std::move(self)}, net::deferred, std::cref(what));
 }
 void connection::set_message_handler(std::function<void(const message_view&)> handler,
                                      net::any_io_executor executor) {

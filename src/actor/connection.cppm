@@ -1,5 +1,5 @@
 /// :connection — the handle that a program holds. Every member may be called from any thread. Every
-/// asynchronous member takes any completion token; the default is `deferred`: `co_await` it. It completes
+/// asynchronous member takes any completion token; the default is for `co_await`. It completes
 /// exactly once, on the executor associated with the handler (default: the connection's), never from within
 /// the call that starts it. It obeys the cancellation types that its comment names. If the execution context
 /// ends first, pending operations are destroyed without being completed, as Asio's own are.
@@ -10,6 +10,7 @@ module;
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json/value.hpp>
 #include <chrono>
 #include <concepts>
@@ -20,6 +21,7 @@ module;
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -42,10 +44,9 @@ class actor;
 /// Keeps a WebSocket open. Move-only: its holder decides how long it lives. Destroying it is always safe: the
 /// socket is closed at once, pending operations complete with operation_aborted, run() returns, and no
 /// listener runs any more once the destructor has returned (it waits for one that runs on another thread). So
-/// a listener may capture a reference to the handle; a shared_ptr to it would keep it alive for ever.
-///
-/// Any thread may call any member; assigning to the handle, moving from it and destroying it must not happen
-/// at the same time as another call. A handle that was moved from may only be assigned to or destroyed.
+/// a listener may capture a reference to the handle; a shared_ptr to it would keep it alive for ever. Any
+/// thread may call any member; assigning to the handle, moving from it and destroying it must not happen at
+/// the same time as another call. A handle that was moved from may only be assigned to or destroyed.
 export class connection {
  public:
   /// The type of get_executor().
@@ -55,18 +56,18 @@ export class connection {
   /// the wrong field. The execution context of `executor` must outlive the connection; all work of the
   /// connection is serialised on a strand of its own.
   connection(net::any_io_executor executor, options given);
-  /// Takes an execution context in place of its executor, such as `net::io_context`; otherwise the same.
+  /// Takes an execution context, such as `net::io_context`, in place of its executor.
   template <class Context>
     requires requires(Context& context) {
       { context.get_executor() } -> std::convertible_to<net::any_io_executor>;
     }
   connection(Context& context, options given) : connection(context.get_executor(), std::move(given)) {}
-  /// Shares one set of options with other connections: each copy of them would take a kibibyte and more.
-  /// `shared` must not be null, nor change while one of the connections exists.
+  /// Shares options with other connections: each copy would take a kibibyte and more. `shared` must not be
+  /// null, nor change while one of the connections exists.
   connection(net::any_io_executor executor, std::shared_ptr<const options> shared);
   /// Takes over the other handle. Pending operations go on.
   connection(connection&&) noexcept;
-  /// Ends the present connection as the destructor does, then takes over the other handle.
+  /// Ends the present connection as the destructor does, then takes over the other.
   connection& operator=(connection&&) noexcept;
   /// Closes the socket without waiting for the peer, completes pending operations with operation_aborted, and
   /// waits for a listener or message handler that runs on another thread.
@@ -75,13 +76,13 @@ export class connection {
   /// Returns the executor that was given to the constructor. Any thread.
   [[nodiscard]] executor_type get_executor() const noexcept;
 
-  /// Runs the connection: `co_spawn(executor, conn.run(), detached)`. Nothing is connected before. Returns
-  /// after close(), when the last listener has been called; otherwise throws boost::system::system_error with
-  /// one of the errors below. Begins when it is awaited; the handle may be gone by then.
+  /// Runs the connection: `co_spawn(executor, conn.run(), detached)`. Nothing is connected before. Returns as
+  /// run(token) completes, or throws boost::system::system_error with one of its errors. Begins when it is
+  /// awaited; the handle may be gone by then.
   [[nodiscard]] net::awaitable<void> run();
   /// Runs the connection as an operation with a token: `conn.run(detached)`. void(error_code).
   ///
-  /// - Completes with success after close().
+  /// - Completes with success after close(), when the last listener has been called.
   /// - Errors: already_running; in automatic mode the reason for which the connection has given up (see
   ///   `options::keep_running`), and closed if it had ended before; operation_aborted if it was cancelled,
   ///   or if the handle was destroyed.
@@ -125,8 +126,7 @@ export class connection {
   auto disconnect(Token&& token = Token()) {
     return disconnect(close_reason{}, std::forward<Token>(token));
   }
-  /// Closes with a code and a text for the server. Throws std::invalid_argument for what must not be sent
-  /// (RFC 6455 section 7.4): see `close_reason`.
+  /// Closes with a code and a text for the server. Throws std::invalid_argument: see `close_reason`.
   template <token_for<void(error_code)> Token = net::deferred_t>
   auto disconnect(close_reason how, Token&& token = Token()) {
     tell_disconnect(std::move(how));
@@ -145,10 +145,9 @@ export class connection {
     tell_close(std::move(how));
     return initiate_optional<void(error_code), &connection::start_settled>(std::forward<Token>(token));
   }
-  /// Drops the messages that have not begun to leave: those that wait for a session or a feature, and those
-  /// that the socket has not taken yet. They complete as dropped, with message_discarded. Messages that are
-  /// compressed, or numbered by a protocol that acknowledges, leave all the same once they wait for the
-  /// socket: the peer would miss them. Returns how many were dropped. Any thread.
+  /// Drops the messages that wait for a session, a feature or the socket, and returns how many. They complete
+  /// as dropped, with message_discarded. Messages that wait for the socket leave all the same if they are
+  /// compressed, or numbered by a protocol that acknowledges: the peer would miss them. Any thread.
   std::size_t discard_waiting();
   /// Ends a wait between two attempts, also one that the server has asked for. The backoff goes on from where
   /// it is, unless `reset_backoff`. Any thread; takes effect soon after it has returned.
@@ -162,7 +161,7 @@ export class connection {
   /// foreground. Manual mode: closes `options::background_grace` after the last ping() or connect(), and
   /// stays disconnected until connect(). Any thread.
   void enter_background();
-  /// Reports that the program is in front again: automatic mode connects, unless disconnect() was called. Any
+  /// Reports that the program is in front again: automatic mode connects, but not after disconnect(). Any
   /// thread.
   void enter_foreground();
   /// Measures the round-trip time by a ping frame (RFC 6455 section 5.5.2). void(error_code,
@@ -179,11 +178,10 @@ export class connection {
     return initiate<void(error_code, clock::duration), &connection::start_ping>(std::forward<Token>(token));
   }
 
-  /// Moves to another socket without a break, as for a server that is about to stop: opens one beside the
-  /// present one, and closes that when the new one is open. Observers see no state other than connected
-  /// (again, with the number and the facts of the new session); messages keep their order; those that are
-  /// sent while the old socket is being closed wait for the new one, also with offline_rule::fail. Joins a
-  /// move that is under way. void(error_code).
+  /// Moves to another socket without a break: opens one beside the present one, and then closes that.
+  /// Observers see no state other than connected (again, with the number and the facts of the new session).
+  /// Messages keep their order; those that are sent while the old socket is being closed wait for the new
+  /// one, also with offline_rule::fail. Joins a move that is under way. void(error_code).
   ///
   /// - Completes with success when the new session is usable.
   /// - Errors: no_connection if no session is usable, closed after close(); the reason for which no socket
@@ -202,8 +200,8 @@ export class connection {
   [[nodiscard]] state_change snapshot() const;
   /// Returns whether messages of this feature must not be sent now. Any thread.
   [[nodiscard]] bool is_throttled(std::string_view feature) const;
-  /// Returns a cursor. It yields the last transition first, or waits for the first one if there was none;
-  /// then it yields each transition in order. Any thread.
+  /// Returns a cursor that yields the last transition, or the first one when it comes, then each in order.
+  /// Any thread.
   [[nodiscard]] state_watch watch() const;
   /// Completes with the next transition after the operation was started. A transition between two such calls
   /// is missed: to see all of them give the number of the last one, or use watch(). void(error_code,
@@ -217,10 +215,9 @@ export class connection {
   [[nodiscard]] auto next_state(Token&& token = Token()) {
     return initiate<void(error_code, observed_change), &connection::start_next>(std::forward<Token>(token));
   }
-  /// Completes with the first transition whose number (`state_change::sequence`) is greater than `after`: at
-  /// once if there was one. In a loop no transition is lost between two calls, because each call names the
-  /// last one that was seen; `missed` counts those that the ring has forgotten. Begin with 0, or with the
-  /// number of snapshot(). Fails, and is cancelled as the other next_state() is.
+  /// Completes with the first transition whose number (`state_change::sequence`) is greater than `after`,
+  /// which may have come already: so a loop loses none. `missed` counts those that the ring has forgotten.
+  /// Begin with 0, or with the number of snapshot(). Fails, and is cancelled as the other next_state() is.
   template <token_for<void(error_code, observed_change)> Token = net::deferred_t>
   [[nodiscard]] auto next_state(std::uint64_t after, Token&& token = Token()) {
     return initiate<void(error_code, observed_change), &connection::start_next_after>(
@@ -266,31 +263,31 @@ export class connection {
   /// - `payload`, and the views in `how`, need not live longer than the call. With a token that starts the
   ///   operation later (`deferred`, `use_awaitable`) the operation keeps a copy.
   /// - With `detached` a loss goes to the log. Any thread.
-  template <token_for<void(send_result)> Token = net::deferred_t>
+  template <token_for<void(send_result)> Token = net::use_awaitable_t<>>
   [[nodiscard]] auto send(std::string_view payload, Token&& token = Token()) {
     return initiate_send({payload, {}}, std::forward<Token>(token));
   }
-  template <token_for<void(send_result)> Token = net::deferred_t>
+  template <token_for<void(send_result)> Token = net::use_awaitable_t<>>
   [[nodiscard]] auto send(std::string_view payload, send_options how, Token&& token = Token()) {
     return initiate_send({payload, how}, std::forward<Token>(token));
   }
   /// Takes a temporary or moved string over where a copy would be kept. Otherwise the same.
-  template <std::same_as<std::string> Text, token_for<void(send_result)> Token = net::deferred_t>
+  template <std::same_as<std::string> Text, token_for<void(send_result)> Token = net::use_awaitable_t<>>
   [[nodiscard]] auto send(Text&& payload, Token&& token = Token()) {
     return initiate_send({std::forward<Text>(payload), {}}, std::forward<Token>(token));
   }
-  template <std::same_as<std::string> Text, token_for<void(send_result)> Token = net::deferred_t>
+  template <std::same_as<std::string> Text, token_for<void(send_result)> Token = net::use_awaitable_t<>>
   [[nodiscard]] auto send(Text&& payload, send_options how, Token&& token = Token()) {
     return initiate_send({std::forward<Text>(payload), how}, std::forward<Token>(token));
   }
 
-  /// Sends a value as its JSON text. Otherwise like send(); `how.kind` does not matter. The text is made
-  /// before the call returns, so `value` need not live longer. void(send_result).
-  template <token_for<void(send_result)> Token = net::deferred_t>
+  /// Sends a value as its JSON text, which is made before the call returns. Otherwise like send(); `how.kind`
+  /// does not matter. void(send_result).
+  template <token_for<void(send_result)> Token = net::use_awaitable_t<>>
   [[nodiscard]] auto send_json(const json::value& value, Token&& token = Token()) {
     return send_json(value, send_options{}, std::forward<Token>(token));
   }
-  template <token_for<void(send_result)> Token = net::deferred_t>
+  template <token_for<void(send_result)> Token = net::use_awaitable_t<>>
   [[nodiscard]] auto send_json(const json::value& value, send_options how, Token&& token = Token()) {
     how.kind = message_kind::text;
     return initiate_send({to_text(value), how}, std::forward<Token>(token));
@@ -307,37 +304,30 @@ export class connection {
   /// - Cancellation: terminal, partial and total. No message is lost; one that was handed over already still
   ///   arrives.
   /// - Any thread.
-  template <token_for<void(error_code, message)> Token = net::deferred_t>
+  template <token_for<void(error_code, message)> Token = net::use_awaitable_t<>>
   [[nodiscard]] auto receive(Token&& token = Token()) {
-    return initiate<void(error_code, message), &connection::start_receive>(std::forward<Token>(token));
+    return initiate_receive<message, &connection::start_receive>(std::forward<Token>(token));
   }
-  /// Receives all messages that wait, at least one: for high rates, one hand-over for many messages.
-  /// Completes, fails, and is cancelled as receive() is. The views that the batch yields are valid as long as
-  /// the batch, until it is changed. void(error_code, message_batch).
-  template <token_for<void(error_code, message_batch)> Token = net::deferred_t>
+  /// Receives all messages that wait, at least one: one hand-over for many. Otherwise like receive(). The
+  /// views that the batch yields are valid until it is changed or destroyed. void(error_code, message_batch).
+  template <token_for<void(error_code, message_batch)> Token = net::use_awaitable_t<>>
   [[nodiscard]] auto receive_batch(Token&& token = Token()) {
-    return initiate<void(error_code, message_batch), &connection::start_receive_batch>(
-        std::forward<Token>(token));
+    return initiate_receive<message_batch, &connection::start_receive_batch>(std::forward<Token>(token));
   }
   /// Receives the next message as JSON; the value owns all that it refers to. Fails with message_not_json if
   /// it is none: `json_message` then has the message as it came, and the problem. The connection and the
   /// messages after it are not concerned. Otherwise like receive(). void(error_code, json_message).
-  template <token_for<void(error_code, json_message)> Token = net::deferred_t>
+  template <token_for<void(error_code, json_message)> Token = net::use_awaitable_t<>>
   [[nodiscard]] auto receive_json(Token&& token = Token()) {
-    return initiate<void(error_code, json_message), &connection::start_receive_json>(
-        std::forward<Token>(token));
+    return initiate_receive<json_message, &connection::start_receive_json>(std::forward<Token>(token));
   }
-  /// Calls `handler` with each message from now on, in their order, one call at a time: for programs without
-  /// coroutines. An empty one ends this. The view is valid during the call.
-  ///
-  /// While the handler runs, messages wait as they do for receive(), so a slow one holds the server back.
-  /// What it throws goes to the log. It may replace itself, and do all that a listener may. When this has
-  /// returned, the handler before is not running (unless it is the caller) and never runs again; messages
-  /// that it has not seen wait for the next. Besides a handler, receive() gets only what it asks for before
-  /// the handler is called.
-  ///
-  /// `executor` is where it is called; empty: the connection's. Any executor will do, also one with several
-  /// threads. Any thread.
+  /// Calls `handler` with each message from now on, in order, one call at a time; an empty one ends this. The
+  /// view is valid during the call. While it runs, messages wait as for receive(), so a slow handler holds
+  /// the server back. What it throws goes to the log. It may replace itself, and do all that a listener may.
+  /// When this has returned, the handler before is not running (unless it is the caller) and never runs
+  /// again; messages that it has not seen wait for the next. Besides a handler, receive() gets only what it
+  /// asks for before the handler is called. `executor` is where it is called, also one with several threads;
+  /// empty: the connection's. Any thread.
   void set_message_handler(std::function<void(const message_view&)> handler,
                            net::any_io_executor executor = {});
 
@@ -345,7 +335,6 @@ export class connection {
   template <class... Results>
   using any_handler = net::any_completion_handler<void(Results...)>;
   using actor_pointer = std::shared_ptr<actor>;
-
   template <class Signature, auto Start, class Token, class... Arguments>
   auto initiate(Token&& token, Arguments&&... arguments) {
     using operation = initiation<Start, &connection::executor_of, actor_pointer>;
@@ -360,10 +349,22 @@ export class connection {
       return initiate<Signature, Start>(std::forward<Token>(token));
     }
   }
+  template <class Result, auto Start, class Token>
+  auto initiate_receive(Token&& token) {
+    if constexpr (is_awaited<Token>) {
+      return take<Result>(actor_);
+    } else if constexpr (is_awaited_as_tuple<Token>) {
+      return take<std::tuple<error_code, Result>>(actor_);
+    } else {
+      return initiate<void(error_code, Result), Start>(std::forward<Token>(token));
+    }
+  }
   template <class Token>
   auto initiate_send(lazy_message what, Token&& token) {
     if constexpr (std::is_same_v<std::decay_t<Token>, net::detached_t>) {
       start_send(actor_, {}, what);  // nobody hears the result, so none is made
+    } else if constexpr (is_awaited<Token>) {
+      return send_one(actor_, std::move(what));
     } else {
       return initiate<void(send_result), &connection::start_send>(std::forward<Token>(token),
                                                                   std::move(what));
@@ -384,6 +385,10 @@ export class connection {
   static void start_reach(const actor_pointer& self, any_handler<error_code, observed_change> handler,
                           connection_state wanted);
   static void start_connected(const actor_pointer& self, any_handler<error_code, observed_change> handler);
+  // Result: message, message_batch or json_message, or a tuple of an error_code and one of them.
+  template <class Result>
+  static net::awaitable<Result> take(actor_pointer self);
+  static net::awaitable<send_result> send_one(actor_pointer self, lazy_message what);
   static void start_send(const actor_pointer& self, any_handler<send_result> handler,
                          const lazy_message& what);
   static void start_receive(const actor_pointer& self, any_handler<error_code, message> handler);

@@ -2,6 +2,9 @@
 // started. Knows neither the operations nor what they are about.
 module;
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <type_traits>
 #include <utility>
 
 export module holdfast.core:initiation;
@@ -26,6 +29,13 @@ struct initiation {
 
   Subject subject;
 };
+
+// The tokens of a coroutine that need not suspend for a result that is known already.
+template <class Token>
+inline constexpr bool is_awaited = std::is_same_v<std::decay_t<Token>, net::use_awaitable_t<>>;
+template <class Token>
+inline constexpr bool is_awaited_as_tuple =
+    std::is_same_v<std::decay_t<Token>, net::as_tuple_t<net::use_awaitable_t<>>>;
 
 // What a command that has been given already returns: await it or let it be (unlike Asio's deferred
 // operations, which the compiler wants to see used).

@@ -12,6 +12,7 @@ module;
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -24,12 +25,41 @@ import :message_handler;
 
 namespace holdfast {
 
+namespace {
+
+constexpr int most_at_once = 64;  // then what else the executor has to do gets its turn
+
+}  // namespace
+
 void inbox::receive(single op) { start(std::move(op)); }
 void inbox::receive(batch op) { start(std::move(op)); }
+
+bool inbox::may_take_at_once() {
+  if (messages_.empty() || taken_at_once_ == most_at_once) return false;
+  ++taken_at_once_;
+  return true;
+}
+
+std::optional<message> inbox::take_one() {
+  const std::lock_guard lock(mutex_);
+  if (!may_take_at_once()) return std::nullopt;
+  auto one = messages_.pop_front();
+  wake_reader();
+  return one;
+}
+
+std::optional<message_batch> inbox::take_all() {
+  const std::lock_guard lock(mutex_);
+  if (!may_take_at_once()) return std::nullopt;
+  auto all = std::exchange(messages_, {});
+  wake_reader();
+  return all;
+}
 
 template <class Operation>
 void inbox::start(Operation op) {
   const std::lock_guard lock(mutex_);
+  taken_at_once_ = 0;
   receiver waits(std::move(op));
   if (!messages_.empty()) {
     satisfy(waits, messages_);

@@ -8,6 +8,7 @@ module;
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -39,6 +40,10 @@ class inbox : public std::enable_shared_from_this<inbox> {
   // Any thread. The message or messages that wait, or the next to come.
   void receive(single op);
   void receive(batch op);
+  // Any thread. The same for a coroutine that need not suspend for what waits already. Empty: nothing does,
+  // or others are to have a turn first; then receive() is to be called.
+  std::optional<message> take_one();
+  std::optional<message_batch> take_all();
   // Nothing more will come: what waits can still be received, then `why`.
   void finish(error_code why);
   // Any thread. From now on `next` is the one; returns the one before, which has still to be retired.
@@ -80,6 +85,7 @@ class inbox : public std::enable_shared_from_this<inbox> {
   };
   template <class Operation>
   void start(Operation op);
+  [[nodiscard]] bool may_take_at_once();
   static void satisfy(receiver& op, message_batch& from);
   void cancel(std::uint64_t id);
   void wake_reader();
@@ -92,6 +98,7 @@ class inbox : public std::enable_shared_from_this<inbox> {
   message_batch messages_;
   std::vector<waiting> receivers_;
   std::uint64_t last_id_ = 0;
+  int taken_at_once_ = 0;  // since a receiver has suspended
   bool finished_ = false;
   error_code why_finished_;
   bool reader_waits_ = false;

@@ -33,6 +33,9 @@ namespace holdfast {
 namespace {
 
 constexpr std::size_t keep_frames = 64;  // what an idle connection may keep
+// How many messages of a turn leave where they are sent, each by a system call of its own.
+constexpr int most_for_all = 1;
+constexpr int most_for_one = 16;
 
 }  // namespace
 
@@ -55,7 +58,7 @@ void outbox::send(std::string_view payload, const send_options& how, operation::
   const section lock(*this);
   auto [act, why] = judge(payload, how);
   const auto id = ++last_id_;
-  if (act == fate::leaves) why = send_now(id, payload, how);
+  if (act == fate::leaves) why = send_now(id, payload, how, most_for_all);
   if (act == fate::leaves && why) act = fate::refused;
   if (handler) op = operation(std::move(handler), fallback);
   if (act == fate::waits) return keep(id, payload, how, std::move(op));
@@ -73,8 +76,31 @@ void outbox::send(std::string_view payload, const send_options& how, operation::
   }
 }
 
+// A coroutine that awaits each of its messages has nothing more to send before this one has left, so to
+// collect several would only delay them. Several coroutines that send in one turn are better served by one
+// system call for all, and get that if the writer found more than one message last time.
+outbox::begun outbox::send_at_once(std::string_view payload, const send_options& how,
+                                   const net::any_io_executor& fallback) {
+  if (is_encoding()) return {};
+  const section lock(*this);
+  const auto most = collects_ ? most_for_all : most_for_one;
+  if (acknowledged_ || !may_write_here(most) || judge(payload, how).act != fate::leaves) return {};
+  const auto id = ++last_id_;
+  if (const auto failed = send_now(id, payload, how, most)) return {};
+  if (frames_.empty()) return {.fate = send_result{delivery::written, {}}};
+  auto later = std::make_shared<late_result<send_result>>();
+  frames_.all().back().op = operation([later](send_result settled) { later->set(settled); }, fallback);
+  return {.later = std::move(later), .id = id};
+}
+
+void outbox::await(const begun& one, operation::handler_type handler, const net::any_io_executor& fallback) {
+  operation op(std::move(handler), fallback);
+  cancel_later(op, one.id);
+  one.later->wait(std::move(op));
+}
+
 // Compresses under the lock, although that may take long: messages must leave in the order of compression.
-error_code outbox::send_now(std::uint64_t id, std::string_view payload, const send_options& how) {
+error_code outbox::send_now(std::uint64_t id, std::string_view payload, const send_options& how, int most) {
   frames_.reserve_one();
   std::list<kept_message> kept;
   const bool may_be_sent_again = acknowledged_ || how.when_offline != offline_rule::fail;
@@ -93,16 +119,23 @@ error_code outbox::send_now(std::uint64_t id, std::string_view payload, const se
   }
   frames_.push_back({id, payload.size(), {}, std::move(kept)});
   payload_bytes_ += payload.size();
-  write_or_wake();
+  write_or_wake(most);
   return {};
+}
+
+// The writer has nothing to do, the stream can be written to on any thread, and fewer than `most` messages
+// have left in this way in this turn.
+bool outbox::may_write_here(int most) const noexcept {
+  return writer_waits_ && written_this_turn_.load(std::memory_order_relaxed) < most &&
+         stream_->writes_from_any_thread();
 }
 
 // The sender's thread writes the first message of a turn at once, without waking the writer. Later ones are
 // collected for the writer, so that a burst costs few system calls. A turn ends when the peer has sent
 // something, or the writer has written what was collected.
-void outbox::write_or_wake() {
-  if (writer_waits_ && !written_this_turn_ && stream_->writes_from_any_thread()) {
-    written_this_turn_.store(true, std::memory_order_relaxed);
+void outbox::write_or_wake(int most) {
+  if (may_write_here(most)) {
+    ++written_this_turn_;
     error_code ec;
     write_chunk(ec);  // the writer will meet the same failure, and report it
     if (nothing_to_write()) return;
@@ -279,7 +312,8 @@ bool outbox::is_finished() {
 
 bool outbox::has_output() {
   const std::lock_guard lock(mutex_);
-  written_this_turn_.store(false, std::memory_order_relaxed);
+  written_this_turn_.store(0, std::memory_order_relaxed);
+  if (!frames_.empty()) collects_ = frames_.size() > 1;
   writer_waits_ = phase_ != phase::no_session && nothing_to_write();
   return !writer_waits_;
 }

@@ -30,6 +30,7 @@ import :error;
 import :executors;
 import :frame;
 import :journal;
+import :late_result;
 import :limits;
 import :message;
 import :network;
@@ -52,6 +53,16 @@ class outbox : public std::enable_shared_from_this<outbox> {
   // Any thread. An empty handler wants no answer; what is lost then stands in the log (R71).
   void send(std::string_view payload, const send_options& how, operation::handler_type handler,
             const net::any_io_executor& fallback);
+  // Any thread. What has become of a message whose sender need not suspend if it leaves at once.
+  struct begun {
+    std::optional<send_result> fate{};
+    std::shared_ptr<late_result<send_result>> later{};  // where the fate will be known
+    std::uint64_t id = 0;                               // for await()
+  };
+  // Returns neither a fate nor where it will be known if nothing was done, and send() is to be called.
+  begun send_at_once(std::string_view payload, const send_options& how, const net::any_io_executor& fallback);
+  // Completes with the fate of a message that was begun.
+  void await(const begun& one, operation::handler_type handler, const net::any_io_executor& fallback);
   // There will be a session: from now on messages may wait for it.
   void expect_session();
   // There will be none by itself: those that wait have waited in vain.
@@ -86,7 +97,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   // Writes until all is written or the stream would block; false: the stream has failed with `ec`.
   bool flush(error_code& ec);
   // The peer has answered: what is sent now may leave at once.
-  void next_turn() noexcept { written_this_turn_.store(false, std::memory_order_relaxed); }
+  void next_turn() noexcept { written_this_turn_.store(0, std::memory_order_relaxed); }
   // Nothing has happened for a while: keeps no memory for what may come.
   void release_memory();
   [[nodiscard]] write_progress progress();
@@ -192,6 +203,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
     bool call_reported = false;  // that is a fault of the program: one line is enough
   };
 
+  [[nodiscard]] bool may_write_here(int most) const noexcept;
   [[nodiscard]] verdict judge(std::string_view payload, const send_options& how);
   [[nodiscard]] verdict gate(const send_options& how) const;
   [[nodiscard]] bool is_held(const send_options& how) const;
@@ -199,7 +211,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   [[nodiscard]] bool has_room(std::size_t more_bytes, const kept_message* replaced) const;
   [[nodiscard]] bool is_throttled(std::string_view feature) const;
   [[nodiscard]] static std::optional<clock::time_point> expiry_of(const send_options& how);
-  error_code send_now(std::uint64_t id, std::string_view payload, const send_options& how);
+  error_code send_now(std::uint64_t id, std::string_view payload, const send_options& how, int most);
   void keep(std::uint64_t id, std::string_view payload, const send_options& how, operation op);
   void release(std::list<kept_message> messages);
   void release_what_may_leave();
@@ -228,7 +240,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   bool write_chunk(error_code& ec);
   void written(send_buffer::queue from, std::size_t count);
   void has_left(frame& whole);
-  void write_or_wake();
+  void write_or_wake(int most);
   void wake_writer();
 
   const bounds limits_;
@@ -244,7 +256,8 @@ class outbox : public std::enable_shared_from_this<outbox> {
   next_session next_ = next_session::none;
   bool writer_waits_ = false;  // so nothing is to be written
   const bool acknowledged_ = protocol_ && protocol_->acknowledges();
-  std::atomic<bool> written_this_turn_{false};  // what is sent now leaves together with what follows
+  std::atomic<int> written_this_turn_{0};  // messages that left where they were sent
+  bool collects_ = false;                  // the writer found several messages last time
   encode_faults faults_;
   send_buffer buffer_;
   frame_queue frames_;

@@ -25,6 +25,12 @@ struct received_log {
   list all_ = std::make_shared<std::vector<std::string>>();
 };
 
+// The server sends `bytes` in one write, then listens, and writes down what it gets.
+inline net::awaitable<void> say_raw(server_session& session, std::string bytes, received_log* log) {
+  co_await session.send_raw(bytes);
+  co_await log->script()(session);
+}
+
 // Frames of the server, to be sent in one write.
 class server_frames {
  public:

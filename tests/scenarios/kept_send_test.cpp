@@ -98,12 +98,15 @@ BOOST_AUTO_TEST_CASE(its_feature_and_key_are_its_own_too) {
     s.say("hold typing 60");
     auto words = std::make_unique<std::vector<std::string>>(std::vector<std::string>{"typing", "a key"});
     const std::string text(size, 'x');
-    auto refused = conn.send(text, {.feature = (*words)[0]});
-    auto json = conn.send_json(boost::json::value(boost::json::string_view(text)), {.feature = (*words)[0]});
+    auto refused = conn.send(text, {.feature = (*words)[0]}, net::deferred);
+    auto json = conn.send_json(boost::json::value(boost::json::string_view(text)), {.feature = (*words)[0]},
+                               net::deferred);
     auto first =
-        conn.send(text, {.when_throttled = throttled_rule::wait, .feature = (*words)[0], .key = (*words)[1]});
+        conn.send(text, {.when_throttled = throttled_rule::wait, .feature = (*words)[0], .key = (*words)[1]},
+                  net::deferred);
     auto second =
-        conn.send(text, {.when_throttled = throttled_rule::wait, .feature = (*words)[0], .key = (*words)[1]});
+        conn.send(text, {.when_throttled = throttled_rule::wait, .feature = (*words)[0], .key = (*words)[1]},
+                  net::deferred);
     for (auto& each : *words) each.assign(each.size(), '?');
     words.reset();
     BOOST_TEST(result_of(s, std::move(refused)).reason == make_error_code(error::feature_throttled));
@@ -125,7 +128,7 @@ BOOST_AUTO_TEST_CASE(a_large_string_is_moved_into_a_kept_send_and_left_alone_by_
   const auto text = std::make_unique<std::string>(expected);
   s.conn->send(std::move(*text), net::detached);
   BOOST_TEST((*text == expected));
-  auto kept = s.conn->send(std::move(*text), {.feature = "some feature", .key = "some key"});
+  auto kept = s.conn->send(std::move(*text), {.feature = "some feature", .key = "some key"}, net::deferred);
   BOOST_TEST(text->empty());
   s.begin(std::move(kept));
   BOOST_TEST((s.got == std::vector<std::string>{expected, expected}));
@@ -137,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_kept_send_can_be_copied_and_started_more_than_once) {
     const std::string expected(size, 'a');
     auto text = std::make_unique<std::string>(expected);
     auto copied = [&] {
-      const auto kept = s.conn->send(*text);
+      const auto kept = s.conn->send(*text, net::deferred);
       text.reset();
       kept(net::detached);
       auto copy = kept;

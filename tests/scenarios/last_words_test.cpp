@@ -15,11 +15,6 @@ connection& connect(scenario& s) {
   return conn;
 }
 
-net::awaitable<void> say_raw(server_session& session, std::string bytes, received_log* log) {
-  co_await session.send_raw(bytes);
-  co_await log->script()(session);
-}
-
 // Answers the first message.
 net::awaitable<void> answer_one(connection& conn, std::vector<std::string>& events) {
   const auto got = co_await conn.receive();

@@ -146,9 +146,9 @@ BOOST_AUTO_TEST_CASE(what_is_begun_only_after_the_handle_is_gone_completes_too) 
     BOOST_REQUIRE(s.reaches(connection_state::connected));
     if (closed_before) conn.close(net::detached);
     s.in.run_for(1s);
-    auto send = conn.send("late");
-    auto receive = conn.receive();
-    auto batch = conn.receive_batch();
+    auto send = conn.send("late", net::deferred);
+    auto receive = conn.receive(net::deferred);
+    auto batch = conn.receive_batch(net::deferred);
     auto next = conn.next_state();
     auto reach = conn.wait_for(connection_state::connected);
     auto ping = conn.ping();
