@@ -1,7 +1,7 @@
 // Options as a configuration file might fill them: they are refused in one line that names the field, or what
 // is sent to the server is one request that says what they say, and no more.
 //
-// The parts of an input are separated by 0xFF: URL, proxy, user agent, sub-protocol, then names and values of
+// The parts of an input are separated by 0xFF: URL, proxy, user agent, subprotocol, then names and values of
 // headers in turn.
 #include <algorithm>
 #include <boost/asio.hpp>
@@ -83,7 +83,7 @@ void check_request(const holdfast::options& given, const std::string& heard) {
     require(std::ranges::any_of(head.headers, is_it), "a header of the options is sent");
     ++count;
   }
-  // Those of the handshake: Host, Upgrade, Connection, key, version, User-Agent, sub-protocol.
+  // Those of the handshake: Host, Upgrade, Connection, key, version, User-Agent, subprotocol.
   require(head.headers.size() <= count + 7, "no header is sent that nobody has set");
 }
 

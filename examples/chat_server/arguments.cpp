@@ -35,11 +35,11 @@ settings parse_arguments(int argc, char* argv[]) {
   po::options_description known("chat_server [OPTION]...\nServes the chat on 127.0.0.1, until Ctrl-C", 100);
   // clang-format off
   known.add_options()
-      ("port", po::value<std::int64_t>()->value_name("N"), "0, the default: any that is free")
+      ("port", po::value<std::int64_t>()->value_name("N"), "0, the default: any free port")
       ("buffer", po::value<std::int64_t>()->value_name("N"), "events kept per session, for a resume (1000)")
       ("keep", po::value<double>()->value_name("SECONDS"), "how long a session without a socket is kept (60)")
-      ("typing-per-second", po::value<std::int64_t>()->value_name("N"), "more of a client's typing is throttled (5)")
-      ("token", po::value<std::string>()->value_name("T"), "only who says this token may come in")
+      ("typing-per-second", po::value<std::int64_t>()->value_name("N"), "throttle a client's typing above this rate (5)")
+      ("token", po::value<std::string>()->value_name("T"), "admit only clients that present this token")
       ("go-away-after", po::value<double>()->value_name("SECONDS"), "ask each socket to leave at this age")
       ("help,h", "print this");
   // clang-format on

@@ -1,4 +1,4 @@
-// How a web-socket opens, is read and written, and ends. Read open(), write_all() and close() first.
+// How a WebSocket opens, is read and written, and ends. Read open(), write_all() and close() first.
 #include "peer.hpp"
 
 #include <boost/beast/http.hpp>
@@ -47,7 +47,7 @@ net::awaitable<bool> peer::open() {
       answer.set(beast::http::field::sec_websocket_protocol, subprotocol);
     }));
   }
-  beast::get_lowest_layer(ws_).expires_never();  // the web-socket has its own timeouts
+  beast::get_lowest_layer(ws_).expires_never();  // the WebSocket has its own timeouts
   beast::error_code ignored;
   beast::get_lowest_layer(ws_).socket().set_option(net::ip::tcp::no_delay(true), ignored);
   const auto [refused] = co_await ws_.async_accept(request, net::as_tuple(net::deferred));

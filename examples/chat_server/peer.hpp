@@ -1,4 +1,4 @@
-// One web-socket. One learns how one coroutine reads while another writes, with a queue between the program
+// One WebSocket. One learns how one coroutine reads while another writes, with a queue between the program
 // and the writer that cannot grow without end.
 #pragma once
 
@@ -20,7 +20,7 @@ class peer {
 
   explicit peer(boost::asio::ip::tcp::socket socket);
 
-  // The HTTP upgrade. False: this is not going to be a web-socket.
+  // The HTTP upgrade. False: this is not going to be a WebSocket.
   boost::asio::awaitable<bool> open();
   // The next text frame; nothing if no more will come. Throws bad_frame if it is not text.
   boost::asio::awaitable<std::optional<std::string>> receive();

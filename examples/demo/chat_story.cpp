@@ -53,9 +53,9 @@ net::awaitable<void> chat_story::play() {
   }
   const auto bob_joined = co_await bob_.send_json(join("Bob"));
   const auto ann_joined = co_await ann_.send_json(join("Ann"));
-  if (!bob_joined.ok() || !ann_joined.ok()) out_.note("the room could not be joined");
+  if (!bob_joined.ok() || !ann_joined.ok()) out_.note("Ann or Bob could not join the room");
   co_await say_lines();
-  out_.note(std::to_string(seen_.said.size()) + " lines of Ann acknowledged, " +
+  out_.note(std::to_string(seen_.said.size()) + " of Ann's lines acknowledged, " +
             std::to_string(seen_.heard.size()) + " heard by Bob, in " +
             std::to_string(ann_.snapshot().session) + " sessions");
   ann_.remove_connection_listener("demo");

@@ -20,10 +20,9 @@ using holdfast::clock;
 using holdfast::connection_state;
 
 constexpr std::string_view help =
-    "demo [--plain]: a server in this process misbehaves, and the connection to it comes back; in ten "
-    "seconds.\n"
-    "  --plain   no colours (as when the output is not a terminal)\n"
-    "Exits with 0 if everything was as it should be, else with 1.\n";
+    "demo [--plain]\nA server in this process misbehaves, and the connection to it recovers each time.\n"
+    "  --plain   no colours (the default if the output is not a terminal)\n"
+    "Exits with 0 if every transition was as expected, else with 1.\n";
 
 bool is_colour_terminal() {
   const char* terminal = std::getenv("TERM");
@@ -63,8 +62,8 @@ int show(bool coloured) {
   boost::asio::io_context io(1);
   story plot(io, out);
   const auto& given = plot.given();
-  out.title("holdfast demo: " + plot.url() + " misbehaves, the connection comes back");
-  std::cout << "Quicker than the defaults: ping after " << to_text(given.heartbeat.ping_interval)
+  out.title("holdfast demo: " + plot.url() + " misbehaves, the connection recovers");
+  std::cout << "Faster than the defaults: ping after " << to_text(given.heartbeat.ping_interval)
             << ", lost after " << to_text(given.heartbeat.pong_deadline) << " more; backoff from "
             << to_text(given.retry.base) << " to " << to_text(given.retry.cap) << ".\n\n seconds  state\n";
   plot.start();
@@ -73,7 +72,7 @@ int show(bool coloured) {
 
   const auto problems = find_problems(plot.seen(), plot.given());
   for (const auto& each : problems) out.verdict(false, "WRONG: " + each);
-  if (problems.empty()) out.verdict(true, "All as it should be.");
+  if (problems.empty()) out.verdict(true, "Everything was as expected.");
   return problems.empty() ? 0 : 1;
 }
 

@@ -63,7 +63,7 @@ net::awaitable<void> story::play() {
   co_await until(connection_state::connected);
   co_await exchange_messages();
 
-  out_.chapter("3. The server dies, and for two seconds nobody listens at its port");
+  out_.chapter("3. The server dies, and for two seconds nothing listens on its port");
   port_.shut();
   co_await let_server("drop");
   seen_.sent_offline = co_await conn_.send("anyone there?");
@@ -75,7 +75,7 @@ net::awaitable<void> story::play() {
   co_await until(connection_state::connected);
   co_await exchange_messages();
 
-  out_.chapter("4. The server announces a restart, and is not ready at once");
+  out_.chapter("4. The server announces a restart, and is not ready immediately");
   starting_up_ = true;
   co_await let_server("restart");
   co_await until(connection_state::connected);

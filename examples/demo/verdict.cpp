@@ -127,9 +127,8 @@ std::vector<std::string> find_problems(const report& seen, const holdfast::optio
   require(seen.close_took && *seen.close_took <= given.close_timeout,
           "close() did not end within close_timeout");
   require(!seen.chat.said.empty() && seen.chat.heard == seen.chat.said,
-          "Bob did not hear each line of Ann once and in order, or one was not acknowledged");
-  require(was_moved(seen.chat.states),
-          "Ann's connection was not moved to another socket, or not without a break");
+          "Bob did not hear each of Ann's lines once and in order, or one was not acknowledged");
+  require(was_moved(seen.chat.states), "Ann's connection did not move to another socket, or was interrupted");
   require(seen.code_at_close == 1000, "the server did not receive a close frame with code 1000");
   return problems;
 }

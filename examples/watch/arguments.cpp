@@ -17,27 +17,27 @@ constexpr std::size_t close_text_most_bytes = 123;  // RFC 6455 section 5.5, les
 
 po::options_description describe_options() {
   po::options_description out(
-      "watch URL [OPTION]...\nPrints states and messages of a web-socket, until Ctrl-C", 100);
+      "watch URL [OPTION]...\nPrints the states and messages of a WebSocket connection until Ctrl-C", 100);
   // clang-format off
   out.add_options()
-      ("send", po::value<strings>()->value_name("TEXT"), "send this at each connection; may be repeated")
-      ("stdin", "send each line that is read, as a message")
-      ("no-messages", "throw away what the server sends")
+      ("send", po::value<strings>()->value_name("TEXT"), "send this text after each connect; may be repeated")
+      ("stdin", "send each line of standard input as a message")
+      ("no-messages", "discard the messages of the server")
       ("invalid-text", po::value<std::string>()->value_name("RULE"), "text that is not UTF-8: strict (ends the session, the default), replace (by U+FFFD) or binary")
-      ("header", po::value<strings>()->value_name("NAME:VALUE"), "add this to the request; may be repeated")
-      ("token", po::value<std::string>()->value_name("TOKEN"), "send Authorization: Bearer TOKEN, asked anew before each attempt")
-      ("also", po::value<strings>()->value_name("URL"), "another endpoint with the same service; may be repeated")
+      ("header", po::value<strings>()->value_name("NAME:VALUE"), "add this field to the upgrade request; may be repeated")
+      ("token", po::value<std::string>()->value_name("TOKEN"), "send Authorization: Bearer TOKEN with each attempt")
+      ("also", po::value<strings>()->value_name("URL"), "another endpoint of the same service; may be repeated")
       ("once", "connect once: the end of the first attempt or session ends the program")
-      ("subprotocol", po::value<strings>()->value_name("NAME"), "offer this sub-protocol; may be repeated")
+      ("subprotocol", po::value<strings>()->value_name("NAME"), "offer this subprotocol; may be repeated")
       ("compress", "offer permessage-deflate")
-      ("proxy", po::value<std::string>()->value_name("URL"), "http:// or socks5://; otherwise HTTPS_PROXY, ALL_PROXY and NO_PROXY count")
+      ("proxy", po::value<std::string>()->value_name("URL"), "http:// or socks5://; without it, HTTPS_PROXY, ALL_PROXY and NO_PROXY apply")
       ("ca", po::value<std::string>()->value_name("FILE"), "trust these certificates instead of the system's")
-      ("cert", po::value<std::string>()->value_name("FILE"), "client certificate")
-      ("key", po::value<std::string>()->value_name("FILE"), "its key")
-      ("insecure", "DANGER: take any certificate")
-      ("ping", po::value<int>()->value_name("SECONDS"), "ping the server after so long a silence (20)")
-      ("no-heartbeat", "never ping; a server that has gone silent is not noticed")
-      ("close-text", po::value<std::string>()->value_name("TEXT"), "told to the server at Ctrl-C, in the close frame")
+      ("cert", po::value<std::string>()->value_name("FILE"), "present this client certificate")
+      ("key", po::value<std::string>()->value_name("FILE"), "private key of the client certificate, if not in the same file")
+      ("insecure", "DANGER: accept any certificate")
+      ("ping", po::value<int>()->value_name("SECONDS"), "ping the server after this long a silence (default: 20)")
+      ("no-heartbeat", "never ping: a server that goes silent is not noticed")
+      ("close-text", po::value<std::string>()->value_name("TEXT"), "text of the close frame that is sent at Ctrl-C")
       ("help,h", "print this");
   // clang-format on
   return out;
@@ -60,7 +60,7 @@ watch_arguments parse_arguments(int argc, char* argv[]) {
   out.reads_stdin = given.count("stdin") != 0;
   out.close_text = get(given, "close-text", std::string{});
   if (out.close_text.size() > close_text_most_bytes)
-    throw std::invalid_argument("--close-text must have at most 123 bytes");
+    throw std::invalid_argument("--close-text must not be longer than 123 bytes");
   out.options = make_options(given);
   return out;
 }

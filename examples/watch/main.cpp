@@ -16,7 +16,7 @@ namespace net = boost::asio;
 
 void send(holdfast::connection& conn, const std::string& text) {
   conn.send(text, [](holdfast::send_result sent) {
-    if (!sent.ok()) print("not sent: " + sent.reason.message());
+    if (!sent.ok()) print(std::string(to_string(sent.outcome)) + ": " + sent.reason.message());
   });
 }
 

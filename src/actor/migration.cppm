@@ -49,7 +49,7 @@ class migration {
     if (auto op = waiters_.take(id)) op.complete(net::error::operation_aborted);
   }
 
-  // An attempt is under way, until opened() or end().
+  // An attempt is under way, until dialled() or end().
   void dials(std::shared_ptr<dial_attempt> attempt) { attempt_ = std::move(attempt); }
   // The attempt is over. `socket` is null if it has failed.
   void dialled(std::unique_ptr<opened_socket> socket) {

@@ -68,7 +68,9 @@ void actor::server_names(const std::string& url) {
   std::ranges::copy(settings->endpoints.further_urls, std::back_inserter(ours));
   const auto found = std::ranges::find(ours, origin_of(url), origin_of);
   if (!read_url(url).problem.empty() || found == ours.end())
-    return note(log_level::warning, "server sends us to an endpoint that the options do not name; ignored");
+    return note(log_level::warning,
+                "the server asked us to move to an endpoint that is neither url nor one of "
+                "endpoints.further_urls; ignored");
   rotation_.next_is(static_cast<std::size_t>(found - ours.begin()));
 }
 
@@ -114,7 +116,8 @@ net::awaitable<void> actor::move() {
 void actor::move_failed(const dial_attempt& attempt, std::size_t endpoint) {
   const auto& why = attempt.record().reason;
   memory_->attempt_failed(attempt.found(), why);
-  note(log_level::warning, "could not move to another socket, so the present one stays: " + describe(why));
+  note(log_level::warning,
+       "could not move to another socket, so the session stays on its present one: " + describe(why));
   const auto wish = std::clamp<clock::duration>(attempt.record().retry_after.value_or(clock::duration{}), {},
                                                 settings->retry.retry_after_limit);
   rotation_.failed(endpoint, clock::now(), wish);

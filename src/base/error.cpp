@@ -1,4 +1,4 @@
-// The categories behind :error: messages, and which error belongs to which condition.
+// The error categories that :error declares: the messages, and which errors belong to which condition.
 module;
 #include <boost/system/error_category.hpp>
 #include <boost/system/error_code.hpp>
@@ -20,7 +20,7 @@ const char* text(error value) noexcept {
     case error::closed:
       return "the connection is closed";
     case error::no_connection:
-      return "no connection";
+      return "no session is open";
     case error::disconnect_requested:
       return "disconnect was requested";
     case error::in_background:
@@ -28,7 +28,7 @@ const char* text(error value) noexcept {
     case error::timed_out:
       return "deadline reached";
     case error::host_not_found:
-      return "host has no address";
+      return "resolver found no address for the host";
     case error::connection_lost:
       return "connection lost";
     case error::liveness_lost:
@@ -36,19 +36,20 @@ const char* text(error value) noexcept {
     case error::closed_by_peer:
       return "closed by the peer";
     case error::upgrade_refused:
-      return "server refused the web-socket upgrade";
+      return "server refused the WebSocket upgrade";
     case error::unauthorized:
       return "server refused the credentials";
     case error::upgrade_invalid:
       return "server's answer to the upgrade is not valid";
     case error::protocol_violation:
-      return "peer broke the web-socket protocol";
+      return "peer broke the WebSocket protocol";
     case error::invalid_utf8:
       return "text message is not valid UTF-8";
     case error::message_too_big:
-      return "message is larger than limits.message_bytes";
+      return "message is too large: limits.message_bytes, or a limit of the protocol";
     case error::outbound_full:
-      return "outbound limit reached: limits.outbound_messages or limits.outbound_bytes";
+      return "outbound limit reached (limits.outbound_messages, limits.outbound_bytes, or 64 pings): "
+             "await results before sending more";
     case error::tls_failed:
       return "TLS failed";
     case error::certificate_expired:
@@ -62,43 +63,43 @@ const char* text(error value) noexcept {
     case error::certificate_invalid:
       return "server's certificate is not acceptable";
     case error::client_certificate_refused:
-      return "server refused our client certificate, or wants one";
+      return "server refused our client certificate, or requires one";
     case error::proxy_refused:
       return "proxy refused to connect to the server";
     case error::proxy_unauthorized:
-      return "proxy refused the credentials, or wants some";
+      return "proxy refused the credentials, or requires some";
     case error::proxy_invalid:
       return "proxy's answer is not valid";
     case error::redirect_refused:
-      return "redirect refused";
+      return "redirect was not followed";
     case error::provider_failed:
       return "credential provider failed";
     case error::subprotocol_mismatch:
-      return "server chose a sub-protocol that was not offered, or none";
+      return "server chose a subprotocol that was not offered, or none";
     case error::message_expired:
-      return "waited for a session for too long";
+      return "message waited for a session longer than its time_to_live";
     case error::message_superseded:
-      return "replaced by a newer message";
+      return "message was replaced by a newer one with the same key";
     case error::feature_throttled:
-      return "feature temporarily blocked";
+      return "feature is throttled";
     case error::message_invalid:
-      return "message is not what the protocol can carry";
+      return "protocol cannot carry this message";
     case error::login_refused:
       return "server refused the login";
     case error::protocol_failed:
-      return "server broke the rules of its protocol";
+      return "protocol failed: the server broke its rules, or the program's protocol threw";
     case error::message_not_json:
       return "message is not one JSON text";
     case error::moved:
-      return "the session went on over another socket";
+      return "the session moved to another socket";
     case error::server_going_away:
       return "server asked us to leave";
     case error::provider_gave_up:
-      return "credential provider says that another attempt is of no use";
+      return "credential provider reported a permanent failure";
     case error::renegotiation_refused:
-      return "server wants to negotiate TLS 1.2 anew, which is not supported";
+      return "server requested TLS 1.2 renegotiation, which is not supported";
     case error::message_discarded:
-      return "thrown away by the program";
+      return "message was discarded by the program";
   }
   return "unknown holdfast error";
 }
@@ -139,7 +140,8 @@ class class_category final : public boost::system::error_category {
     }
     return "unknown condition";
   }
-  // What is not ours comes from the operating system or from Asio, and networks heal: transient.
+  // Errors of other categories come from the operating system or from Asio. They are transient: networks
+  // heal.
   bool equivalent(const error_code& code, int value) const noexcept override {
     if (!code) return false;
     const bool ours = code.category() == holdfast::error_category();

@@ -47,11 +47,11 @@ export enum class error {
   certificate_invalid,         ///< the server's certificate is refused for another reason
   client_certificate_refused,  ///< the server wants a client certificate, or another one than ours
   proxy_refused,               ///< the proxy would not open the way to the server
-  proxy_unauthorized,          ///< the proxy refused the credentials, or wants some
+  proxy_unauthorized,          ///< the proxy refused the credentials, or requires some
   proxy_invalid,               ///< the proxy's answer is not of its protocol
   redirect_refused,            ///< a redirect that we must not follow, or one too many
   provider_failed,             ///< the credential provider threw, or gave what cannot be sent
-  subprotocol_mismatch,        ///< the server chose a sub-protocol that was not offered, or none
+  subprotocol_mismatch,        ///< the server chose a subprotocol that was not offered, or none
   message_expired,             ///< a message waited for a session for longer than its time to live
   message_superseded,          ///< a message that waited was replaced by a newer one with the same key
   feature_throttled,           ///< a message names a feature that must not be used now
@@ -60,9 +60,9 @@ export enum class error {
   protocol_failed,             ///< the server broke the rules of the protocol, or the protocol itself threw
   server_going_away,           ///< the server asked us to leave
   message_not_json,            ///< a message that was to be received as JSON is none
-  moved,                       ///< the session went on over another socket, see connection::migrate()
+  moved,                       ///< the session moved to another socket, see connection::migrate()
   provider_gave_up,            ///< the credential provider threw permanent_failure
-  renegotiation_refused,       ///< the server wants to negotiate TLS 1.2 anew, which is not supported
+  renegotiation_refused,       ///< the server requested TLS 1.2 renegotiation, which is not supported
   message_discarded,           ///< the program threw the message away: connection::discard_waiting()
 };
 

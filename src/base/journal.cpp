@@ -1,4 +1,4 @@
-// Where a line goes, and which lines are held back.
+// Writes the lines of the log, and holds back those that exceed the budget of their kind.
 module;
 #include <array>
 #include <atomic>
@@ -21,11 +21,11 @@ namespace holdfast {
 namespace {
 
 constexpr std::chrono::seconds window{1};
-constexpr std::array<unsigned, 2> lines_per_window{1, 10};  // by kind
+constexpr std::array<unsigned, 2> lines_per_window{1, 10};  // indexed by kind
 
 std::string_view what_of(journal::kind of) {
-  return of == journal::kind::lost_message ? " more messages were lost without anybody awaiting their results"
-                                           : " more exceptions of the program's own functions";
+  return of == journal::kind::lost_message ? " more messages were lost, and no caller awaits their results"
+                                           : " more exceptions were thrown by the program's own functions";
 }
 
 std::string_view name_of(log_level level) {
@@ -42,7 +42,7 @@ std::string_view name_of(log_level level) {
   return "log";
 }
 
-// In one piece, so that lines of several threads stay apart.
+// Writes the line in one piece, so that lines of several threads do not mix.
 void write_to_clog(log_level level, std::string_view line) {
   std::string whole = "holdfast: ";
   whole.append(name_of(level)).append(": ").append(line).append("\n");
@@ -57,8 +57,8 @@ void journal::write(log_level level, std::string_view line) noexcept {
     if (to_) return (*to_)(level, line);
     if (clog_ && matters) write_to_clog(level, line);
   } catch (...) {
-    // A log function that throws has nobody else to tell.
-    if (clog_) write_to_clog(log_level::error, "the log function threw an exception");
+    // The log function failed, so its exception can only be reported to std::clog.
+    if (clog_) write_to_clog(log_level::error, "options.log threw an exception");
   }
 }
 
@@ -85,7 +85,7 @@ void journal::write(kind of, log_level level, std::string_view line, std::uint64
   write(level, line);
 }
 
-// Two threads may come at once; the slower one finds that of the other.
+// If two threads create it at once, the slower one uses what the other has created.
 journal::floods& journal::needed_floods() {
   auto* present = floods_.load(std::memory_order_acquire);
   if (present != nullptr) return *present;

@@ -1,5 +1,5 @@
-// The clock seam: a thread-local pointer that is null in production, so that reading time costs one branch
-// more.
+// The clock seam: a thread-local pointer that is null in production, so that reading the time costs only one
+// more branch.
 module;
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>

@@ -218,7 +218,8 @@ net::awaitable<bool> dial_attempt::pass(proxy_server proxy) {
   }
   if (talk.progress() == proxy_progress::failed) co_return fail(talk.error(), talk.detail());
   // The server does not send first, so these bytes come from the proxy.
-  if (!talk.take_rest().empty()) co_return fail(error::proxy_invalid, "sent more than its answer");
+  if (!talk.take_rest().empty())
+    co_return fail(error::proxy_invalid, "the proxy sent more bytes than its answer");
   co_return true;
 }
 

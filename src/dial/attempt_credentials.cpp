@@ -50,8 +50,8 @@ bool dial_attempt::use(credentials given) {
     redirect_target there{.url = *given.url, .to = parse_url(*given.url)};
     if (memory_->has_secure_url && !there.to.secure && !given.allow_plaintext)
       return fail(error::provider_failed,
-                  "credentials.url: must be wss://, as a URL of the options is, unless "
-                  "credentials.allow_plaintext is set");
+                  "credentials.url: must be wss://, because a URL of the options is; to use ws://, set "
+                  "credentials.allow_plaintext");
     place_ = std::move(there);
   }
   credentials_ = settled(std::move(given));

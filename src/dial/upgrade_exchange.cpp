@@ -33,7 +33,8 @@ namespace {
 
 // The length is all that is known of a header that was cut off.
 std::string cut_off(std::size_t bytes) {
-  return bytes == 0 ? "" : "its answer ends within the header, after " + std::to_string(bytes) + " bytes";
+  return bytes == 0 ? ""
+                    : "the server's answer ends within the header, after " + std::to_string(bytes) + " bytes";
 }
 
 }  // namespace

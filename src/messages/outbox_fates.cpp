@@ -32,11 +32,11 @@ bool is_as_wanted(const send_result& fate) {
 }
 
 std::string describe(const send_result& fate, std::uint64_t count) {
-  std::string out = count == 1 ? "a message that nobody awaits was "
-                               : std::to_string(count) + " messages that nobody awaits were ";
-  out += fate.outcome == delivery::not_sent   ? "not sent: "
-         : fate.outcome == delivery::in_doubt ? "written, but perhaps not received: "
-                                              : "dropped: ";
+  std::string out = count == 1 ? "a message was " : std::to_string(count) + " messages were ";
+  out += fate.outcome == delivery::not_sent   ? "not sent"
+         : fate.outcome == delivery::in_doubt ? "written, but perhaps not received"
+                                              : "dropped";
+  out += count == 1 ? ", and no caller awaits its result: " : ", and no caller awaits their results: ";
   return out + fate.reason.message();
 }
 
@@ -49,7 +49,10 @@ outbox::section::~section() {
   const bool called = std::exchange(faults.called_us, false) && !std::exchange(faults.call_reported, true);
   lock_.unlock();
   auto& log = *outbox_.log_;
-  if (called) log.write(log_level::warning, "encode() of the protocol must not call the connection");
+  if (called) {
+    log.write(log_level::warning,
+              "encode() of the protocol called the connection, which it must not do: the call was refused");
+  }
   if (threw) {
     log.write(journal::kind::thrown, log_level::error,
               "encode() of the protocol threw an exception, so the message was refused");

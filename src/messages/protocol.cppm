@@ -1,4 +1,4 @@
-/// :protocol — what a backend's own protocol adds to a web-socket: login before `connected`,
+/// :protocol — what a backend's own protocol adds to a WebSocket: login before `connected`,
 /// acknowledgements, throttling, heartbeats, continuing an earlier session. The interface that a user
 /// implements; without one, messages are passed on as they are, and a session is ready as soon as it is open.
 module;

@@ -1,5 +1,5 @@
-// The race: each connect is a coroutine of its own on the strand, and tells the race how it ended. The race
-// starts what is due, sleeps, and looks again; so it does not matter in which order things happen.
+// The race: each connect is a coroutine of its own on the strand, and reports its end to the race. The race
+// starts the connects that are due, sleeps, and checks again, so the order of events does not matter.
 module;
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -33,14 +33,16 @@ import :wakeup;
 namespace holdfast {
 namespace {
 
-// It is we who have no way to addresses of this family; the server has not been asked.
+// Returns whether the failure is ours: we have no way to addresses of this family, and the server was not
+// asked.
 bool is_about_us(error_code ec) {
   namespace errc = boost::system::errc;
   return ec == errc::network_unreachable || ec == errc::address_family_not_supported ||
          ec == errc::address_not_available;
 }
 
-// On one strand. Shared by the race and its runners, because a connect that cannot be cancelled outlives it.
+// On one strand. Shared by the race and its runners, because a runner that cannot be cancelled outlives the
+// race.
 class address_race : public std::enable_shared_from_this<address_race> {
  public:
   address_race(net::any_io_executor strand, std::shared_ptr<network> through,
@@ -56,7 +58,7 @@ class address_race : public std::enable_shared_from_this<address_race> {
   [[nodiscard]] std::span<const peer_address> begun() const { return {ordered_.data(), runners_.size()}; }
   net::awaitable<void> wait() { return wake_.wait_until(all_started() ? never : next_start_); }
   void cancel_runners();
-  // Nobody wants a stream any more.
+  // Cancels the runners and drops the stream, because the caller no longer wants one.
   void stop();
   race_result take_result();
 
@@ -74,7 +76,7 @@ class address_race : public std::enable_shared_from_this<address_race> {
   const std::vector<peer_address> ordered_;
   const clock::duration step_;
   wakeup wake_;
-  std::deque<net::cancellation_signal> runners_;  // of those that have started
+  std::deque<net::cancellation_signal> runners_;  // of the connects that have started
   clock::time_point next_start_ = clock::now();
   std::size_t failures_ = 0;
   std::size_t told_failure_ = 0;  // the address that result_.failure is about
@@ -90,7 +92,7 @@ void address_race::start_what_is_due() {
   }
 }
 
-// A connect may end within this call.
+// The connect may complete within this call.
 void address_race::start(std::size_t index) {
   auto& cancel = runners_.emplace_back();
   net::co_spawn(
@@ -104,14 +106,14 @@ void address_race::start(std::size_t index) {
 net::awaitable<void> address_race::run(std::size_t index) {
   auto connected = co_await network_->connect(ordered_[index]);
   if (connected.has_error()) co_return failed(index, connected.error());
-  if (over_ || decided()) co_return connected->close();  // late, or two in the same instant
+  if (over_ || decided()) co_return connected->close();  // too late, or the second one in the same instant
   result_.stream.emplace(std::move(*connected));
   result_.peer = ordered_[index];
   wake_.notify();
 }
 
-// A network that throws has failed like one that returns an error; anything but a system_error is a bug to be
-// heard of.
+// A system_error that the network throws counts like an error that it returns. Any other exception is a bug:
+// the race rethrows it to the caller.
 void address_race::ended(std::size_t index, const std::exception_ptr& thrown) {
   if (over_ || decided()) return;  // most likely our own cancellation
   try {
@@ -152,7 +154,7 @@ race_result address_race::take_result() {
   return std::move(result_);
 }
 
-// With nobody to race against. Whoever is not wanted any more is closed by the caller.
+// Connects to the only address, without a race. If the stream is no longer wanted, the caller closes it.
 net::awaitable<race_result> connect_alone(std::shared_ptr<network> through, peer_address peer) {
   co_await net::this_coro::reset_cancellation_state(net::enable_terminal_cancellation());
   auto connected = co_await through->connect(peer);
@@ -179,7 +181,8 @@ net::awaitable<race_result> connect_to_any(std::shared_ptr<network> through,
   stop = [weak = std::weak_ptr(race)] {
     if (const auto alive = weak.lock()) alive->stop();
   };
-  // Anew, because the network's resolve may have turned it off for the coroutine that we share with it.
+  // Enables cancellation again: the network's resolve() shares our cancellation state and may have turned it
+  // off.
   co_await net::this_coro::reset_cancellation_state(net::enable_terminal_cancellation());
   const auto cancelled = co_await net::this_coro::cancellation_state;
   while (!race->decided() && cancelled.cancelled() == net::cancellation_type::none) {
@@ -187,8 +190,8 @@ net::awaitable<race_result> connect_to_any(std::shared_ptr<network> through,
     begun.assign(race->begun().begin(), race->begun().end());
     co_await race->wait();
   }
-  // Not from a destructor: when the context ends, the runners' frames may be gone before ours, and with them
-  // what a cancellation would reach for.
+  // Not in a destructor: when the context ends, the runners' frames may be gone before ours, and with them
+  // what a cancellation would touch.
   race->cancel_runners();
   co_return race->take_result();
 }

@@ -1,5 +1,5 @@
 // :address_race — several addresses of one host, one stream: Happy Eyeballs, RFC 8305 section 5.
-// Knows nothing of deadlines, web-sockets or what comes after: a caller that wants it to end cancels it.
+// Knows nothing of deadlines, WebSockets or what comes after: a caller that wants it to end cancels it.
 module;
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>

@@ -1,6 +1,6 @@
-// Look-ups of names on threads of their own. The threads are detached, the one exception in this library:
-// getaddrinfo may hang for minutes and cannot be interrupted, so to join such a thread would hold up whoever
-// ends. A thread owns all that it touches, and the pool of the process is never destroyed.
+// Looks up names on threads of its own. The threads are detached, the one exception in this library:
+// getaddrinfo may hang for minutes and cannot be interrupted, so joining such a thread would hold up the end
+// of the program. A thread owns all that it touches, and the pool of the process is never destroyed.
 module;
 #include <net/if.h>
 #include <netdb.h>
@@ -52,9 +52,9 @@ namespace holdfast {
 namespace {
 
 using answer = lookup_pool::answer;
-using steady = std::chrono::steady_clock;  // the threads know nothing of a virtual world
+using steady = std::chrono::steady_clock;  // the threads do not see virtual time
 
-// By its name, or by its number (RFC 4007 section 11.2); zero: there is none.
+// Finds an interface by its name or number (RFC 4007 section 11.2). Returns zero if there is none.
 unsigned interface_of(const std::string& zone) {
   if (const auto index = ::if_nametoindex(zone.c_str()); index != 0) return index;
   unsigned number = 0;
@@ -65,8 +65,8 @@ unsigned interface_of(const std::string& zone) {
   return known ? number : 0;
 }
 
-// Empty: a name. Asio would take an unknown zone for none, and the connect would fail with "invalid
-// argument".
+// Returns nothing if `host` is a name. An unknown zone is an error: Asio would ignore it, and the connect
+// would fail with "invalid argument".
 std::optional<answer> literal(const std::string& host) {
   const auto percent = host.find('%');
   error_code not_literal;
@@ -83,7 +83,7 @@ std::optional<answer> literal(const std::string& host) {
   return answer(std::vector{address});
 }
 
-// As Asio translates it.
+// Translates the code as Asio does.
 error_code resolver_error(int code, int system_error) {
   switch (code) {
     case EAI_AGAIN:
@@ -146,8 +146,8 @@ answer ask_system(const std::string& host) {
   return found;
 }
 
-// While it lives, threads that this one starts get no signal that the program waits for. Those that a fault
-// of the thread itself raises are left alone.
+// While it lives, threads that this thread starts get no signal that the program waits for. Signals that a
+// fault of the thread itself raises are not blocked.
 class signals_blocked {
  public:
   signals_blocked() {
@@ -176,15 +176,15 @@ class lookup_pool::implementation : public std::enable_shared_from_this<lookup_p
   using asker_type = asker<answer>;
   using way = way_to<answer>;
 
-  // One call of the function. Shared by the tables below, the thread that makes the call, and those who wait.
+  // One call of the function. Shared by the tables below, the thread that makes the call, and the askers.
   struct lookup {
     std::string name;
-    std::optional<steady::time_point> began{};  // empty: it waits for a thread
+    std::optional<steady::time_point> began{};  // empty: waiting for a thread
     std::vector<way> askers{};
   };
   using lookup_ptr = std::shared_ptr<lookup>;
 
-  // A place among the askers of a look-up, for as long as the asker's frame lives.
+  // Registers an asker with a look-up for as long as the asker's frame lives.
   struct place {
     place(implementation& in, lookup_ptr joined, const asker_type& me)
         : pool(in), at(std::move(joined)), who(me) {}
@@ -201,7 +201,7 @@ class lookup_pool::implementation : public std::enable_shared_from_this<lookup_p
   void work();
   [[nodiscard]] answer call(const std::string& name) const noexcept;
 
-  // Under the lock.
+  // Called under the lock.
   [[nodiscard]] lookup_ptr joinable(const std::vector<lookup_ptr>& of_name) const;
   error_code start_thread();
   lookup_ptr next();
@@ -213,7 +213,7 @@ class lookup_pool::implementation : public std::enable_shared_from_this<lookup_p
 
   std::mutex mutex_;
   std::unordered_map<std::string, std::vector<lookup_ptr>> of_name_;  // the youngest last
-  std::deque<lookup_ptr> queue_;                                      // those that have not begun
+  std::deque<lookup_ptr> queue_;                                      // the look-ups that have not begun
   std::size_t threads_ = 0;
 };
 
@@ -222,7 +222,7 @@ lookup_pool::lookup_pool(function look_up, lookup_bounds bounds)
 
 lookup_pool::~lookup_pool() = default;
 
-// Not destroyed, because a connection of a static object may still ask.
+// Never destroyed, because a connection in a static object may still use it.
 lookup_pool& lookup_pool::of_process() {
   static auto& pool = *std::make_unique<lookup_pool>(ask_system).release();
   return pool;
@@ -233,7 +233,7 @@ net::awaitable<answer> lookup_pool::resolve(std::string host) {
   co_return co_await implementation::wait(implementation_, std::move(host));
 }
 
-// The caller's coroutines share with this one whether a cancellation throws: it is left as it was found.
+// The caller's coroutines share throw_if_cancelled() with this one, so it is left as it was found.
 net::awaitable<answer> lookup_pool::implementation::wait(std::shared_ptr<implementation> self,
                                                          std::string name) {
   const auto cancelled = co_await net::this_coro::cancellation_state;
@@ -268,8 +268,8 @@ result<lookup_pool::implementation::lookup_ptr> lookup_pool::implementation::joi
   return one;
 }
 
-// A second look-up beside one that hangs may fare better (a packet was lost, a server has come back). But a
-// name that hangs again and again must leave threads to the others.
+// A second look-up beside one that hangs may succeed (a packet was lost, a server has come back). But a name
+// that hangs again and again must leave threads to other names.
 lookup_pool::implementation::lookup_ptr lookup_pool::implementation::joinable(
     const std::vector<lookup_ptr>& of_name) const {
   if (of_name.empty()) return nullptr;
@@ -279,7 +279,7 @@ lookup_pool::implementation::lookup_ptr lookup_pool::implementation::joinable(
   return fresh || crowded ? youngest : nullptr;
 }
 
-// If the system refuses another thread, those that run will do the work.
+// If the system refuses another thread, the running ones do the work.
 error_code lookup_pool::implementation::start_thread() {
   if (threads_ >= bounds_.threads) return {};
   const signals_blocked during_start;
@@ -331,12 +331,13 @@ lookup_pool::implementation::lookup_ptr lookup_pool::implementation::next() {
     queue_.pop_front();
     one->began = steady::now();
     if (!one->askers.empty()) return one;
-    forget(one);  // all have been told by another look-up of the name
+    forget(one);  // another look-up of the name has answered all its askers
   }
   return nullptr;
 }
 
-// Returns whom to tell: addresses serve all who wait for the name, a failure only those of this look-up.
+// Returns the askers to answer. Addresses go to all askers of the name, a failure only to those of this
+// look-up.
 std::vector<lookup_pool::implementation::way> lookup_pool::implementation::finish(const lookup_ptr& done,
                                                                                   bool found) {
   auto askers = std::exchange(done->askers, {});

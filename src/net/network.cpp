@@ -1,4 +1,4 @@
-// The real network: non-blocking TCP sockets; names are left to the lookup_pool.
+// The real network: non-blocking TCP sockets. The lookup_pool resolves the names.
 module;
 #ifdef __linux__
 #include <linux/sockios.h>
@@ -76,7 +76,7 @@ bool transport::writes_from_any_thread() const noexcept {
   return stream == nullptr || (*stream)->writes_from_any_thread();
 }
 
-// Linux counts what it has not sent yet, too (tcp(7), SIOCOUTQ).
+// On Linux the count includes what has not been sent yet (tcp(7), SIOCOUTQ).
 std::optional<std::size_t> transport::unconfirmed_bytes() const noexcept {
   if (const auto* stream = std::get_if<std::unique_ptr<byte_stream>>(&stream_))
     return *stream ? (*stream)->unconfirmed_bytes() : std::nullopt;
@@ -117,15 +117,15 @@ net::awaitable<error_code> write_all(transport& to, std::string_view bytes) {
 
 namespace {
 
-// What a socket completes runs where its handler belongs, be that the strand. The socket itself is quicker
+// A socket's handlers run on their own executor, even if that is the strand. The socket itself is quicker
 // without one: an operation on a strand's socket counts and type-erases the strand's work each time.
 net::any_io_executor below_strand(const net::any_io_executor& here) {
   if (const auto* on = here.target<concrete_strand>()) return on->get_inner_executor();
   return here;
 }
 
-// Close-on-exec from the first instant: a child that another thread starts just now must not keep the
-// connection open (R49). Asio's own open() cannot do that.
+// Makes the socket close-on-exec from the first instant: a child process that another thread starts at this
+// moment must not keep the connection open (R49). Asio's own open() cannot do that.
 error_code open(tcp::socket& socket, const tcp& protocol) {
   error_code failed;
 #ifdef SOCK_CLOEXEC
@@ -153,7 +153,8 @@ class asio_network final : public network {
 
   net::awaitable<result<transport>> connect(peer_address peer) override {
     tcp::socket socket(below_strand(co_await net::this_coro::executor));
-    // Before the connect, which would do the same for its own duration.
+    // Before the connect, which would otherwise do it internally, and the transport would have to do it
+    // again.
     auto failed = open(socket, peer.address.is_v6() ? tcp::v6() : tcp::v4());
     if (!failed) socket.non_blocking(true, failed);
     if (failed) co_return failed;

@@ -1,5 +1,5 @@
 /// :network — the seam to the outside: names to addresses, addresses to byte streams. Knows nothing of
-/// web-sockets. Streams are readiness-based (try, and wait only if it would block): a batch of messages then
+/// WebSockets. Streams are readiness-based (try, and wait only if it would block): a batch of messages then
 /// costs one system call and one trip through the executor, and an idle connection holds no read buffer.
 module;
 #include <boost/asio/any_completion_handler.hpp>

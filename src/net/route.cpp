@@ -1,5 +1,5 @@
-// The question for a route goes to the kernel and back within two system calls: the kernel answers while it
-// is asked, so nothing is waited for.
+// Asks the kernel for a route by send() and recvfrom(). The answer is ready when send() returns, so neither
+// waits.
 module;
 #ifdef __linux__
 #include <linux/netlink.h>
@@ -44,7 +44,7 @@ class netlink_socket {
     return descriptor_ >= 0 &&
            ::send(descriptor_, question.data(), question.size(), 0) == static_cast<ssize_t>(question.size());
   }
-  // Empty: nothing of the kernel's.
+  // Returns an empty span if the kernel has not answered.
   std::span<const char> answer(std::span<char> place) {
     sockaddr_nl from{};
     socklen_t from_size = sizeof from;

@@ -1,6 +1,6 @@
 /// :tls — wss://: what may be trusted, and a TLS session over any other stream. TLS is OpenSSL's; what is
 /// ours is when it reads and writes, and which of our errors its failures are. Knows no URL and no
-/// web-socket.
+/// WebSocket.
 module;
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>

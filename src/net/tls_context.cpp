@@ -1,4 +1,5 @@
-// What is trusted and shown: every file that cannot be used is an error with the name of its option.
+// Loads the trusted authorities and our own certificate. A file that cannot be used is an error that names
+// its option.
 module;
 #include <fcntl.h>
 #include <openssl/bio.h>
@@ -40,7 +41,7 @@ struct pem {
   std::string text;
 };
 
-// A file that is open for reading, by this process only: a child does not get it.
+// A file that is open for reading. Child processes do not inherit it.
 class open_file {
  public:
   explicit open_file(const std::string& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
@@ -50,7 +51,7 @@ class open_file {
   open_file(const open_file&) = delete;
   open_file& operator=(const open_file&) = delete;
 
-  // Appends all of it. Returns what errno says if that fails, else 0.
+  // Appends the whole file. Returns errno if that fails, else 0.
   [[nodiscard]] int read_into(std::string& text) const {
     if (descriptor_ < 0) return failure_;
     std::array<char, 16 * 1024> piece{};
@@ -67,7 +68,7 @@ class open_file {
   const int failure_ = errno;  // of open()
 };
 
-// Adds to `digest`, by which one sees later whether another reading has brought the same.
+// Adds to `digest`, which shows later whether another reading has found the same content.
 pem read_file(const char* field, const std::string& path, std::string& digest) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) throw option_error(field, "is a directory: " + path);
@@ -116,11 +117,12 @@ void show(SSL_CTX* context, const pem& chain) {
   for (const auto& each : certificates_in(chain)) {
     const auto done = std::exchange(first, false) ? SSL_CTX_use_certificate(context, each.get())
                                                   : SSL_CTX_add1_chain_cert(context, each.get());
-    if (done != 1) throw option_error(chain.field, "cannot be used: too weak, or of an unknown kind");
+    if (done != 1)
+      throw option_error(chain.field, "holds a certificate that is too weak, or of an unknown kind");
   }
 }
 
-// `missing`: what is said if there is none.
+// `missing` is the error's text if there is no key.
 void use_key(SSL_CTX* context, const pem& from, const char* field, std::string_view missing) {
   const auto bytes = reader(from);
   const openssl_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(bytes.get(), nullptr, no_password, nullptr));
@@ -148,7 +150,7 @@ openssl_ptr<SSL_CTX> lend(net::ssl::context& from) {
 void use_trust(SSL_CTX* context, const tls_options& given, std::string& digest) {
   const bool has_files = !given.ca_file.empty() || !given.ca_directory.empty();
   if (!given.ca_pem.empty() && has_files)
-    throw option_error("tls.ca_pem", "stands in place of ca_file and ca_directory: give one or the others");
+    throw option_error("tls.ca_pem", "replaces tls.ca_file and tls.ca_directory: leave it or them empty");
   if (!given.ca_pem.empty()) trust(context, {"tls.ca_pem", given.ca_pem});
   if (!given.ca_file.empty()) trust(context, read_file("tls.ca_file", given.ca_file, digest));
   if (!given.ca_directory.empty()) {
@@ -163,17 +165,18 @@ void use_trust(SSL_CTX* context, const tls_options& given, std::string& digest) 
 
 void use_own_certificate(SSL_CTX* context, const tls_options& given, std::string& digest) {
   if (given.certificate_file.empty()) {
-    if (!given.key_file.empty()) throw option_error("tls.key_file", "needs a certificate_file");
+    if (!given.key_file.empty())
+      throw option_error("tls.key_file", "is set, but tls.certificate_file is empty");
     return;
   }
   const auto chain = read_file("tls.certificate_file", given.certificate_file, digest);
   show(context, chain);
   if (given.key_file.empty()) {
     use_key(context, chain, "tls.key_file",
-            "is missing, and certificate_file holds no key (not encrypted, PEM)");
+            "is empty, and tls.certificate_file holds no unencrypted key in PEM form");
   } else {
     use_key(context, read_file("tls.key_file", given.key_file, digest), "tls.key_file",
-            "holds no key in PEM form, or an encrypted one");
+            "holds no unencrypted key in PEM form");
   }
 }
 
@@ -215,7 +218,7 @@ tls_context::tls_context(const tls_server_options& given)
   use_key(self.handle.get(), {"tls_server.key_pem", given.key_pem}, "tls_server.key_pem",
           "holds no key in PEM form");
   constexpr std::string_view name =
-      "holdfast";  // without one, a server that asks for certificates resumes nothing
+      "holdfast";  // without one, a server that asks for certificates resumes no session
   SSL_CTX_set_session_id_context(self.handle.get(), reinterpret_cast<const unsigned char*>(name.data()),
                                  static_cast<unsigned>(name.size()));
   if (!given.client_ca_pem.empty()) ask_for_client_certificates(self.handle.get(), given);

@@ -1,4 +1,4 @@
-// The TLS session: OpenSSL between two buffers of ours, by way of a BIO that never blocks.
+// The TLS session: OpenSSL between two buffers of ours, connected by a BIO that never blocks.
 module;
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -61,8 +61,8 @@ struct tls_engine_callbacks {
     return 1;
   }
 
-  // Whether the server has asked for a certificate is nowhere to be read once the handshake has failed, nor
-  // is its wish for another handshake. The context's own callback, which this one hides, is called as well.
+  // Records that the server asks for a certificate or for another handshake, because OpenSSL reports neither
+  // once the handshake has failed. The context's own callback, which this one hides, is called as well.
   static void information(const SSL* ssl, int where, int value) {
     auto* const self = static_cast<tls_engine*>(SSL_get_ex_data(ssl, index()));
     const auto state = SSL_get_state(ssl);
@@ -92,15 +92,15 @@ struct tls_engine_callbacks {
 
 namespace {
 
-constexpr std::size_t keep_bytes = 4096;  // of memory for output, by an idle session
+constexpr std::size_t keep_bytes = 4096;  // of output memory, in an idle session
 
-// As DNS writes a name in full, with a dot at its end; certificates do not.
+// A full name in DNS may have a dot at its end; certificates do not have it.
 std::string without_final_dot(std::string host) {
   if (host.ends_with('.')) host.pop_back();
   return host;
 }
 
-// The first that is not empty, from that of one attempt to that of the URL.
+// Returns the first that is not empty: the attempt's, the options', or the URL's.
 std::string choose_name(std::string of_the_attempt, const std::string& of_the_options, std::string host) {
   if (!of_the_attempt.empty()) return of_the_attempt;
   return of_the_options.empty() ? std::move(host) : of_the_options;
@@ -118,11 +118,11 @@ tls_engine::tls_engine(std::shared_ptr<tls_context> context, std::string host, s
   openssl_ptr<BIO> bio(BIO_new(tls_engine_callbacks::method()));
   if (!ssl_ || !bio) throw std::bad_alloc();
   BIO_set_data(bio.get(), this);
-  SSL_set_bio(ssl_.get(), bio.get(), bio.get());  // takes it over
+  SSL_set_bio(ssl_.get(), bio.get(), bio.get());  // takes ownership
   static_cast<void>(bio.release());
   SSL_set_ex_data(ssl_.get(), tls_engine_callbacks::index(), this);
   SSL_set_options(ssl_.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-  // A session that waits holds no buffers.
+  // An idle session holds no buffers.
   SSL_set_mode(ssl_.get(),
                SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   history_.is_server = shared_.is_server;
@@ -134,7 +134,8 @@ tls_engine::tls_engine(std::shared_ptr<tls_context> context, std::string host, s
 }
 
 tls_engine::~tls_engine() {
-  // Otherwise OpenSSL takes a session that was not shut down for spoilt, and with it the ticket that we keep.
+  // Otherwise OpenSSL marks a session that was not shut down as not resumable, and with it the ticket that we
+  // keep.
   if (!failed_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
@@ -143,7 +144,7 @@ void tls_engine::prepare_client() {
   SSL_set_verify(ssl_.get(), shared_.verify == tls_verify::peer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
                  SSL_get_verify_callback(ssl_.get()));
   SSL_set_info_callback(ssl_.get(), tls_engine_callbacks::information);
-  SSL_set_post_handshake_auth(ssl_.get(), 1);  // RFC 8446 section 4.2.6: may be asked for a certificate later
+  SSL_set_post_handshake_auth(ssl_.get(), 1);  // RFC 8446 section 4.2.6: a certificate request may come later
   constexpr std::array<unsigned char, 9> protocols{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   SSL_set_alpn_protos(ssl_.get(), protocols.data(), protocols.size());  // RFC 7301
   if (!prepare_name()) {
@@ -155,12 +156,12 @@ void tls_engine::prepare_client() {
   if (offered_) SSL_set_session(ssl_.get(), offered_.get());
 }
 
-// What is verified (RFC 9525), and what the server is told (SNI, RFC 6066 section 3: names only).
+// Sets the name to verify (RFC 9525), and the one that the server gets (SNI, RFC 6066 section 3: names only).
 bool tls_engine::prepare_name() {
   error_code not_literal;
   auto address = net::ip::make_address(host_, not_literal);
   if (!not_literal) {
-    if (address.is_v6()) {  // without its zone, which means something to this machine only
+    if (address.is_v6()) {  // without its zone, which has a meaning on this machine only
       auto v6 = address.to_v6();
       v6.scope_id(0);
       address = v6;
@@ -168,7 +169,7 @@ bool tls_engine::prepare_name() {
     return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), address.to_string().c_str()) == 1;
   }
   if (host_.empty() || host_.find('\0') != std::string::npos) return false;
-  // A name in the subject alone counts for nothing (RFC 9525 section 2).
+  // A name that stands only in the subject does not count (RFC 9525 section 2).
   SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   return SSL_set1_host(ssl_.get(), host_.c_str()) == 1 &&
          SSL_set_tlsext_host_name(ssl_.get(), host_.c_str()) == 1;
@@ -204,8 +205,8 @@ tls_progress tls_engine::read(std::span<char> into, std::size_t& count) {
   return progress;
 }
 
-// OpenSSL would keep its own new keys (RFC 8446 section 4.6.3) until something is written, which may be
-// never.
+// OpenSSL would delay its own new keys (RFC 8446 section 4.6.3) until something is written, which may never
+// happen.
 void tls_engine::answer_new_keys() {
   const auto wanted = SSL_get_key_update_type(ssl_.get());
   if (wanted == SSL_KEY_UPDATE_NONE || !SSL_is_init_finished(ssl_.get())) return;
@@ -231,10 +232,10 @@ void tls_engine::shut_down() {
   if (failed_ || !SSL_is_init_finished(ssl_.get())) return;
   keep_session();
   ERR_clear_error();
-  SSL_shutdown(ssl_.get());  // one way: the answer is not waited for
+  SSL_shutdown(ssl_.get());  // one way: we do not wait for the answer
 }
 
-// At the end, because the tickets of TLS 1.3 come at any time after the handshake; the last one counts.
+// Called at the end, because TLS 1.3 tickets may arrive at any time after the handshake; the last one counts.
 void tls_engine::keep_session() {
   if (shared_.is_server || !shared_.resume_sessions) return;
   openssl_ptr<SSL_SESSION> session(SSL_get1_session(ssl_.get()));

@@ -71,8 +71,8 @@ enum class renegotiation : std::uint8_t {
   survived,  // the server has gone on
 };
 inline constexpr std::string_view renegotiation_text =
-    "the server wants to negotiate TLS 1.2 anew (a client certificate for a part of its paths?): not "
-    "supported; TLS 1.3 with post-handshake authentication is";
+    "the server requested TLS 1.2 renegotiation (for a client certificate?), which is not supported: let the "
+    "server use TLS 1.3 with post-handshake authentication";
 
 // What has happened in a session before it failed.
 struct tls_history {

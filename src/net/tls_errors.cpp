@@ -1,4 +1,4 @@
-// Which of our errors a failure of TLS is, and what more can be said about it in one line.
+// Maps each failure of TLS to one of our errors, with a detail of one line.
 module;
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -29,14 +29,14 @@ namespace holdfast {
 namespace {
 
 constexpr std::size_t detail_bytes = 300;
-constexpr std::size_t most_names = 4;  // of a certificate that can have hundreds
+constexpr std::size_t most_names = 4;  // shown; a certificate can have hundreds
 
 struct alert_name {
   int number;
   std::string_view name;
 };
-// RFC 8446 section 6, RFC 5246 section 7.2, RFC 6066, RFC 7301, RFC 9146. OpenSSL's own names come with the
-// version of TLS that had each first, and some are missing.
+// RFC 8446 section 6, RFC 5246 section 7.2, RFC 6066, RFC 7301, RFC 9146. OpenSSL's own names include the TLS
+// version that introduced each, and some are missing.
 constexpr std::array<alert_name, 38> alert_names{{{0, "close notify"},
                                                   {10, "unexpected message"},
                                                   {20, "bad record mac"},
@@ -83,7 +83,7 @@ std::string alert_text(int alert) {
   return out.append(known->name);
 }
 
-// RFC 2253, in which a name is one line of ASCII whatever it holds.
+// In the form of RFC 2253, which is one line of ASCII, whatever the name holds.
 std::string subject_of(const X509* certificate) {
   const openssl_ptr<BIO> text(BIO_new(BIO_s_mem()));
   if (!text) return {};
@@ -93,7 +93,7 @@ std::string subject_of(const X509* certificate) {
   return size > 0 ? std::string(bytes, static_cast<std::size_t>(size)) : std::string();
 }
 
-// One line, whatever it holds.
+// Returns one line of ASCII, whatever `from` holds.
 std::string text_of(const ASN1_STRING* from) {
   const auto* const bytes = ASN1_STRING_get0_data(from);
   std::string out(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(ASN1_STRING_length(from)));
@@ -115,7 +115,7 @@ std::string address_of(const ASN1_OCTET_STRING* from) {
   return net::ip::address_v6(v6).to_string();
 }
 
-// For whom it is, as RFC 9525 has it: the DNS names and addresses in its subjectAltName.
+// Returns the hosts that `certificate` is for (RFC 9525): the DNS names and addresses in its subjectAltName.
 std::string hosts_of(const X509* certificate) {
   const openssl_ptr<GENERAL_NAMES> names(
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
@@ -131,8 +131,8 @@ std::string hosts_of(const X509* certificate) {
   return out;
 }
 
-// ": wanted server, certificate is for other". People look for the name in the subject, so this says when it
-// stands there and does not count.
+// ": wanted server, certificate is for other". People expect the name in the subject, so the text notes if it
+// stands only there, where it does not count.
 std::string mismatch_detail(X509* certificate, long result, std::string_view host) {
   const auto hosts = hosts_of(certificate);
   const bool subject_has_it = result == X509_V_ERR_HOSTNAME_MISMATCH &&
@@ -141,15 +141,15 @@ std::string mismatch_detail(X509* certificate, long result, std::string_view hos
   std::string out = ": wanted " + std::string(host) + ", certificate is for ";
   out += hosts.empty() ? "no host" : hosts;
   if (hosts.empty() || subject_has_it)
-    out += "; a name must stand in subjectAltName, that of the subject (" + subject_of(certificate) +
-           ") does not count";
+    out +=
+        "; a host name counts only in subjectAltName, not in the subject (" + subject_of(certificate) + ')';
   return out;
 }
 
 // "certificate has expired (CN=server)"
 std::string certificate_detail(const SSL* ssl, long result, std::string_view host) {
   std::string out = X509_verify_cert_error_string(result);
-  const auto* const chain = SSL_get0_verified_chain(ssl);  // as far as it got; the server's own is the first
+  const auto* const chain = SSL_get0_verified_chain(ssl);  // may be incomplete; the peer's own comes first
   auto* const shown = chain != nullptr && sk_X509_num(chain) > 0 ? sk_X509_value(chain, 0) : nullptr;
   if (shown == nullptr) return out;
   if (certificate_error(result) == error::certificate_wrong_host)
@@ -163,7 +163,7 @@ struct queued_errors {
   int alert = -1;  // the peer's
 };
 
-// The first is the cause. An alert of the peer is among them as a number of its own.
+// The first is the cause. An alert of the peer is in the queue as an error with a number of its own.
 queued_errors take_errors() {
   queued_errors out;
   while (const auto code = ERR_get_error()) {
@@ -222,7 +222,7 @@ error alert_error(int alert, const tls_history& before) noexcept {
     case SSL_AD_NO_RENEGOTIATION:
     case SSL_AD_HANDSHAKE_FAILURE:
       if (before.anew != renegotiation::never_wanted) return error::renegotiation_refused;
-      // How TLS 1.2 says that it misses one.
+      // This is how a server with TLS 1.2 reports that it misses one.
       return before.asked ? error::client_certificate_refused : error::tls_failed;
     default:
       return before.anew == renegotiation::declined ? error::renegotiation_refused : error::tls_failed;

@@ -20,7 +20,7 @@ import :tls_engine;
 
 namespace holdfast {
 
-constexpr std::size_t most_servers = 8;  // a server and where it redirects to
+constexpr std::size_t most_servers = 8;  // a server and those that it redirects to
 
 openssl_ptr<SSL_SESSION> tls_sessions::take(std::string_view server) {
   const auto found = std::ranges::find(entries_, server, &entry::server);

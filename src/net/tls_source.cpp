@@ -1,4 +1,4 @@
-// When the files of the options are read again, and what becomes of ones that cannot be used.
+// Decides when the files of the options are read again, and what happens if one cannot be used.
 module;
 #include <openssl/ssl.h>
 
@@ -23,7 +23,7 @@ import :tls_source;
 
 namespace holdfast {
 
-// A context of the user's takes the place of all files. The directory is the last.
+// The user's own context replaces all files. The directory comes last.
 tls_source::stamps tls_source::stamps_of(const tls_options& given) {
   if (given.context) return {};
   const auto stamp = [](const std::string& path) { return path.empty() ? file_stamp{} : stamp_of(path); };
@@ -32,7 +32,7 @@ tls_source::stamps tls_source::stamps_of(const tls_options& given) {
 }
 
 current_tls tls_source::current(const tls_options& given) {
-  const auto now = stamps_of(given);  // before they are read: what changes meanwhile is seen the next time
+  const auto now = stamps_of(given);  // before the files are read: a change meanwhile is seen the next time
   const bool readable_once =
       std::ranges::any_of(now, [](const file_stamp& each) { return each.is == file_stamp::kind::other; });
   if (last_ && (readable_once || (last_->settled && now == last_->read))) return {last_->context};
@@ -51,8 +51,8 @@ current_tls tls_source::current(const tls_options& given) {
   }
 }
 
-// A file that was only touched is no reason to forget the sessions. What lies in a directory is read when a
-// server is verified, so there the stamp decides.
+// A file that was only touched is no reason to forget the sessions. OpenSSL reads the files in a directory
+// only when it verifies a server, so there the stamp decides.
 bool tls_source::has_new_content(const tls_context& fresh, const stamps& now) const {
   return fresh.implementation_->digest != last_->context->implementation_->digest ||
          now.back() != last_->read.back();
@@ -62,7 +62,7 @@ std::string tls_source::warning_about(const option_error& problem, const stamps&
   if (last_->told == problem.what() && last_->told_about == now) return {};
   last_->told = problem.what();
   last_->told_about = now;
-  return last_->told + "; what was read before stays in use";
+  return last_->told + "; the files read before stay in use";
 }
 
 }  // namespace holdfast

@@ -1,5 +1,5 @@
-// TLS over a stream: reads ahead, writes in batches, and keeps what the stream below would not take. Whatever
-// goes wrong is kept as well, and told by every call that follows.
+// TLS over a stream: reads ahead, writes in batches, and keeps the bytes that the stream below does not take.
+// An error is kept as well, and every later call returns it.
 module;
 #include <openssl/ssl.h>
 
@@ -40,7 +40,7 @@ constexpr std::size_t batch_bytes = 64 * 1024;   // of cipher text, before it is
 
 using read_ahead = std::array<char, 64 * 1024>;
 
-// The memory is held only while there is something in it, so that one per thread mostly serves all streams.
+// A stream holds this memory only while it has bytes in it, so one per thread mostly serves all streams.
 thread_local std::unique_ptr<read_ahead> spare_read_ahead;
 
 }  // namespace
@@ -60,7 +60,7 @@ struct tls_stream::implementation {
   void end_of_read();
   void end_of_call();
   void complete(ready_handler handler, error_code ec);
-  // A server that hangs up because we do not negotiate anew: that, rather than `ec`, is why it ends.
+  // If the server ends the session because we declined a renegotiation, that is the reason, rather than `ec`.
   [[nodiscard]] error_code end_of_stream(error_code ec) const {
     return engine.renegotiation_is_declined() ? make_error_code(error::renegotiation_refused) : ec;
   }
@@ -72,14 +72,14 @@ struct tls_stream::implementation {
   transport below;
   tls_engine engine;
   const net::any_io_executor executor;
-  std::unique_ptr<read_ahead> ahead;  // what the engine has been fed and has not used up
+  std::unique_ptr<read_ahead> ahead;  // bytes that the engine was fed and has not used up
   bool below_is_dry = false;          // as far as is known in this call
-  bool has_heard = false;             // the last read has taken bytes, of which nothing could be returned
-  error_code below_error;             // of its reads
+  bool has_heard = false;             // the last read took bytes, but had none to return
+  error_code below_error;             // of reads from below
   error_code read_error;
   error_code write_error;
-  bool write_wants_read = false;  // the peer is in the middle of a message of the handshake's kind
-  ready_handler write_waiter;     // until it is through with it
+  bool write_wants_read = false;  // the peer is in the middle of a handshake message
+  ready_handler write_waiter;     // waits for the end of that message
   bool closed = false;
 };
 
@@ -91,7 +91,8 @@ tls_stream::tls_stream(transport below, std::shared_ptr<tls_context> context, ne
 
 tls_stream::~tls_stream() { close(); }
 
-// Feeds the engine, which has used up what it had; false: there is nothing now, or no more (below_error).
+// Feeds the engine, which has used up its input. Returns false if nothing has arrived, or nothing more will
+// (below_error).
 bool tls_stream::implementation::fill() {
   if (below_is_dry || below_error) return false;
   if (!ahead) ahead = std::exchange(spare_read_ahead, nullptr);
@@ -105,7 +106,7 @@ bool tls_stream::implementation::fill() {
   return count != 0;
 }
 
-// Writes what the engine has put out; would_block: some of it is left.
+// Writes the engine's output. Returns would_block if some of it is left.
 error_code tls_stream::implementation::flush() {
   error_code ec;
   while (!engine.output().empty() && !ec) {
@@ -116,8 +117,7 @@ error_code tls_stream::implementation::flush() {
   return ec;
 }
 
-// A peer that refuses us says why and hangs up. If our write meets that first, the reason is still to be
-// read.
+// A peer that refuses us sends the reason and hangs up. If our write fails first, the reason is still unread.
 error_code tls_stream::implementation::write_error_of(error_code ec) {
   auto progress = engine.peek();
   while (progress == tls_progress::wants_bytes && fill()) progress = engine.peek();
@@ -126,7 +126,7 @@ error_code tls_stream::implementation::write_error_of(error_code ec) {
   return engine.why().error;
 }
 
-// Takes as much as one batch holds.
+// Takes about as much as one batch holds.
 std::size_t tls_stream::implementation::encrypt(std::span<const char> from, error_code& ec) {
   if (from.size() > record_bytes) engine.reserve_output(batch_bytes + record_bytes);
   std::size_t total = 0;
@@ -136,7 +136,7 @@ std::size_t tls_stream::implementation::encrypt(std::span<const char> from, erro
         engine.write(from.subspan(total, std::min(from.size() - total, record_bytes)), count);
     total += count;
     if (progress == tls_progress::done) continue;
-    write_wants_read = progress == tls_progress::wants_bytes && !below_error;  // reading is the reader's work
+    write_wants_read = progress == tls_progress::wants_bytes && !below_error;  // only the reader reads
     ec = write_wants_read                        ? error_code(net::error::would_block)
          : progress == tls_progress::wants_bytes ? below_error
          : progress == tls_progress::failed      ? engine.why().error
@@ -146,7 +146,7 @@ std::size_t tls_stream::implementation::encrypt(std::span<const char> from, erro
   return total;
 }
 
-// What was read may want an answer (RFC 8446 section 4.6.3), and may be what a writer waits for.
+// The bytes read may require an answer (RFC 8446 section 4.6.3), and a writer may be waiting for them.
 void tls_stream::implementation::end_of_read() {
   if (!write_error) {
     const auto ec = flush();
@@ -171,18 +171,19 @@ void tls_stream::implementation::complete(ready_handler handler, error_code ec) 
   });
 }
 
-// Goes as far as it can now. Returns what to wait for; nothing: it is over, as `outcome` says.
+// Goes as far as it can now. Returns what to wait for, or nothing if the handshake is over, with its
+// `outcome`.
 std::optional<readiness> tls_stream::implementation::shake_hands(tls_result& outcome) {
   for (;;) {
     auto progress = engine.handshake();
     const auto ec = flush();
     if (progress != tls_progress::failed && would_block(ec)) return readiness::writable;
-    // Nothing can be said any more, but what we have said may still be answered.
+    // We can write no more, but the peer may still answer what we have written.
     while (ec && progress == tls_progress::wants_bytes && fill()) progress = engine.handshake();
     if (progress == tls_progress::failed) {
       outcome = engine.why();
     } else if (ec) {
-      outcome.error = write_error_of(ec);  // we may be through, with our last words still here
+      outcome.error = write_error_of(ec);  // we may be done, with our last bytes unsent
     } else if (progress == tls_progress::finished) {
       outcome.error = error::connection_lost;
     } else if (progress == tls_progress::wants_bytes) {
@@ -220,7 +221,7 @@ std::size_t tls_stream::read_some(std::span<char> into, error_code& ec) {
     const auto progress = self.engine.read(into.subspan(total), count);
     total += count;
     if (progress == tls_progress::failed) {
-      self.flush();  // what we think of it, in an alert
+      self.flush();  // sends our alert
       self.fail(self.engine.why().error);
     }
     if (progress == tls_progress::finished) self.read_error = self.end_of_stream(net::error::eof);
@@ -243,7 +244,7 @@ std::size_t tls_stream::read_some(std::span<char> into, error_code& ec) {
 std::size_t tls_stream::write_some(std::span<const char> from, error_code& ec) {
   auto& self = *implementation_;
   ec = self.write_error;
-  if (!ec) ec = self.flush();  // first what is left of earlier: it grows no further until that is gone
+  if (!ec) ec = self.flush();  // first the rest of earlier calls: the output does not grow until that is gone
   std::size_t total = 0;
   while (total < from.size() && !ec) {
     total += self.encrypt(from.subspan(total), ec);
@@ -255,7 +256,7 @@ std::size_t tls_stream::write_some(std::span<const char> from, error_code& ec) {
   if (ec && !would_block(ec) && !self.write_error) self.write_error = self.write_error_of(ec);
   self.end_of_call();
   if (ec && !would_block(ec)) ec = self.write_error;
-  if (total != 0) ec = {};  // the next call tells
+  if (total != 0) ec = {};  // the next call returns the error
   return total;
 }
 
@@ -282,7 +283,7 @@ bool tls_stream::unsent() const noexcept {
   return !self.engine.output().empty() || self.below.unsent();
 }
 
-// While a renegotiation is declined this says so without any error too: for whoever loses patience with the
+// After a declined renegotiation this has a text even without an error, for a caller that gives up on the
 // server.
 std::string tls_stream::error_detail() const {
   const auto& self = *implementation_;
@@ -291,7 +292,7 @@ std::string tls_stream::error_detail() const {
   return self.below.error_detail();
 }
 
-// What is encrypted and has not left counts, too: the stream below does not know of it.
+// Includes encrypted bytes that the stream below has not taken yet.
 std::optional<std::size_t> tls_stream::unconfirmed_bytes() const noexcept {
   const auto below = implementation_->below.unconfirmed_bytes();
   if (!below) return std::nullopt;

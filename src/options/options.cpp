@@ -1,4 +1,4 @@
-// What a wrong option is, said with the field's name before any I/O.
+// Reports a wrong option, with the field's name, before any I/O.
 module;
 #include <algorithm>
 #include <chrono>
@@ -17,12 +17,12 @@ namespace {
 
 void positive(const char* field, milliseconds value) {
   if (value <= milliseconds::zero()) throw option_error(field, "must be longer than zero");
-  if (value > std::chrono::hours(24 * 365)) throw option_error(field, "must be shorter than a year");
+  if (value > std::chrono::hours(24 * 365)) throw option_error(field, "must not be longer than a year");
 }
 
 void not_negative(const char* field, milliseconds value) {
   if (value < milliseconds::zero()) throw option_error(field, "must not be negative");
-  if (value > std::chrono::hours(24 * 365)) throw option_error(field, "must be shorter than a year");
+  if (value > std::chrono::hours(24 * 365)) throw option_error(field, "must not be longer than a year");
 }
 
 void at_least_one(const char* field, std::size_t value) {
@@ -31,10 +31,11 @@ void at_least_one(const char* field, std::size_t value) {
 
 void check_headers(const options& given) {
   for (const auto& [name, value] : given.headers) {
-    if (!is_token(name)) throw option_error("headers", "a name is not an HTTP token");
+    if (!is_token(name))
+      throw option_error("headers", "has a name that is not an HTTP token (RFC 9110 section 5.6.2)");
     if (!is_field_value(value)) throw option_error("headers", name + " has a control character in its value");
     if (is_ours(name))
-      throw option_error("headers", name + " is set by the handshake itself, or has an option of its own");
+      throw option_error("headers", name + " is set by the handshake or by another option: remove it here");
   }
   if (!is_field_value(given.user_agent)) throw option_error("user_agent", "has a control character");
 }
@@ -42,9 +43,9 @@ void check_headers(const options& given) {
 void check_subprotocols(const options& given) {
   for (const auto& name : given.subprotocols) {
     if (!is_token(name))
-      throw option_error("subprotocols", "a name is not an HTTP token (RFC 6455 section 4.1)");
+      throw option_error("subprotocols", "has a name that is not an HTTP token (RFC 6455 section 4.1)");
     if (std::ranges::count(given.subprotocols, name) > 1)
-      throw option_error("subprotocols", name + " is there twice");
+      throw option_error("subprotocols", name + " is listed twice");
   }
   if (given.subprotocols.empty() && !given.provider && given.subprotocol == subprotocol_rule::required)
     throw option_error("subprotocol", "is required, but subprotocols is empty");
@@ -62,7 +63,7 @@ named_url read_endpoint(const std::string& list, std::size_t i, const std::strin
   return {.field = std::move(field), .to = reading.to};
 }
 
-// Nothing downgrades by itself (R60): where one endpoint is wss://, each ws:// one is named twice.
+// Nothing downgrades by itself (R60): if one endpoint is wss://, each ws:// one must be listed twice.
 void check_endpoints(const options& given) {
   std::vector<named_url> all{{.field = "url", .to = parse_url(given.url)}};
   for (std::size_t i = 0; const auto& url : given.endpoints.further_urls)
@@ -78,9 +79,10 @@ void check_endpoints(const options& given) {
   const bool any_secure = std::ranges::any_of(all, [](const named_url& each) { return each.to.secure; });
   for (const auto& each : all) {
     if (any_secure && !each.to.secure && std::ranges::count(plaintext, each.to) == 0)
-      throw option_error(each.field,
-                         "is ws:// where another endpoint is wss://: list it in endpoints.plaintext_urls "
-                         "if credentials may be left out there");
+      throw option_error(
+          each.field,
+          "is ws:// although another endpoint is wss://: to use it without credentials, list it "
+          "in endpoints.plaintext_urls too");
   }
   not_negative("endpoints.cool_down", given.endpoints.cool_down);
 }
@@ -103,9 +105,9 @@ void check_retry(const retry_policy& retry) {
 
 void check_congestion(const congestion_options& given) {
   for (const auto& name : given.features) {
-    if (name.empty()) throw option_error("congestion.features", "a name must not be empty");
+    if (name.empty()) throw option_error("congestion.features", "must not contain an empty name");
     if (std::ranges::count(given.features, name) > 1)
-      throw option_error("congestion.features", name + " is there twice");
+      throw option_error("congestion.features", name + " is listed twice");
   }
   at_least_one("congestion.backlog_bytes", given.backlog_bytes);
   positive("congestion.send_latency", given.send_latency);

@@ -50,7 +50,7 @@ export struct deadline_options {
   milliseconds proxy{5'000};       ///< from the open socket to the proxy until it has opened the way
   milliseconds tls{10'000};        ///< the handshake of TLS
   milliseconds address_step{250};  ///< an address that has not answered by then: the next is tried beside it
-  milliseconds upgrade{10'000};    ///< the web-socket handshake
+  milliseconds upgrade{10'000};    ///< the WebSocket handshake
   milliseconds login{10'000};      ///< the protocol's login; not part of `attempt`
 };
 
@@ -66,7 +66,7 @@ export struct options {
   std::string user_agent = "holdfast";      ///< for the server and for an HTTP proxy; empty: left out
   std::vector<std::string> subprotocols{};  ///< offered to the server, the best first
   subprotocol_rule subprotocol = subprotocol_rule::offered_or_none;  ///< what becomes of the server's choice
-  /// Makes the protocol that is spoken over the web-socket; empty: messages are passed on as they are.
+  /// Makes the protocol that is spoken over the WebSocket; empty: messages are passed on as they are.
   protocol_factory protocol{};
   credential_provider provider{};     ///< asked before each attempt for what it may show to the server
   tls_options tls{};                  ///< what is trusted, and who we are

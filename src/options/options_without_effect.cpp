@@ -1,5 +1,5 @@
-// Options that are set and do nothing, because another one decides: each is a line in the log, for nobody
-// should wonder for a week why a setting changes nothing (R71).
+// Finds options that are set but have no effect, because another one decides. Each is a line in the log, so
+// that a user need not wonder why a setting changes nothing (R71).
 module;
 #include <chrono>
 #include <cstddef>
@@ -48,23 +48,24 @@ std::vector<std::string> options_without_effect(const options& given) {
   const auto& more = given.endpoints;
   findings found;
   const bool alone = more.further_urls.empty();
-  found.add(alone && more.order == endpoint_order::shuffled, "endpoints.order", "there are no further_urls");
-  found.add(alone && more.prefer_primary, "endpoints.prefer_primary", "there are no further_urls");
-  found.add(alone && static_cast<bool>(more.select), "endpoints.select", "there are no further_urls");
+  found.add(alone && more.order == endpoint_order::shuffled, "endpoints.order",
+            "endpoints.further_urls is empty");
+  found.add(alone && more.prefer_primary, "endpoints.prefer_primary", "endpoints.further_urls is empty");
+  found.add(alone && static_cast<bool>(more.select), "endpoints.select", "endpoints.further_urls is empty");
   found.add(given.tls.context && names_tls_files(given.tls), "tls (files and PEM texts)",
-            "tls.context stands in their place");
+            "tls.context replaces them");
   found.add(!reaches_tls(given) && names_tls_files(given.tls), "tls",
-            "no URL is wss://, unless a redirect leads to one");
+            "no URL is wss://; only a redirect could lead to one");
   found.add(given.mode == connect_mode::automatic && given.background_grace != usual.background_grace,
-            "background_grace", "it counts in manual mode only");
+            "background_grace", "mode is not manual");
   found.add(given.mode == connect_mode::manual && given.keep_running, "keep_running",
-            "in manual mode run() goes on in any case");
+            "in manual mode, run() keeps running anyway");
   found.add(given.network && given.proxy.url.empty() && !given.proxy.from_environment,
-            "proxy.from_environment", "with options.network the environment is not asked anyway");
+            "proxy.from_environment", "network is set, so the environment is not read anyway");
   const auto off = heartbeat_options::off();
   const auto& beat = given.heartbeat;
   found.add(beat.ping_interval == off.ping_interval && beat.pong_only, "heartbeat.pong_only",
-            "there is no heartbeat");
+            "heartbeat.ping_interval is zero");
   found.add(!given.receive_messages && given.limits.inbound_messages != usual.limits.inbound_messages,
             "limits.inbound_messages", "receive_messages is false");
   return found.take();

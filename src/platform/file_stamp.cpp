@@ -1,4 +1,4 @@
-// What stat() says, and a sum over the entries of a directory.
+// The stamp of a path: the result of stat(), and a sum over the entries if it is a directory.
 module;
 #include <sys/stat.h>
 
@@ -18,7 +18,7 @@ import :file_stamp;
 namespace holdfast {
 namespace {
 
-constexpr std::chrono::seconds coarsest_step{2};  // that of FAT
+constexpr std::chrono::seconds coarsest_step{2};  // of time stamps, on FAT
 
 std::chrono::nanoseconds since_epoch(const timespec& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
@@ -73,7 +73,7 @@ std::uint64_t hash_of(const std::string& name, const file_stamp& stamp) {
   return out.value();
 }
 
-// The order in which a directory is read means nothing, so the hashes are summed up.
+// The order of the entries has no meaning, so their hashes are summed up.
 std::uint64_t entries_of(const std::string& path) {
   std::uint64_t sum = 0;
   std::error_code failed;

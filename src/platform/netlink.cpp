@@ -58,7 +58,7 @@ std::optional<Value> front(bytes from) {
 
 bytes without_front(bytes from, std::size_t count) { return from.subspan(std::min(count, from.size())); }
 
-// Splits off the next message or attribute: its header says how long it is, the header included.
+// Splits off the next message or attribute. Its header holds its length, the header included.
 template <class Header, auto Length>
 std::optional<std::pair<Header, bytes>> next_part(bytes& rest) {
   const auto header = front<Header>(rest);
@@ -70,7 +70,7 @@ std::optional<std::pair<Header, bytes>> next_part(bytes& rest) {
   return std::pair(*header, body);
 }
 
-// A look at one address: which it is, and whether it can be used (duplicate address detection has passed it).
+// One address: its key, and whether it is usable (has passed duplicate address detection).
 struct address_facts {
   std::string key{};
   int interface = 0;
@@ -89,7 +89,7 @@ std::optional<address_facts> parse_address(bytes body) {
     const auto& [header, value] = *attribute;
     if (header.rta_type == IFA_LOCAL || header.rta_type == IFA_ADDRESS) {
       out.key.append(1, static_cast<char>(header.rta_type)).append(value.begin(), value.end());
-    } else if (header.rta_type == IFA_FLAGS) {  // the same with room for more
+    } else if (header.rta_type == IFA_FLAGS) {  // the same flags, with room for more
       flags = front<std::uint32_t>(value).value_or(flags);
     }
   }
@@ -97,7 +97,7 @@ std::optional<address_facts> parse_address(bytes body) {
   return out;
 }
 
-// Routes of other tables serve others: the local one repeats the addresses, and clones are a cache.
+// Only the main table matters: the local one repeats the addresses, and clones are a cache.
 bool is_route_that_matters(bytes body) {
   const auto head = front<rtmsg>(body);
   return head && (head->rtm_family == AF_INET || head->rtm_family == AF_INET6) &&
@@ -112,7 +112,7 @@ netlink_news netlink_reader::read(std::span<const char> datagram) {
     const auto& [header, body] = *message;
     if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) out.list_ended = true;
     const auto what = heard(header.nlmsg_type, body);
-    // An item of a list is not news.
+    // An item of a list that we requested is not news.
     if ((header.nlmsg_flags & NLM_F_MULTI) == 0) out.what.add(what);
   }
   out.changed = !out.what.empty();
@@ -142,7 +142,7 @@ network_news netlink_reader::heard(std::uint16_t type, bytes body) {
 // `ifi_change` does not help: the kernel leaves it empty when a carrier comes or goes.
 std::optional<int> netlink_reader::heard_link(bool gone, bytes body) {
   const auto head = front<ifinfomsg>(body);
-  if (!head || head->ifi_family != AF_UNSPEC) return std::nullopt;  // of a bridge: its port, not the link
+  if (!head || head->ifi_family != AF_UNSPEC) return std::nullopt;  // from a bridge, about its port
   if (gone) {
     links_.erase(head->ifi_index);
     return head->ifi_index;
@@ -183,10 +183,10 @@ void append(std::string& to, const Value& value) {
 template <class Bytes>
 void append_attribute(std::string& to, std::uint16_t type, const Bytes& value) {
   append(to, rtattr{.rta_len = static_cast<std::uint16_t>(sizeof(rtattr) + sizeof value), .rta_type = type});
-  append(to, value);  // all of ours fill their 4 bytes
+  append(to, value);  // needs no padding: all of ours fill their 4 bytes
 }
 
-// How a packet with such an address travels (RFC 4291 section 2.5.5.2).
+// Returns the address that packets to `peer` carry: a mapped one travels as IPv4 (RFC 4291 section 2.5.5.2).
 net::ip::address on_the_wire(const net::ip::address& peer) {
   if (!peer.is_v6() || !peer.to_v6().is_v4_mapped()) return peer;
   return net::ip::make_address_v4(net::ip::v4_mapped, peer.to_v6());
@@ -200,7 +200,7 @@ net::ip::address read_address(bytes from) {
   return {};
 }
 
-// The kernel's words for "you cannot get there".
+// Returns whether `code` is one of the kernel's errors for "there is no route".
 bool says_no_route(int code) {
   return code == ENETUNREACH || code == EHOSTUNREACH || code == EACCES || code == EINVAL || code == ENODEV;
 }

@@ -1,4 +1,5 @@
-// One coroutine reads what the kernel tells, another one reports it when the burst is over. Both on a strand.
+// One coroutine reads the kernel's messages, another one reports them when the burst is over. Both run on one
+// strand.
 module;
 #ifdef __linux__
 #include <linux/netlink.h>
@@ -56,7 +57,7 @@ struct network_watcher::implementation : std::enable_shared_from_this<implementa
   const net::any_io_executor strand;
   const news_function on_news;
   const log_function log;
-  std::atomic<bool> ended{false};  // set by whoever destroys the handle
+  std::atomic<bool> ended{false};  // set when the handle is destroyed
 
 #ifdef __linux__
   void open(error_code& ec);
@@ -72,7 +73,7 @@ struct network_watcher::implementation : std::enable_shared_from_this<implementa
   netlink_reader reader;
   std::optional<netlink_list> asked;
   change_burst burst;
-  network_news gathered;  // in the burst
+  network_news gathered;  // during the burst
   wakeup news;            // wakes report()
 #endif
 };
@@ -103,15 +104,17 @@ network_watcher::~network_watcher() {
 }
 
 void network_watcher::implementation::give_up(error_code why) {
-  if (log && !ended) log(log_level::warning, "changes of the network are not noticed: " + why.message());
+  if (!log || ended) return;
+  log(log_level::warning,
+      "watch_network failed: " + why.message() + ". Call network_changed() when the network changes");
 }
 
 #ifdef __linux__
 
 namespace {
 
-constexpr std::size_t datagram_bytes = 32 * 1024;  // the kernel sends none that is larger
-constexpr int reads_per_turn = 64;                 // then others get theirs
+constexpr std::size_t datagram_bytes = 32 * 1024;  // the kernel sends no larger ones
+constexpr int reads_per_turn = 64;                 // then other handlers get a turn
 
 }  // namespace
 
@@ -139,7 +142,7 @@ void network_watcher::implementation::end() {
   news.notify();
 }
 
-// Bound before anything is asked for: what changes from now on is not missed.
+// Binds the socket before any list is requested, so that no later change is missed.
 void network_watcher::implementation::open(error_code& ec) {
   const int made = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
   sockaddr_nl us{};
@@ -178,7 +181,7 @@ net::awaitable<void> network_watcher::implementation::report() {
   }
 }
 
-// Reads what there is.
+// Reads the messages that have arrived.
 void network_watcher::implementation::drain() {
   std::vector<char> place(datagram_bytes);
   for (int reads = 0; reads < reads_per_turn; ++reads) {
@@ -191,8 +194,8 @@ void network_watcher::implementation::drain() {
     envelope.msg_iovlen = 1;
     const auto count = ::recvmsg(socket.native_handle(), &envelope, 0);
     if (count >= 0) {
-      if (from.nl_pid == 0) take({place.data(), static_cast<std::size_t>(count)});  // only the kernel
-    } else if (errno == ENOBUFS) {  // more came than could be kept, and what we know may be wrong
+      if (from.nl_pid == 0) take({place.data(), static_cast<std::size_t>(count)});  // from the kernel only
+    } else if (errno == ENOBUFS) {  // messages were lost, so what we know may be wrong
       changed({.unknown = true});
       reader = {};
       ask_for(netlink_list::links);
@@ -205,7 +208,7 @@ void network_watcher::implementation::drain() {
   }
 }
 
-// The lists are asked for one after the other: the kernel makes one at a time for a socket.
+// Requests the lists one after the other, because the kernel makes one at a time for a socket.
 void network_watcher::implementation::take(std::span<const char> datagram) {
   const auto heard = reader.read(datagram);
   if (heard.changed) changed(heard.what);
@@ -213,7 +216,7 @@ void network_watcher::implementation::take(std::span<const char> datagram) {
   if (std::exchange(asked, std::nullopt) == netlink_list::links) ask_for(netlink_list::addresses);
 }
 
-// If this fails we do not know what is there, and may take something old for new, once.
+// If this fails, the present links or addresses stay unknown, and an old one may be taken for new, once.
 void network_watcher::implementation::ask_for(netlink_list what) {
   const auto request = netlink_request(what);
   asked = what;

@@ -1,4 +1,4 @@
-// The memory of the addresses: who goes behind whom, and whether there is one that had no turn yet.
+// Remembers which addresses go behind the others, and which have been tried.
 module;
 #include <algorithm>
 #include <array>
@@ -50,9 +50,9 @@ std::vector<peer_address> address_book::order(std::vector<peer_address> resolved
 }
 
 bool address_book::attempt_failed(const address_trial& trial, const change_reason& why) {
-  if (trial.network != network_) return false;  // what it met there says nothing about this network
+  if (trial.network != network_) return false;  // the trial says nothing about this network
   if (trial.reached) {
-    // The last good one was begun before the one that was reached, and is not the faster one any more.
+    // The last good address was begun before the one that was reached, so it is no longer the faster one.
     if (last_good_ && *last_good_ != *trial.reached && contains(trial.begun, *last_good_)) {
       last_good_.reset();
       last_good_is_tried_ = false;
@@ -95,7 +95,7 @@ void address_book::forget() {
 
 void address_book::put_behind(const peer_address& failed) { remember(failed_, failed); }
 
-// The one before it has been tried, too, and has to be remembered now by itself.
+// If the previous last good address was tried, it goes to tried_ now.
 void address_book::worked(const std::optional<peer_address>& reached) {
   const auto before = std::exchange(last_good_, reached);
   const bool was_tried = std::exchange(last_good_is_tried_, reached.has_value());
@@ -114,7 +114,8 @@ void address_book::remember_tried(const std::vector<peer_address>& begun) {
   }
 }
 
-// An untried address behind the one that was reached has no turn yet: that one would be reached again.
+// An untried address behind the one that was reached does not count: the next attempt would reach that one
+// again.
 bool address_book::comes_to_untried(const address_trial& trial) const {
   if (tried_too_many_) return false;
   const auto next = order(trial.resolved);

@@ -1,4 +1,4 @@
-// The order of the addresses: first who begins, then who is there twice, then the two families like a zip.
+// Orders the addresses: puts the last good one first, drops duplicates, and interleaves the two families.
 module;
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>

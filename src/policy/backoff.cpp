@@ -1,6 +1,5 @@
-// The retry policy: first the table (which rule matches), then what bends it (history, other addresses, a
-// server's wish), then the numbers (bounds of the wait), then one draw. The default table is in
-// retry_rules.cpp.
+// The retry policy: a rule of the table matches and gives the bounds of the wait; history, other addresses
+// and a server's wish change them; one draw gives the wait. The default table is in retry_rules.cpp.
 module;
 #include <algorithm>
 #include <chrono>
@@ -19,7 +18,7 @@ module holdfast.core;
 namespace holdfast {
 namespace {
 
-constexpr std::string_view asked_to_wait = "+retry-after";  // behind the name of a rule
+constexpr std::string_view asked_to_wait = "+retry-after";  // appended to the name of a rule
 
 clock::duration uniform(clock::duration low, clock::duration high, random_source& random) {
   return clock::duration(
@@ -39,8 +38,8 @@ bool matches(const retry_rule& rule, const attempt_record& record, bool stable) 
          matches_any(rule.close_codes, record.reason.close_code);
 }
 
-// A stable session has shown that its credentials were good when it began: if they are refused now, it is for
-// the first time.
+// A stable session has shown that its credentials were good when it began. A refusal after it counts as the
+// first.
 bool may_refresh(const attempt_record& record, bool stable) {
   return record.may_refresh && (stable || !record.credentials_fresh);
 }
@@ -104,8 +103,9 @@ retry_schedule::verdict retry_schedule::judge(const attempt_record& record, bool
   return bend(record, {.wait = bounds_of(rule->delay), .rule = rule->name, .refresh = refresh});
 }
 
-// One sample is no verdict where it has worked before (R54): whoever refuses may be about to be replaced.
-// What is final is so for this endpoint; the wait before another one is then as after any other end.
+// One refusal is not final where an attempt has worked before (R54): the refusing server may be about to be
+// replaced. A final refusal is final for this endpoint only. The wait before another one is then as after any
+// other end.
 retry_schedule::verdict retry_schedule::judge_refusal(const attempt_record& record, bool stable,
                                                       verdict out) const {
   const auto most = policy_->refusals_before_final;
@@ -119,17 +119,17 @@ retry_schedule::verdict retry_schedule::judge_refusal(const attempt_record& reco
     if (record.other_endpoint) out.wait = bounds_of(elsewhere);
     return out;
   }
-  // Behind a session that was stable the next attempt goes to another endpoint, which has refused nothing.
-  // Most that refuse while they are replaced do so for seconds: the first refusal in a row is worth an
-  // earlier look.
+  // After a stable session the next attempt goes to another endpoint, which has refused nothing. Most servers
+  // that refuse while they are replaced do so for seconds, so the first refusal in a row gets an earlier
+  // attempt.
   out.wait = bounds_of(stable && record.other_endpoint ? elsewhere : retry_delay::refusal);
   const bool first_look = count == 1 && !record.session_length;
   if (first_look) out.wait = {clock::duration(policy_->cap) / 8, clock::duration(policy_->cap) / 4};
   return bend(record, std::move(out));
 }
 
-// An address of the name that was not tried yet is no reason to wait longer (R47), and a wish of the server
-// that cannot be read is none to come soon (R52). The end of a session keeps its rule: it may be flapping.
+// If an address of the name is still untried, the wait need not be longer (R47); but the end of a session
+// keeps its rule, because it may be flapping. If a wish of the server cannot be read, the wait is long (R52).
 retry_schedule::verdict retry_schedule::bend(const attempt_record& record, verdict found) const {
   const bounds lowest{std::min<clock::duration>(policy_->base, policy_->cap) / 2, ceiling(0)};
   if (record.untried_address && !record.session_length && !found.refresh &&
@@ -151,8 +151,8 @@ clock::duration retry_schedule::wish_of(const attempt_record& record) const {
                                      policy_->retry_after_limit);
 }
 
-// One draw for the wait. A server's wish is a floor, with jitter on top (a second draw), so that all whom it
-// told the same do not come at once (R7). It is no reason to spare another endpoint.
+// Draws the wait. A server's wish is a floor, with jitter on top (a second draw), so that all clients with
+// the same wish do not come at once (R7). After a final refusal the wish does not hold up another endpoint.
 retry_decision retry_schedule::draw(const attempt_record& record, const verdict& found,
                                     random_source& random) const {
   retry_decision out{.rule = found.rule, .refresh = found.refresh, .refusal = found.refusal};
@@ -181,7 +181,7 @@ retry_decision retry_schedule::decide(const attempt_record& record, random_sourc
   if (decision.retry_in && !policy_->retry_first_connect && !had_session_) {
     decision = {.retry_in = std::nullopt, .rule = "first-connect-failed"};
   }
-  // 16 doublings of any sensible base are beyond any cap; counting on would only invite an overflow.
+  // 16 doublings of any sensible base exceed any cap; counting on would only risk an overflow.
   if (!stable && !found.next_address) step_ = std::min(step_ + 1, 16U);
   return decision;
 }

@@ -1,5 +1,5 @@
-// The verdict has a memory, so that it does not flutter: it comes with the first bound that is crossed, and
-// goes when all has been well below its bound for a while.
+// The verdict has hysteresis, so that it does not flutter: it is set when the first bound is reached, and
+// cleared when all values have been below half of their bounds for calm_for.
 module;
 #include <algorithm>
 #include <chrono>
@@ -21,7 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto look_interval = 100ms;
-constexpr auto ping_interval = 1s;  // while round trips are watched
+constexpr auto ping_interval = 1s;  // while congested
 
 }  // namespace
 
@@ -36,8 +36,8 @@ void congestion::heard_pong(std::uint64_t number, clock::time_point now) {
   ping_.reset();
 }
 
-// The oldest byte that waits is not known, but one that is no older: that which was last when somebody
-// looked.
+// The age of the oldest waiting byte is not known. The mark stands for a byte that is no older: the last one
+// that was waiting at an earlier look().
 void congestion::follow(const write_progress& at, clock::time_point now) {
   if (mark_ && at.written >= mark_->end) mark_.reset();
   if (!mark_ && at.given > at.written) mark_ = mark{at.given, now};
@@ -45,10 +45,10 @@ void congestion::follow(const write_progress& at, clock::time_point now) {
 
 std::string_view congestion::beyond(int share, const write_progress& at, clock::time_point now) const {
   if ((at.given - at.written) * static_cast<std::size_t>(share) >= options_->backlog_bytes)
-    return "too much waits to be sent";
+    return "too many bytes wait to be sent";
   if (mark_ && (now - mark_->at) * share >= options_->send_latency) return "sending takes too long";
   const auto trip = ping_ ? std::max(round_trip_, now - ping_->at) : round_trip_;
-  if (trip * share >= options_->round_trip) return "answers take too long";
+  if (trip * share >= options_->round_trip) return "answers to pings take too long";
   return {};
 }
 

@@ -1,5 +1,5 @@
-// What a provider returned, checked before it becomes part of a request. The texts name fields and positions,
-// never what stands there: a name and a value may have been mistaken for each other.
+// Checks what a provider returned before it becomes part of a request. The texts name fields and positions,
+// never their content: the provider may have mistaken a name and a value for each other.
 module;
 #include <algorithm>
 #include <boost/asio/any_io_executor.hpp>
@@ -25,7 +25,7 @@ bool is_printable(std::string_view text) {
 bool is_host_field(std::string_view name) { return is_same_header(name, "Host"); }
 bool is_subprotocol_field(std::string_view name) { return is_same_header(name, "Sec-WebSocket-Protocol"); }
 
-// RFC 9110 section 5.6.1: an element may be empty, and then means nothing.
+// RFC 9110 section 5.6.1: empty elements are allowed and mean nothing.
 std::vector<std::string> read_list(std::string_view value) {
   std::vector<std::string> out;
   while (!value.empty()) {
@@ -40,8 +40,8 @@ std::vector<std::string> read_list(std::string_view value) {
   return out;
 }
 
-// RFC 9110 section 7.2: what may stand between "//" and the path of a URL, but for credentials and a zone,
-// which has a meaning on one machine only.
+// RFC 9110 section 7.2: what may stand between "//" and the path of a URL, but without credentials and
+// without a zone, which has a meaning on one machine only.
 std::string_view check_host(std::string_view host) {
   const auto reading = read_url("ws://" + std::string(host) + "/");
   const bool is_whole = reading.problem.empty() && reading.to.path == "/";
@@ -49,11 +49,11 @@ std::string_view check_host(std::string_view host) {
   return "must be a host name or an address, with or without a port";
 }
 
-// Empty, or what is wrong with the n-th.
+// Returns what is wrong with subprotocol `at`, or an empty text.
 std::string_view check_subprotocol(const std::vector<std::string>& all, std::size_t at) {
   if (!is_token(all[at])) return "is not an HTTP token (RFC 6455 section 4.1)";
   const auto before = all.begin() + static_cast<std::ptrdiff_t>(at);
-  return std::find(all.begin(), before, all[at]) == before ? "" : "is there twice";
+  return std::find(all.begin(), before, all[at]) == before ? "" : "is listed twice";
 }
 
 std::string check_subprotocols(const credentials& given) {
@@ -64,12 +64,12 @@ std::string check_subprotocols(const credentials& given) {
   return {};
 }
 
-// A field that has a member of its own.
+// Checks a field that also has a member of its own.
 std::string_view check_host_field(const credentials& given, std::size_t at) {
   if (!given.host.empty()) return "is Host, which credentials.host sets";
   const auto here = given.headers.begin() + static_cast<std::ptrdiff_t>(at);
   if (std::any_of(given.headers.begin(), here, [](const auto& each) { return is_host_field(each.first); }))
-    return "is Host, which is there twice";
+    return "is a second Host field";
   return check_host(here->second);
 }
 
@@ -82,7 +82,7 @@ std::string_view check_subprotocol_field(const credentials& given, std::size_t a
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (const auto problem = check_subprotocol(all, i); !problem.empty())
-      return is_token(all[i]) ? "has a subprotocol that is there twice"
+      return is_token(all[i]) ? "lists a subprotocol twice"
                               : "has a subprotocol that is not an HTTP token (RFC 6455 section 4.1)";
   }
   return {};
@@ -94,7 +94,7 @@ std::string_view check_header(const credentials& given, std::size_t at) {
   if (!is_field_value(value)) return "the value has a control character";
   if (is_host_field(name)) return check_host_field(given, at);
   if (is_subprotocol_field(name)) return check_subprotocol_field(given, at);
-  if (is_ours(name)) return "is set by the handshake itself, or has an option of its own";
+  if (is_ours(name)) return "is set by the handshake or by another option: remove it here";
   if (!given.token.empty() && is_same_header(name, "Authorization"))
     return "is Authorization, which the token sets";
   return {};
@@ -103,8 +103,8 @@ std::string_view check_header(const credentials& given, std::size_t at) {
 }  // namespace
 
 std::string check_credentials(const credentials& given) {
-  // RFC 6750 section 2.1 allows fewer characters; servers are known to use more of them, but none that could
-  // end the line or the value.
+  // RFC 6750 section 2.1 allows fewer characters. Servers are known to use more, but none that could end the
+  // line or the value.
   if (!is_printable(given.token))
     return "credentials.token: must be printable ASCII without spaces or line breaks";
   for (std::size_t i = 0; i < given.headers.size(); ++i) {

@@ -1,6 +1,6 @@
-// The choice among the endpoints: first the rule, then whoever may overrule it. Then what a failure, a
-// refusal and a server's wish mean for the wait: the next endpoint at once, the policy's delay, or when it is
-// allowed.
+// Chooses among the endpoints: by the rule, unless the server or the program's `select` has asked for another
+// one. Decides what a failure, a refusal and a server's wish mean for the wait: the next endpoint at once,
+// the policy's delay, or the time at which an endpoint may be asked.
 module;
 #include <algorithm>
 #include <chrono>
@@ -69,21 +69,21 @@ std::size_t endpoint_rotation::by_rule(clock::time_point now, random_source& ran
   return first_to_be_rested(now);
 }
 
-// For a round of its own, in which the current one, which ended the last, is not the first.
+// Shuffles for a new round. The current endpoint ended the last one, so it is not the first of this one.
 void endpoint_rotation::shuffle(random_source& random) {
   if (given_->order != endpoint_order::shuffled) return;
   std::ranges::shuffle(sequence_, random);
   if (begun_ && sequence_.front() == current_) std::swap(sequence_.front(), sequence_.back());
 }
 
-// The one that has just failed has its turn after the others, however short the cool-down is.
+// An endpoint that has just failed comes after the others, however short the cool-down is.
 bool endpoint_rotation::may_be_tried(std::size_t index, clock::time_point now) const {
   const bool just_failed = begun_ && index == current_ && entries_[index].failures != 0;
   return !just_failed && !entries_[index].given_up && entries_[index].rests_until() <= now;
 }
 
-// Those that did not ask to be left alone go first, and before those that refused us a moment ago; among
-// equals, whoever follows the current one.
+// Prefers endpoints that are not given up, then those that did not ask to be left alone, then those that did
+// not refuse us lately, then the one that is rested first; among equals, the first behind the current one.
 std::size_t endpoint_rotation::first_to_be_rested(clock::time_point now) const {
   auto candidates = sequence_;
   std::ranges::rotate(candidates, std::ranges::find(candidates, current_) + 1);
@@ -118,9 +118,10 @@ retry_decision endpoint_rotation::ended(const attempt_record& record, retry_deci
   const bool refused = record.refusals != 0;
   if (stable) succeeded(current_);
   note_wish(record, decision, policy, now);
-  // If the credentials are to be refreshed, they are to blame, and would be elsewhere, too.
+  // If the credentials are to be refreshed, the fault is theirs, and they would fail elsewhere, too.
   const bool is_to_blame = refused || (!stable && !decision.refresh);
-  // A `select` that insists on one endpoint must not make us hammer it: only its first failure counts here.
+  // A `select` that insists on one endpoint must not make us hammer it: only its first failure in a round is
+  // followed by an attempt at once.
   const bool first_failure = !it.failed_in_this_round;
   if (is_to_blame) failed(current_, now);
   note_refusal(record, decision, policy, now);
@@ -132,13 +133,14 @@ retry_decision endpoint_rotation::ended(const attempt_record& record, retry_deci
     decision.rule = "next-endpoint";
     return decision;
   }
-  // If each of them asked to be left alone or refuses us, none is disturbed before the first of them may be
+  // If every endpoint has asked to be left alone or refuses us, the wait lasts until the first of them may be
   // asked (R7, R53, R54).
   decision.retry_in = std::max(*decision.retry_in, first_to_be_asked() - now);
   return decision;
 }
 
-// Whoever refuses us is not asked again sooner than at the cap, though another endpoint may be (R54).
+// An endpoint that refuses us is not asked again before the policy's wait is over, nor before half the cap if
+// the next attempt goes elsewhere (R54).
 void endpoint_rotation::note_refusal(const attempt_record& record, const retry_decision& decision,
                                      const retry_policy& policy, clock::time_point now) {
   auto& it = entries_[current_];
@@ -151,9 +153,9 @@ void endpoint_rotation::note_refusal(const attempt_record& record, const retry_d
   it.refused_until = now + std::max(*decision.retry_in, least);
 }
 
-// What the policy made of the wish, jitter included, is kept: then those whom the server told the same do not
-// come at once either if the same event wakes them. A function of the program that answers with a shorter
-// wait has overruled the wish. One that cannot be read is as long as the wait that was drawn for it (R52).
+// Keeps the wish as the policy has made it, jitter included, so that clients with the same wish do not come
+// at once even if the same event wakes them. If retry_policy::decide returned a shorter wait, it has
+// overruled the wish. A wish that cannot be read is as long as the wait that was drawn for it (R52).
 void endpoint_rotation::note_wish(const attempt_record& record, const retry_decision& decision,
                                   const retry_policy& policy, clock::time_point now) {
   const bool is_for_this = decision.retry_in && !decision.refusal;
@@ -177,7 +179,7 @@ void endpoint_rotation::failed(std::size_t index, clock::time_point now, clock::
   it.cools_until = now + given_->cool_down;
 }
 
-// A verdict of an earlier round is not one for ever (R54). What the servers asked for holds.
+// A stable session ends the verdicts of earlier rounds (R54). The servers' wishes stay.
 void endpoint_rotation::succeeded(std::size_t index) {
   auto& it = entries_.at(index);
   it = {.had_stable_session = true, .not_before = it.not_before};

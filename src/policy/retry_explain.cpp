@@ -1,5 +1,5 @@
-// What a retry policy would do if the same failure came again and again: the bounds of each wait, and the
-// same as text.
+// Explains what a retry policy would do if the same failure came again and again: the bounds of each wait,
+// also as text.
 module;
 #include <algorithm>
 #include <array>
@@ -19,7 +19,7 @@ module holdfast.core;
 namespace holdfast {
 namespace {
 
-// As the endpoint's own count would tell it: a stable session begins a new row.
+// Counts as an endpoint does: a stable session begins a new row.
 void count_refusals(attempt_record& record, bool is_refusal, bool stable) {
   const unsigned before = stable || !is_refusal ? 0U : record.refusals;
   record.refusals = before + (is_refusal ? 1U : 0U);

@@ -1,5 +1,5 @@
-// The default table of the retry policy, and the names of the delays that its rows choose from. What a row
-// leads to is computed in backoff.cpp.
+// The default table of the retry policy, and the names of the delays that its rows choose from. backoff.cpp
+// computes the wait that a row leads to.
 module;
 #include <chrono>
 #include <cstdint>
@@ -17,7 +17,7 @@ module holdfast.core;
 namespace holdfast {
 namespace {
 
-// They are renewed while we wait, ours or the server's, but not within seconds.
+// Certificates, the server's or ours, are renewed while we wait, but not within seconds.
 std::vector<error_code> certificate_errors() {
   return {error::certificate_expired,     error::certificate_wrong_host,
           error::certificate_self_signed, error::certificate_unknown_issuer,
@@ -48,10 +48,11 @@ std::string_view to_string(retry_delay delay) noexcept {
   return "unknown";
 }
 
-// The order matters: what a server says plainly comes first, then whether the session was worth a quick
+// The order matters: what a server states explicitly comes first, then whether the session was worth a quick
 // return. A close with 1012 after a short session counts as flapping: a server that restarts all the time
-// gets a rest (R3). Answers count only at the upgrade: a proxy has statuses of its own. Only the program's
-// own word is final at once and everywhere: a server that refuses may be in the middle of a deployment (R54).
+// gets a rest (R3). HTTP statuses count only at the upgrade, because a proxy has statuses of its own. Only
+// the program's own decision is final at once and everywhere: a server that refuses may be in the middle of a
+// deployment (R54).
 std::vector<retry_rule> default_retry_rules() {
   const auto at = stage::upgrade;
   const auto refusal = retry_delay::refusal;
@@ -94,7 +95,7 @@ retry_policy retry_policy::once() {
   return out;
 }
 
-// Ten thousand connections with the default table need it once.
+// All connections with the default table share one.
 retry_schedule::rules retry_schedule::share(std::vector<retry_rule> table) {
   static const auto usual = std::make_shared<const std::vector<retry_rule>>(default_retry_rules());
   if (table == *usual) return usual;

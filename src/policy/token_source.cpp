@@ -1,5 +1,5 @@
-// The token source: its own coroutine flies to the fetch and back; those who ask wait on their own strands
-// and are told. It knows them only weakly, so that whoever destroys one need not tell it.
+// The token source: a coroutine of its own runs the fetch. The askers wait on their own strands for the
+// answer. The source knows them only weakly, so an asker may be destroyed without notice.
 module;
 #include <algorithm>
 #include <atomic>
@@ -37,13 +37,13 @@ import :wakeup;
 namespace holdfast {
 namespace {
 
-// What an asker is told: credentials, or what was thrown.
+// The answer to an asker: credentials, or what was thrown.
 struct answer {
   credentials given{};
   std::exception_ptr failure{};
 };
 
-// One fetch. Shared with its coroutine, which may outlast our interest.
+// One fetch. Shared with its coroutine, which may go on after we have given up on it.
 struct flight {
   net::cancellation_signal cancel{};
   std::optional<answer> landed{};
@@ -71,7 +71,7 @@ class token_source::implementation : public std::enable_shared_from_this<token_s
   implementation(const net::any_io_executor& executor, fetch_function fetch, token_source_options how)
       : strand_(net::make_strand(executor)), fetch_(std::move(fetch)), how_(how), news_(strand_) {}
 
-  // Any executor.
+  // Runs on any executor.
   static net::awaitable<credentials> provide(std::shared_ptr<implementation> self,
                                              credential_request request);
 
@@ -99,7 +99,7 @@ class token_source::implementation : public std::enable_shared_from_this<token_s
   const token_source_options how_;
   std::atomic<std::uint64_t> last_id_{0};
 
-  // On the strand.
+  // Used on the strand only.
   wakeup news_;  // wakes fly()
   bool flying_ = false;
   std::vector<waiting> line_;
@@ -118,7 +118,8 @@ credential_provider token_source::as_provider() const {
   };
 }
 
-// The asker may run on an executor of several threads; to wait and to be told must not happen at once.
+// The asker's executor may run several threads. The strand keeps its wait and its answer from running at
+// once.
 net::awaitable<credentials> token_source::implementation::provide(std::shared_ptr<implementation> self,
                                                                   credential_request request) {
   const net::any_io_executor strand = net::make_strand(co_await net::this_coro::executor);
@@ -129,8 +130,8 @@ net::awaitable<credentials> token_source::implementation::provide(std::shared_pt
 net::awaitable<credentials> token_source::implementation::wait_in_line(std::shared_ptr<implementation> self,
                                                                        credential_request request,
                                                                        net::any_io_executor strand) {
-  // Asked for by hand: if a coroutine throws before it has waited for anything, and was cancelled before it
-  // began, co_spawn of Boost 1.83 throws out of the executor.
+  // Checks for cancellation by hand: if a coroutine was cancelled before it began and throws before its first
+  // wait, co_spawn of Boost 1.83 throws out of the executor.
   co_await net::this_coro::throw_if_cancelled(false);
   const auto cancelled = co_await net::this_coro::cancellation_state;
   if (cancelled.cancelled() != net::cancellation_type::none)
@@ -168,7 +169,7 @@ void token_source::implementation::leave(std::uint64_t id) {
   news_.notify();
 }
 
-// The fetch runs beside us, so that one that hangs keeps nobody waiting for ever.
+// The fetch is a coroutine of its own, so that a fetch that hangs does not keep the askers waiting for ever.
 net::awaitable<void> token_source::implementation::fly() {
   const auto out = std::make_shared<flight>();
   const auto deadline = clock::now() + how_.fetch_deadline;
@@ -186,13 +187,14 @@ net::awaitable<void> token_source::implementation::fly() {
   tell_all({.failure = thrown_with(error::timed_out)});
 }
 
-// A coroutine that was destroyed with its context has not said that it leaves.
+// An asker whose coroutine was destroyed with its context has not called leave().
 bool token_source::implementation::anyone_waits() {
   std::erase_if(line_, [](const waiting& each) { return each.way.leads_nowhere(); });
   return !line_.empty();
 }
 
-// What cannot be sent is passed on, so that each attempt says what is wrong with it, but not kept.
+// Credentials that cannot be sent are passed on, so that each attempt reports what is wrong, but they are not
+// kept.
 void token_source::implementation::take(answer landed) {
   if (!landed.failure && check_credentials(landed.given).empty()) {
     landed.given.serial = ++last_serial_;
@@ -201,7 +203,7 @@ void token_source::implementation::take(answer landed) {
   tell_all(landed);
 }
 
-// A failure is hidden from those whom what is kept can still serve.
+// A failure is hidden from askers that the kept credentials can still serve.
 void token_source::implementation::tell_all(const answer& landed) {
   for (const auto& each : std::exchange(line_, {})) {
     const bool spared = landed.failure && may_use_kept(each, clock::duration::zero());
@@ -209,7 +211,8 @@ void token_source::implementation::tell_all(const answer& landed) {
   }
 }
 
-// Whether what is kept has `at_least` still to live, and is not what the server refused.
+// Returns whether the kept credentials have more than `at_least` to live, and are not those that the server
+// refused.
 bool token_source::implementation::may_use_kept(const waiting& by, clock::duration at_least) const {
   if (!kept_) return false;
   if (kept_->expires_at && *kept_->expires_at <= clock::now() + at_least) return false;

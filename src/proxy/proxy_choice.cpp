@@ -1,5 +1,5 @@
-// Which proxy leads to a server, decided from the options and the variables of the environment. The rules
-// are those that curl and Go have made usual; where they differ, the comments say whom we follow.
+// Chooses the proxy for a server, from the options and the environment variables. The rules are those of curl
+// and Go. Where the two differ, a comment names the one that we follow.
 module;
 #include <algorithm>
 #include <array>
@@ -25,7 +25,7 @@ namespace {
 
 namespace ip = boost::asio::ip;
 
-// In the order in which they count. HTTP_PROXY is missing on purpose, see the interface.
+// In order of precedence. HTTP_PROXY is missing on purpose, see the interface.
 constexpr std::array secure_names{"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
 constexpr std::array plain_names{"http_proxy", "all_proxy", "ALL_PROXY"};
 constexpr std::array exception_names{"no_proxy", "NO_PROXY"};
@@ -65,14 +65,14 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-// As names compare: in lower case, without brackets and without the dot of the root.
+// Returns the form that names are compared in: lower case, without brackets and without the final dot.
 std::string plain_name(std::string_view text) {
   if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
   if (text.ends_with('.')) text.remove_suffix(1);
   return lower(text);
 }
 
-// ::ffff:192.0.2.1 is 192.0.2.1, and a zone says nothing about whom one reaches.
+// ::ffff:192.0.2.1 becomes 192.0.2.1. A zone is dropped, because it does not name another server.
 std::optional<ip::address> to_address(const std::string& text) {
   error_code ec;
   auto address = ip::make_address(text, ec);
@@ -95,7 +95,7 @@ bool is_at_or_below(std::string_view name, std::string_view domain) {
   return name.size() == domain.size() || name[name.size() - domain.size() - 1] == '.';
 }
 
-// curl does not do this, Go does: a proxy's localhost is not ours.
+// As in Go, not as in curl: the localhost of a proxy is not ours.
 bool is_this_machine(const server_name& server) {
   return server.address ? server.address->is_loopback() : is_at_or_below(server.name, "localhost");
 }
@@ -122,7 +122,7 @@ bool is_in_block(const ip::address& address, std::string_view block, std::string
   return ((ours[at] ^ theirs[at]) >> (8 - *bits % 8)) == 0;
 }
 
-// Takes ":port" from the end of `entry`. False: there is something that is no port.
+// Removes ":port" from the end of `entry`. Returns false if the text behind the colon is not a port.
 bool take_port(std::string_view& entry, std::optional<std::uint16_t>& port) {
   const auto colon = entry.rfind(':');
   if (colon == std::string_view::npos || entry.ends_with(']') || to_address(std::string(entry))) return true;
@@ -141,7 +141,8 @@ bool stands_for(std::string_view entry, const server_name& server) {
   auto name = plain_name(entry);
   if (const auto address = to_address(name)) return server.address == address;
   if (server.address) return false;  // 192.0.2.1 is not below "2.1"
-  // As curl: a dot in front changes nothing. With Go, the name itself would then go through the proxy.
+  // As in curl, a leading dot changes nothing. In Go it excludes the name itself, which would then go through
+  // the proxy.
   if (name.starts_with("*.")) name.erase(0, 1);
   if (name.starts_with('.')) name.erase(0, 1);
   return is_at_or_below(server.name, name);
@@ -159,20 +160,21 @@ bool is_excepted(std::string_view list, const server_name& server) {
   }
 }
 
-// The value of a variable as a URL that the option would take, if it can be understood at all (R57).
+// Turns the value of a variable into a URL that the option would accept, if it can be understood at all
+// (R57).
 std::string to_proxy_url(std::string_view value) {
   while (value.starts_with("//")) value.remove_prefix(2);
   const auto colon = value.find("://");
   const auto authority = colon == std::string_view::npos ? 0 : colon + 3;
   while (value.size() > authority && value.ends_with('/')) value.remove_suffix(1);
-  // GNOME's settings export their SOCKS proxy without its version; what they mean is 5.
+  // GNOME's settings export a SOCKS proxy without its version, and mean version 5.
   if (colon != std::string_view::npos && lower(value.substr(0, colon)) == "socks")
     return "socks5" + std::string(value.substr(colon));
   return std::string(value);
 }
 
 struct proxy_choice {
-  std::optional<proxy_server> proxy{};  // empty: directly
+  std::optional<proxy_server> proxy{};  // empty: connect directly
   std::string warning{};
 };
 
@@ -188,8 +190,8 @@ proxy_choice choose_from(const environment& variables, bool secure, std::string_
   auto reading = read_proxy_url(to_proxy_url(found->value));
   if (reading.problem.empty()) return {.proxy = std::move(reading.server)};
   return {.warning =
-              "the environment's " + found->name +
-              " is passed over, and the server reached without a proxy: " + std::string(reading.problem)};
+              "environment variable " + found->name +
+              " is ignored, so the server is reached without a proxy: " + std::string(reading.problem)};
 }
 
 }  // namespace

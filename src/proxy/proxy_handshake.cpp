@@ -1,4 +1,5 @@
-// The door to both dialogues with a proxy, and what they share. Which of the two is spoken is decided once.
+// The entry to both dialogues with a proxy, HTTP and SOCKS5, and what they share. The constructor chooses
+// one.
 module;
 #include <algorithm>
 #include <boost/system/error_code.hpp>

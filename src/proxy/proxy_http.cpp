@@ -1,6 +1,6 @@
-// CONNECT through an HTTP proxy (RFC 9110 section 9.3.6), with Basic authentication (RFC 7617). The answer
-// is read by hand, line by line: proxies answer in HTTP/1.0, with bare line feeds and with bodies that are
-// none, and all that counts is the status and where the header ends.
+// CONNECT through an HTTP proxy (RFC 9110 section 9.3.6), with Basic authentication (RFC 7617). The answer is
+// parsed by hand, line by line: proxies answer in HTTP/1.0, with bare line feeds, and announce bodies that do
+// not exist. Only the status and the end of the header matter.
 module;
 
 #include <algorithm>
@@ -19,14 +19,14 @@ import :proxy_dialogue;
 namespace holdfast {
 namespace {
 
-constexpr std::size_t most_head_bytes = 16 << 10;  // of all answers together, interim ones too
-constexpr std::size_t most_scheme_names = 3;       // of ways to authenticate, in an error
+constexpr std::size_t most_head_bytes = 16 << 10;  // of all answers together, including interim ones
+constexpr std::size_t most_scheme_names = 3;       // of authentication schemes, in an error
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; }
 
-// RFC 9112 section 4, as far as `line` goes.
+// RFC 9112 section 4. `line` may be only the beginning of a line.
 constexpr std::string_view status_line = "HTTP/1.# ###";
 bool begins_status_line(std::string_view line) {
   for (std::size_t i = 0; i < std::min(line.size(), status_line.size()); ++i) {
@@ -56,7 +56,7 @@ class http_connect final : public proxy_dialogue {
     if (can_be_sent_as_host(host)) {
       output = connect_request(proxy, host, port, user_agent);
     } else {
-      fail(error::host_not_found, "HTTP: the server's host is not a name that a proxy can be asked for");
+      fail(error::host_not_found, "HTTP: the server's host is not a name that can be sent to a proxy");
     }
   }
 
@@ -82,7 +82,7 @@ class http_connect final : public proxy_dialogue {
     fail(error::proxy_invalid, "HTTP: the proxy's answer is not valid: " + problem);
   }
 
-  // `line_` is a line or the beginning of one, and `behind` what follows it.
+  // `line_` is a line or the beginning of one. `behind` is the text that follows it.
   void take_line(std::string_view behind) {
     const bool whole = line_.ends_with('\n');
     std::string_view line = line_;
@@ -115,7 +115,7 @@ class http_connect final : public proxy_dialogue {
 
   void take_field(std::string_view line) {
     if (line.starts_with(' ') || line.starts_with('\t'))
-      return;  // RFC 9112 section 5.2: goes on with the last
+      return;  // RFC 9112 section 5.2: continues the field before
     const auto colon = line.find(':');
     if (colon == 0 || colon == std::string_view::npos) return invalid("it has a header without a name");
     const auto name = line.substr(0, colon);
@@ -125,7 +125,7 @@ class http_connect final : public proxy_dialogue {
       body_is_text_ = false;
   }
 
-  // RFC 9110 section 11.6.1. The name of the first scheme of each field is enough to see what is wanted.
+  // RFC 9110 section 11.6.1. The first scheme of each field is enough to report what the proxy requires.
   void take_challenge(std::string_view value) {
     value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
     const auto scheme = value.substr(0, value.find_first_of(" \t,"));
@@ -141,7 +141,7 @@ class http_connect final : public proxy_dialogue {
       http_status = 0;  // RFC 9110 section 15.2: interim; another answer follows
     } else if (status < 300) {
       open(behind);  // RFC 9110 section 9.3.6: there is no body, whatever the header says
-    } else if (status == 407 || status == 401) {  // tinyproxy says 401 where it means 407
+    } else if (status == 407 || status == 401) {  // tinyproxy sends 401 where it means 407
       fail(error::proxy_unauthorized, summary_ + about_credentials());
     } else {
       fail(error::proxy_refused, summary_ + beginning_of(behind));
@@ -149,12 +149,13 @@ class http_connect final : public proxy_dialogue {
   }
 
   [[nodiscard]] std::string about_credentials() const {
-    if (!schemes_.empty() && !knows_basic_) return ": the proxy wants " + schemes_ + ", we know only Basic";
+    if (!schemes_.empty() && !knows_basic_)
+      return ": the proxy requires " + schemes_ + ", but only Basic is supported";
     return has_credentials_ ? "" : ": no user name was given";
   }
 
-  // Of a body that a person can read, and not if it could repeat our credentials, as that of a debugging
-  // proxy.
+  // Returns the beginning of a readable body. Returns nothing if we have sent credentials, because the body
+  // could repeat them, as that of a debugging proxy does.
   [[nodiscard]] std::string beginning_of(std::string_view body) const {
     if (has_credentials_ || !body_is_text_) return {};
     const auto text = one_line(body, 80);

@@ -1,5 +1,5 @@
-// SOCKS5 (RFC 1928) without or with a user name and password (RFC 1929). Names are left to the proxy, which
-// may see another DNS than we do. Bytes are taken one by one, so that it does not matter how they arrive.
+// SOCKS5 (RFC 1928), with or without a user name and password (RFC 1929). The proxy resolves names, because
+// its DNS may differ from ours. Bytes are taken one by one, so that it does not matter how they are split.
 module;
 #include <boost/asio/ip/address.hpp>
 #include <boost/system/error_code.hpp>
@@ -44,9 +44,9 @@ std::string reply_text(unsigned char code) {
     case 6:
       return "time to live expired";
     case 7:
-      return "the proxy does not know CONNECT";
+      return "the proxy does not support CONNECT";
     case 8:
-      return "the proxy does not know this type of address";
+      return "the proxy does not support this type of address";
     default:
       return "failure " + std::to_string(code);
   }
@@ -106,7 +106,7 @@ class socks5 final : public proxy_dialogue {
   socks5(const proxy_server& proxy, std::string_view host, std::uint16_t port)
       : has_credentials_(!proxy.username.empty() || !proxy.password.empty()) {
     if (!can_be_sent_as_host(host)) {
-      fail(error::host_not_found, "SOCKS5: the server's host is not a name that a proxy can be asked for");
+      fail(error::host_not_found, "SOCKS5: the server's host is not a name that can be sent to a proxy");
     } else if (proxy.username.size() > 255 || proxy.password.size() > 255) {
       fail(error::proxy_unauthorized, "SOCKS5: user name or password is longer than 255 bytes");
     } else {
@@ -118,8 +118,8 @@ class socks5 final : public proxy_dialogue {
 
   void feed(std::string_view bytes) override {
     while (progress == proxy_progress::needs_input && !bytes.empty()) {
-      // The proxy waits for what we say next, so it has nothing to say itself.
-      if (!output.empty()) return invalid("it is longer than what was asked");
+      // Our next request has not been sent, so the proxy must not send anything.
+      if (!output.empty()) return invalid("it is longer than expected");
       answer_ += bytes.front();
       bytes.remove_prefix(1);
       switch (awaited_) {
@@ -154,9 +154,9 @@ class socks5 final : public proxy_dialogue {
     return static_cast<unsigned char>(answer_[index]);
   }
 
-  // Every answer begins with a version. True: it is the right one, and there is more than that.
+  // Every answer begins with a version. Returns true if it is the expected one and more bytes have arrived.
   bool begins_with(unsigned char expected) {
-    if (at(0) != expected) invalid(at(0) == 'H' ? "it looks like HTTP" : "it is of another version");
+    if (at(0) != expected) invalid(at(0) == 'H' ? "it looks like HTTP" : "it has another version");
     return at(0) == expected && answer_.size() > 1;
   }
 
@@ -170,18 +170,18 @@ class socks5 final : public proxy_dialogue {
     if (!begins_with(version)) return;
     if (at(1) == no_authentication) return ask(request_, awaited::reply);
     if (at(1) == user_and_password && has_credentials_) return ask(credentials_, awaited::verdict);
-    if (at(1) != nothing_acceptable) return invalid("it wants what was not offered");
-    fail(error::proxy_unauthorized, has_credentials_ ? "SOCKS5: the proxy takes no user name and password"
-                                                     : "SOCKS5: the proxy wants a user name and password");
+    if (at(1) != nothing_acceptable) return invalid("it chooses a method that was not offered");
+    fail(error::proxy_unauthorized, has_credentials_ ? "SOCKS5: the proxy accepts no user name and password"
+                                                     : "SOCKS5: the proxy requires a user name and password");
   }
 
   void take_verdict() {
     if (!begins_with(credentials_version)) return;
     if (at(1) == 0) return ask(request_, awaited::reply);
-    fail(error::proxy_unauthorized, "SOCKS5: user name or password refused");
+    fail(error::proxy_unauthorized, "SOCKS5: the proxy refused the user name or password");
   }
 
-  // VER REP RSV ATYP BND.ADDR BND.PORT. The address does not interest us, but has to be read to its end.
+  // VER REP RSV ATYP BND.ADDR BND.PORT. The address is not used, but has to be read to its end.
   void take_reply(std::string_view behind) {
     if (!begins_with(version)) return;
     if (at(1) != 0) return fail(error::proxy_refused, "SOCKS5: " + reply_text(at(1)));
@@ -207,7 +207,7 @@ class socks5 final : public proxy_dialogue {
   std::string credentials_;
   std::string request_;
   awaited awaited_ = awaited::method;
-  std::string answer_;  // as far as it has come; at most 262 bytes
+  std::string answer_;  // as far as it has arrived; at most 262 bytes
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// A proxy's URL, taken apart and checked. No text of a problem repeats a part of it: one wrong character,
-// and what the parser takes for a host or a path is the password.
+// Takes a proxy's URL apart and checks it. The text of a problem never repeats a part of the URL: after one
+// wrong character, the parser may take the password for a host or a path.
 module;
 #include <algorithm>
 #include <boost/url/parse.hpp>
@@ -32,7 +32,7 @@ struct wrong {
   std::string_view problem;
 };
 
-// Throws wrong.
+// Throws `wrong` if a part is not acceptable.
 class checked_url {
  public:
   explicit checked_url(const boost::urls::url_view& parts) : parts_(parts) {}
@@ -56,7 +56,7 @@ class checked_url {
     if (scheme == "socks5" || scheme == "socks5h") return proxy_kind::socks5;
     if (scheme == "https")
       throw wrong{
-          "https:// proxies are not supported; wss:// is encrypted up to the server through http:// too"};
+          "https:// proxies are not supported: use http://, through which wss:// stays encrypted end to end"};
     throw wrong{"scheme must be http://, socks5:// or socks5h://"};
   }
 
@@ -83,7 +83,7 @@ class checked_url {
     if (std::ranges::any_of(given.username, is_control) || std::ranges::any_of(given.password, is_control))
       throw wrong{"user name or password has a control character"};
     if (given.kind == proxy_kind::http) {
-      // RFC 7617 section 2: what stands behind the first colon is the password.
+      // RFC 7617 section 2: the password begins behind the first colon.
       if (given.username.find(':') != std::string::npos) throw wrong{"user name must not have a colon"};
       return;
     }
@@ -95,7 +95,7 @@ class checked_url {
   void check_nothing_follows() const {
     if (!parts_.encoded_path().empty() && parts_.encoded_path() != "/")
       throw wrong{"must not have a path (a proxy script is not supported)"};
-    if (parts_.has_query() || parts_.has_fragment()) throw wrong{"must end behind the port"};
+    if (parts_.has_query() || parts_.has_fragment()) throw wrong{"must end after the port"};
   }
 
   const boost::urls::url_view& parts_;
@@ -105,7 +105,7 @@ class checked_url {
 
 proxy_reading read_proxy_url(std::string_view url) {
   if (url.empty()) return {{}, "is missing"};
-  // "host:port" is what many people write, and curl understands.
+  // Many people write "host:port", and curl accepts it.
   const auto whole =
       url.find("://") == std::string_view::npos ? "http://" + std::string(url) : std::string(url);
   const auto parsed = boost::urls::parse_uri(whole);

@@ -142,7 +142,7 @@ void session::end(change_reason why) {
   for (auto& each : std::exchange(pings_, {})) each.op.complete(reason.error, {});
   if (dropped_ == 0) return;
   log_->write(log_level::warning, std::to_string(dropped_) +
-                                      " messages were not received before the session ended: "
+                                      " messages were dropped at the end of the session, because "
                                       "limits.inbound_messages or limits.inbound_bytes was reached");
 }
 

@@ -208,9 +208,9 @@ void session::warn_of_pause(clock::time_point now) {
   warned_of_pause_ = true;
   log_->write(
       log_level::warning,
-      "the program does not receive, so the socket is not read any more, and the server's pings are not "
-      "answered: limits.inbound_bytes or limits.inbound_messages is reached (a program that only sends "
-      "can set receive_messages to false)");
+      "limits.inbound_bytes or limits.inbound_messages is reached, because the program does not receive: the "
+      "socket is no longer read, and the server's pings are not answered. Call receive(), or set "
+      "receive_messages to false if the program only sends");
 }
 
 // Ends the session if the protocol wants it, once the program has had a turn with the earlier messages.

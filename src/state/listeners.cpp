@@ -1,6 +1,7 @@
-// Listeners: each has its place in the ring, and each executor serves its listeners one call at a time. The
-// next call goes to whoever lags furthest behind, the earliest registered first: so all see a transition, in
-// order of registration, before any sees the one after it.
+// Listeners: each has its place in the ring. Those on the connection's own executor form one group, any other
+// is a group of its own. A group makes one call at a time: next to the listener furthest behind, among equals
+// the first registered. So all of a group see a transition, in order of registration, before any sees the
+// next.
 module;
 #include <algorithm>
 #include <boost/asio/any_io_executor.hpp>
@@ -27,14 +28,14 @@ namespace {
 
 constexpr std::size_t suspicious_listener_count = 10;
 
-// What the program itself asked for is not an error to report.
+// An end that the program itself asked for is not reported as an error.
 bool is_failure(const state_change& change) {
   const auto& why = change.reason.error;
   return change.to == connection_state::disconnected && why && why != error::disconnect_requested &&
          why != error::closed && why != error::in_background && why != net::error::operation_aborted;
 }
 
-// Each callback may remove its listener or destroy the handle: `wanted` is asked before the next one.
+// Each callback may remove its listener or destroy the handle, so `wanted` is checked before the next one.
 template <class Wanted>
 void call_all(const connection_listener& callbacks, const observed_change& change, bool new_session,
               const Wanted& wanted) {
@@ -86,16 +87,17 @@ bool state_channel::add_listener(std::string id, connection_listener callbacks, 
     }
   }
   if (count == 0) {
-    log_->write(log_level::warning, "listener \"" + id + "\" refused: the ID is taken");
+    log_->write(log_level::warning, "listener \"" + id + "\" was refused: another listener has this ID");
     return false;
   }
   if (count > suspicious_listener_count) {
-    log_->write(log_level::warning, std::to_string(count) + " listeners: is one added again and again?");
+    log_->write(log_level::warning, "the connection has " + std::to_string(count) +
+                                        " listeners: is one added repeatedly and never removed?");
   }
   return true;
 }
 
-// Empty: the connection's own.
+// An empty executor means the connection's own.
 const std::shared_ptr<state_channel::group>& state_channel::group_for(const net::any_io_executor& executor) {
   if (executor) return groups_.emplace_back(std::make_shared<group>(group{.executor = executor}));
   if (groups_.empty() || !groups_.front()->own) {
@@ -105,7 +107,7 @@ const std::shared_ptr<state_channel::group>& state_channel::group_for(const net:
 }
 
 bool state_channel::remove_listener(std::string_view id) {
-  std::shared_ptr<listener> removed;  // what its callbacks hold ends after the lock
+  std::shared_ptr<listener> removed;  // destroyed after the unlock, with what its callbacks own
   std::unique_lock lock(mutex_);
   for (auto each = groups_.begin(); each != groups_.end(); ++each) {
     auto& listeners = (*each)->listeners;
@@ -124,7 +126,7 @@ bool state_channel::remove_listener(std::string_view id) {
 
 void state_channel::abandon() {
   finish(net::error::operation_aborted);
-  std::vector<std::shared_ptr<listener>> all;  // what their callbacks hold ends after the lock
+  std::vector<std::shared_ptr<listener>> all;  // destroyed after the unlock, with what their callbacks own
   std::unique_lock lock(mutex_);
   for (const auto& each : groups_) {
     for (auto& one : std::exchange(each->listeners, {})) {
@@ -137,7 +139,7 @@ void state_channel::abandon() {
   report_if_told(lock);
 }
 
-// A group is idle when none of its listeners lags behind, and its job has ended.
+// A group is idle if no listener in it lags behind, and it is empty or its job has ended.
 bool state_channel::all_told() const {
   return std::ranges::none_of(groups_, [this](const auto& each) {
     return (each->scheduled && !each->listeners.empty()) || next_to_serve(*each) != nullptr;
@@ -183,7 +185,7 @@ void state_channel::serve(const std::shared_ptr<group>& which) {
   report_if_told(lock);
 }
 
-// Only one call of a listener is under way at a time: what it remembers needs no lock.
+// Only one call of a listener is under way at a time, so `session` needs no lock.
 void state_channel::call(listener& one, const observed_change& change) const {
   const bool new_session =
       is_usable(change.to) && std::exchange(one.session, change.session) != change.session;

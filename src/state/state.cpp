@@ -51,7 +51,7 @@ std::string_view to_string(stage value) noexcept {
 
 namespace {
 
-constexpr std::size_t most_shown_bytes = 200;  // of one text of a peer
+constexpr std::size_t most_shown_bytes = 200;  // of one text from a peer
 
 std::string printable(std::string_view text) { return one_line(text, most_shown_bytes); }
 
@@ -65,7 +65,7 @@ std::string seconds(clock::duration value) {
 
 std::string describe(const change_reason& reason) {
   if (!reason.error) return {};
-  // What the program asked for is not a failure of a stage.
+  // An end that the program asked for is not a failure of a stage.
   const bool asked = reason.error == error::disconnect_requested || reason.error == error::closed ||
                      reason.error == error::in_background;
   std::string out;

@@ -33,7 +33,7 @@ export enum class stage : std::uint8_t {
   connect,   ///< TCP to the server
   proxy,     ///< looking up the proxy, connecting to it, and asking it for the way
   tls,       ///< the handshake of TLS
-  upgrade,   ///< the web-socket handshake; redirects too
+  upgrade,   ///< the WebSocket handshake; redirects too
   login,     ///< the protocol's own, see `protocol`
   session    ///< not an attempt: the session that followed it
 };
@@ -114,7 +114,7 @@ export struct observed_change : state_change {
   std::uint64_t missed = 0;  ///< transitions before this one that were lost; 0: none
 };
 
-/// Returns one line for people: "disconnected (upgrade: server refused the web-socket upgrade, HTTP 503),
+/// Returns one line for people: "disconnected (upgrade: server refused the WebSocket upgrade, HTTP 503),
 /// retry in 1.20 s [backoff]".
 export std::string describe(const state_change& change);
 /// Returns the reason alone, one line; empty if there is none.

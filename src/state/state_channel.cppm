@@ -30,7 +30,7 @@ template <class Token, class Executor = net::any_io_executor>
 consteval bool asio_is_whole() {
   static_assert(
       requires(const Executor& any) { any.require(net::execution::blocking.never); },
-      "import holdfast; must stand below every #include of Boost.Asio");
+      "import holdfast; must come after every #include of Boost.Asio");
   return true;
 }
 template <class Token, class Signature>

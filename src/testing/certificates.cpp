@@ -1,4 +1,4 @@
-// Certificates by OpenSSL's API: a key, the fields of RFC 5280, a signature.
+// Makes certificates with OpenSSL's API: a key, the fields of RFC 5280, a signature.
 module;
 #include <openssl/bio.h>
 #include <openssl/ec.h>
@@ -41,7 +41,7 @@ void check(bool done) {
   if (!done) throw std::runtime_error("OpenSSL cannot make a certificate for the test");
 }
 
-// Its signatures have one length, whatever they sign: a simulated handshake is as long each time.
+// Ed25519 signatures all have one length, so a simulated handshake is equally long each time.
 key_ptr new_key() {
   key_ptr out(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
   check(out != nullptr);
@@ -77,11 +77,11 @@ void add(X509* to, X509* issuer, int extension, const std::string& value) {
 void set_serial_number(X509* of) {
   std::uint64_t number = 0;
   check(RAND_bytes(reinterpret_cast<unsigned char*>(&number), sizeof number) == 1);
-  number = (number >> 2U) | 1ULL << 62U;  // positive, and of one length
+  number = (number >> 2U) | 1ULL << 62U;  // positive, and always of the same length
   check(ASN1_INTEGER_set_uint64(X509_get_serialNumber(of), number) == 1);
 }
 
-// `begins` and `ends` from now on.
+// `begins` and `ends` are relative to now.
 certificate_ptr unsigned_certificate(const std::string& subject, EVP_PKEY* key, std::chrono::seconds begins,
                                      std::chrono::seconds ends) {
   certificate_ptr out(X509_new());
@@ -100,7 +100,7 @@ void sign(X509* certificate, X509* issuer, EVP_PKEY* issuer_key) {
   check(X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) == 1);
   add(certificate, issuer, NID_subject_key_identifier, "hash");
   if (certificate != issuer) add(certificate, issuer, NID_authority_key_identifier, "keyid");
-  check(X509_sign(certificate, issuer_key, nullptr) > 0);  // the key's own digest
+  check(X509_sign(certificate, issuer_key, nullptr) > 0);  // null: the key's own digest
 }
 
 certificate_ptr leaf(const certificate_request& what, EVP_PKEY* key) {

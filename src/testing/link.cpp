@@ -1,4 +1,4 @@
-// A link: bytes are copied with their time of arrival, and whoever waits is woken when that has come.
+// A link: bytes are copied with their time of arrival, and a waiter is woken at that time.
 module;
 #include <algorithm>
 #include <array>
@@ -50,13 +50,13 @@ bool simulated_link::writable(side at) const {
   return reset_ || hears_of_end(at) || ends_[other(at)].pending_bytes < how_.window_bytes;
 }
 
-// What is written to a closed peer is answered by a reset, if both find their way.
+// A closed peer answers later bytes with a reset, if neither direction is cut off.
 bool simulated_link::hears_of_end(side at) const {
   const auto& peer = ends_[other(at)];
   return peer.closed && !peer.cut_off && !ends_[at].cut_off;
 }
 
-// Of the last of so many bytes on their way to that end: in order, and no sooner than the link can carry
+// Returns when the last of `count` bytes arrives at `at`: in order, and no sooner than the link can carry
 // them.
 clock::time_point simulated_link::arrival(side at, std::size_t count) {
   auto& end = ends_[at];
@@ -72,7 +72,7 @@ clock::time_point simulated_link::arrival(side at, std::size_t count) {
   return end.last_arrival;
 }
 
-// Whoever gets the last bytes has time to read them.
+// The receiver of the last bytes has time to read them before the reset.
 void simulated_link::count_towards_reset(std::size_t count, clock::time_point arrives) {
   const auto before = std::exchange(written_bytes_, written_bytes_ + count);
   const auto limit = how_.reset_after_bytes;
@@ -116,7 +116,7 @@ std::size_t simulated_link::write(side at, std::span<const char> from, error_cod
   const auto count = some(most);
   peer.pending_bytes += count;
   peer.given_bytes += count;
-  if (peer.cut_off) {  // it fills the window and never arrives
+  if (peer.cut_off) {  // the bytes fill the window and never arrive
     peer.lost_bytes += count;
     return count;
   }
@@ -127,7 +127,7 @@ std::size_t simulated_link::write(side at, std::span<const char> from, error_cod
   return count;
 }
 
-// At that end, whether they have been read or not.
+// Counts what has arrived at `at`, read or not.
 std::size_t simulated_link::arrived_bytes(side at) const {
   const auto& end = ends_[at];
   auto count = end.given_bytes - end.lost_bytes;

@@ -60,7 +60,7 @@ void open_descriptor(tcp::acceptor& acceptor) {
   acceptor.non_blocking(true);
 }
 
-// Only if a connection waits.
+// Fails if no connection is waiting.
 error_code accept_descriptor(tcp::acceptor& acceptor, tcp::socket& into) {
 #ifdef SOCK_CLOEXEC
   const int made = ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
@@ -92,7 +92,7 @@ struct loopback_port::implementation : std::enable_shared_from_this<implementati
         [self = shared_from_this(), opening = ++openings] { return self->accept(opening); }, net::detached);
   }
 
-  // Until the port is shut, even if it has been opened again since.
+  // Runs until the port is shut, even if the port has been opened again since.
   net::awaitable<void> accept(unsigned opening) {
     for (;;) {
       const auto [failed] =

@@ -47,13 +47,13 @@ struct server::implementation : std::enable_shared_from_this<implementation> {
   net::awaitable<std::optional<http_head>> read_request(transport& stream);
 
   const net::any_io_executor executor;
-  std::mutex mutex;  // scripts may be changed while sessions of other threads begin
+  std::mutex mutex;  // scripts may be changed while other threads begin sessions
   script session_script = [](server_session& session) { return session.echo(); };
   gate upgrade_gate;
   std::atomic<bool> closes_at_once{false};
   bool never = false;
   compression_options compression;
-  std::shared_ptr<tls_context> tls;  // shared by the streams that speak it
+  std::shared_ptr<tls_context> tls;  // shared by the TLS streams
   std::optional<std::size_t> tls_stalls_after;
   std::atomic<std::size_t> accepted{0};
   std::atomic<std::size_t> sessions{0};
@@ -120,7 +120,7 @@ void server::accept(transport stream) { implementation_->accept(std::move(stream
 
 void server::implementation::accept(transport stream) {
   ++accepted;
-  if (closes_at_once) return;  // with the stream
+  if (closes_at_once) return;  // which closes the stream
   const net::any_io_executor strand = net::make_strand(executor);
   auto shared = std::make_shared<transport>(std::move(stream));
   net::co_spawn(
@@ -149,7 +149,7 @@ net::awaitable<std::optional<http_head>> server::implementation::read_request(tr
   }
 }
 
-// False: the client is gone, or was refused. Without TLS there is nothing to do.
+// Returns false if the client is gone or was refused. Does nothing without TLS.
 net::awaitable<bool> server::implementation::secure(net::any_io_executor strand,
                                                     std::shared_ptr<transport> stream) {
   std::unique_lock lock(mutex);

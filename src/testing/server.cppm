@@ -1,4 +1,4 @@
-/// :server — a web-socket server that does what a script says, well or badly. The script is a coroutine per
+/// :server — a WebSocket server that does what a script says, well or badly. The script is a coroutine per
 /// session. It speaks over any `transport`: of the simulated network, or of a real socket (see :loopback).
 module;
 #include <atomic>
@@ -24,7 +24,7 @@ import :simulated_network;
 
 namespace holdfast::testing {
 
-/// One web-socket as the server sees it. While the script waits, pings are answered and messages are
+/// One WebSocket as the server sees it. While the script waits, pings are answered and messages are
 /// collected.
 export class server_session : public std::enable_shared_from_this<server_session> {
  public:

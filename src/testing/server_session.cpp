@@ -1,4 +1,4 @@
-// One web-socket at the server: a reader beside the script, and what the script can do.
+// One WebSocket at the server: a reader that runs beside the script, and the script's operations.
 module;
 #include <algorithm>
 #include <array>
@@ -115,7 +115,7 @@ void server_session::handle(const frame_result& event) {
   wake();
 }
 
-// One at a time; whoever comes while it runs has its bytes written by it.
+// Only one runs at a time. It also writes the bytes that are added meanwhile.
 net::awaitable<void> server_session::flush() {
   if (std::exchange(flushing_, true)) co_return;
   while ((!output_.empty() || stream_.unsent()) && !ended_) {

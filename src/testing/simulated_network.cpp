@@ -35,9 +35,9 @@ import :link;
 namespace holdfast::testing {
 namespace {
 
-constexpr clock::duration connect_patience = std::chrono::seconds(127);  // that of Linux: seven requests
+constexpr clock::duration connect_patience = std::chrono::seconds(127);  // that of Linux: seven SYNs
 
-// The time of the world is the clock of its thread, so a plain timer waits in it.
+// The time of the world is the clock of its thread, so a plain timer waits in virtual time.
 net::awaitable<void> wait_until(clock::time_point when) {
   timer pause(co_await net::this_coro::executor);
   co_await pause.async_wait_until(when, net::as_tuple(net::use_awaitable));
@@ -125,7 +125,7 @@ net::awaitable<result<std::vector<peer_address>>> simulated_network::resolve(std
   co_return out;
 }
 
-// Beyond connect_patience it is given up.
+// From connect_patience on, the result means that the connect is given up.
 clock::duration simulated_network::time_to_connect(const link_conditions& how) {
   clock::duration waited{};
   for (clock::duration again = std::chrono::seconds(1); waited < connect_patience; again *= 2) {

@@ -1,4 +1,4 @@
-// What is kept of a session and of a client, and what a login finds of it.
+// What the server keeps of sessions and of clients, and what a login finds of it.
 module;
 #include <algorithm>
 #include <cstddef>
@@ -62,7 +62,7 @@ v1_memory::fate v1_memory::take(const v1_message& given) {
     messages_.push_back(given);
     return fate::processed;
   }
-  // A number that is not found was left out: the client had given that message up.
+  // If the number is not found, the client has left it out: it had given that message up.
   const auto same = [&](const v1_message& one) { return one.id == given.id && one.client == given.client; };
   const auto before = std::ranges::find_if(messages_, same);
   const bool differs =

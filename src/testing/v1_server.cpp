@@ -1,4 +1,4 @@
-// What a test can see of the backend, and what it can ask of it.
+// What a test can observe of the backend, and what it can make the backend do.
 module;
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

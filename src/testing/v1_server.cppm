@@ -99,7 +99,7 @@ export class v1_server {
   /// Returns the names of the clients that are logged in now.
   [[nodiscard]] std::vector<std::string> connected() const;
   /// Returns what clients did against docs/protocol.md, a line each. A broken frame ends its socket with
-  /// 1002; an upgrade that does not offer the sub-protocol is answered by 400.
+  /// 1002; an upgrade that does not offer the subprotocol is answered by 400.
   [[nodiscard]] std::vector<std::string> violations() const;
 
   // What it does of its own accord.

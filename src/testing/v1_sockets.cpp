@@ -1,4 +1,5 @@
-// A conversation with a client: what its frames do, what is said when, and how that gets to the socket.
+// A conversation with a client: what its frames cause, what the server sends and when, and how a frame gets
+// to the socket.
 module;
 #include <algorithm>
 #include <boost/asio/any_completion_handler.hpp>
@@ -44,7 +45,7 @@ namespace holdfast::testing {
 
 namespace {
 
-// Not v1_subprotocol: this side shares nothing with the client's.
+// Not v1_subprotocol: the server shares nothing with the client.
 constexpr std::string_view subprotocol = "holdfast.v1";
 
 bool offers_v1(const http_head& request) {
@@ -59,14 +60,14 @@ std::optional<http_answer> v1_server::implementation::judge(const http_head& req
   if (offers_v1(request))
     return http_answer{.status = 101, .headers = {{"Sec-WebSocket-Protocol", std::string(subprotocol)}}};
   const std::lock_guard lock(mutex);
-  breaks("upgrade: the sub-protocol holdfast.v1 must be offered");
+  breaks("upgrade: the subprotocol holdfast.v1 must be offered");
   return http_answer{.status = 400, .body = violations.back()};
 }
 
 net::awaitable<void> v1_server::implementation::serve(server_session& socket) {
   const auto self = shared_from_this();
   const auto here = std::make_shared<v1_link>(socket.shared_from_this(), co_await net::this_coro::executor);
-  // Leaves with this coroutine, also where it is destroyed because the executor's context is.
+  // Removes the link when this coroutine ends, also if it is destroyed with its executor's context.
   struct presence {
     presence(implementation& in, link_ptr whose) : server(in), link(std::move(whose)) {
       const std::lock_guard lock(server.mutex);
@@ -226,7 +227,7 @@ void v1_server::implementation::say(const link_ptr& to, std::optional<std::strin
   start(to, &implementation::write_all);
 }
 
-// Always by way of the executor: who starts it may hold the mutex, and be on the strand.
+// Always posted, because the caller may hold the mutex and be on the strand.
 void v1_server::implementation::start(const link_ptr& on, routine what) {
   net::post(on->strand, [self = shared_from_this(), on, what] {
     net::co_spawn(on->strand, (self.get()->*what)(on), [self](const std::exception_ptr& thrown) {
@@ -235,7 +236,7 @@ void v1_server::implementation::start(const link_ptr& on, routine what) {
   });
 }
 
-// Several may run: each frame is taken and handed to the socket in one go, so their order remains.
+// Several may run at once: each frame is taken and handed to the socket in one go, so their order remains.
 net::awaitable<void> v1_server::implementation::write_all(link_ptr to) {
   for (;;) {
     std::optional<std::string> frame;
@@ -256,7 +257,7 @@ net::awaitable<void> v1_server::implementation::welcome_in_time(link_ptr whom) {
   if (!whom->closing) welcome(whom);
 }
 
-// The client may do it by itself, but does not have to.
+// Lifts a throttle when it is over. The client may do it by itself, but does not have to.
 net::awaitable<void> v1_server::implementation::lift_in_time(link_ptr to) {
   std::optional<clock::time_point> first;
   {

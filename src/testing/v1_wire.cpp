@@ -1,6 +1,5 @@
-// How the frames of "holdfast.v1" are read and written by a server. Whether a text is JSON is for Boost.JSON
-// to say; the fields of a frame are then pieces of that text, so that data and numbers are seen as they were
-// sent.
+// Reads and writes the frames of "holdfast.v1" for a server. Boost.JSON decides whether a text is JSON. The
+// fields of a frame are then pieces of that text, so that data and numbers are seen as they were sent.
 module;
 #include <algorithm>
 #include <boost/json/object.hpp>
@@ -31,7 +30,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::uint64_t largest_number = 1ULL << 53U;
-constexpr std::size_t deepest = 500;  // what v1_options::depth may allow
+constexpr std::size_t deepest = 500;  // the most that v1_options::depth allows
 
 struct bad_frame {
   std::string problem;
@@ -54,7 +53,7 @@ std::string unquoted(std::string_view text) {
 // The fields of a JSON object that is known to be valid.
 class fields {
  public:
-  // `where` is for what is said about them: "hello: ", "hello: resume.".
+  // `where` begins the text of a problem: "hello: ", "hello: resume.".
   fields(std::string where, std::string_view object) : where_(std::move(where)) {
     for (auto at = next(object, object.find('{') + 1); object[at] == '"';) {
       const auto name_end = end_of_string(object, at);
@@ -73,12 +72,12 @@ class fields {
     throw bad_frame{where_ + std::string(field) + " must " + std::string(must)};
   }
 
-  // As it was written; empty if there is none.
+  // Returns the value as it was written, or an empty text if there is none.
   [[nodiscard]] std::string_view value(std::string_view field) const {
     std::string_view found;
     for (const auto& [name, text] : all_) {
       if (name != field) continue;
-      if (!found.empty()) wrong(field, "not be there twice");
+      if (!found.empty()) wrong(field, "not appear twice");
       found = text;
     }
     return found;
@@ -114,7 +113,7 @@ class fields {
     }
     return at + 1;
   }
-  // Where the comma or the brace is that ends it.
+  // Returns the position of the comma or the brace that ends the value.
   static std::size_t end_of_value(std::string_view text, std::size_t at) {
     for (int depth = 0;; ++at) {
       const char c = text[at];
@@ -145,7 +144,7 @@ v1_client_frame read_hello(const fields& in) {
 v1_client_frame read_message(const fields& in) {
   v1_message out{
       .id = in.number("id"), .feature = in.optional_text("feature"), .data = std::string(in.value("data"))};
-  if (out.data.empty()) in.wrong("data", "be there");
+  if (out.data.empty()) in.wrong("data", "be present");
   return out;
 }
 

@@ -1,4 +1,4 @@
-// The loop of a world: first all that is ready, then a jump to the next timer.
+// The loop of a world: runs all handlers that are ready, then jumps to the next timer.
 module;
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
@@ -30,7 +30,7 @@ import holdfast;
 namespace holdfast::testing {
 namespace {
 
-constexpr std::size_t endless = 5'000'000;  // handlers without time passing: something runs in circles
+constexpr std::size_t endless = 5'000'000;  // handlers without time passing: they start one another
 
 void complete(const net::any_io_executor& executor, time_source::handler handler, error_code ec) {
   net::post(executor, [executor, ec, handler = std::move(handler)]() mutable {
@@ -107,11 +107,13 @@ void world::spawn(net::awaitable<void> routine) {
 void world::settle() {
   context_.restart();
   for (std::size_t handled = 0; context_.poll_one() != 0;) {
-    if (++handled > endless) throw std::runtime_error("the world does not settle: something runs in circles");
+    if (++handled > endless)
+      throw std::runtime_error("the world does not settle: handlers start one another, and no time passes");
   }
 }
 
-// Lets the next thing happen that is due by `end`; false if there is none.
+// Advances to the next timer that is due by `end`, and runs what becomes ready. Returns false if there is
+// none.
 bool world::step(clock::time_point end) {
   const auto next = time_.next_expiry();
   if (!next || *next > end) return false;

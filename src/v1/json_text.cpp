@@ -1,5 +1,5 @@
-// The validator is Boost.JSON's parser with a handler that keeps nothing. The rest relies on its verdict: in
-// a valid text, quotes and brackets alone say where a value ends.
+// The validator is Boost.JSON's parser with a handler that keeps nothing. The other functions rely on its
+// verdict: in a valid text, quotes and brackets alone show where a value ends.
 module;
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
@@ -55,7 +55,7 @@ struct keeps_nothing {
 constexpr std::string_view whitespace = " \t\n\r";
 constexpr std::uint64_t largest_number = 1ULL << 53U;
 
-// Behind the closing quote of the string that begins at `at`.
+// Returns the position behind the closing quote of the string that begins at `at`.
 std::size_t end_of_string(std::string_view text, std::size_t at) {
   for (++at; text[at] != '"'; ++at) {
     if (text[at] == '\\') ++at;

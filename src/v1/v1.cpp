@@ -1,5 +1,5 @@
-// The protocol "holdfast.v1": what a frame means at this point of a session, and what outlives a session so
-// that the next one can go on from there. No frame is read or written here, see v1_frames.cpp.
+// The protocol "holdfast.v1": what a frame means at each point of a session, and what outlives a session so
+// that the next one can resume it. v1_frames.cpp reads and writes the frames.
 module;
 #include <openssl/rand.h>
 #include <algorithm>
@@ -30,14 +30,14 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint64_t events_per_ack = 32;
-// Whatever the server says: no flood of pings, and one now and then.
+// Bounds for the interval that the server asks for: no flood of pings, but one now and then.
 constexpr std::chrono::milliseconds shortest_heartbeat = 1s;
 constexpr std::chrono::milliseconds longest_heartbeat = 1h;
 
 std::string random_name() {
   std::array<unsigned char, 16> bytes{};
   if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
-    throw std::runtime_error("holdfast.v1: OpenSSL has no entropy");
+    throw std::runtime_error("holdfast.v1: OpenSSL provides no random bytes");
   std::string out;
   for (const unsigned char byte : bytes) {
     out += "0123456789abcdef"[byte >> 4U];
@@ -46,7 +46,7 @@ std::string random_name() {
   return out;
 }
 
-// Empty: the server may go on like this.
+// Returns what is wrong with `frame`, or an empty text.
 std::string_view problem_of(const v1_frames::ready& frame, const std::optional<v1_frames::resume>& earlier) {
   if (!frame.resumed) return {};
   if (!earlier) return "ready: resumed must be false, because hello asked for no session";
@@ -64,7 +64,7 @@ class v1_protocol final : public protocol {
 
   void opened(protocol_link& link, const session_facts& session) override {
     phase_ = phase::login;
-    // What the web-socket itself did not accept would come again, too.
+    // A frame that the WebSocket itself did not accept would come again if the session were resumed.
     if (session.last_end == error::message_too_big || session.last_end == error::invalid_utf8)
       earlier_.reset();
     link.send(message_kind::text, v1_frames::hello(client_, session.token, earlier_));
@@ -81,7 +81,7 @@ class v1_protocol final : public protocol {
     std::visit([&](auto& each) { take(link, each); }, read);
   }
 
-  // What has arrived is acknowledged here too, or a quiet server would keep up to 31 events for ever.
+  // Acknowledges the events received so far, or a quiet server would keep up to 31 of them for ever.
   void heartbeat(protocol_link& link) override {
     if (phase_ != phase::ready) return;
     acknowledge_from(link, 1);
@@ -105,7 +105,7 @@ class v1_protocol final : public protocol {
     const auto last = frame.gap ? frame.gap->to : frame.resumed ? earlier_->last_seq : frame.seq;
     earlier_ = {.session = std::move(frame.session), .last_seq = last};
     acknowledged_ = last;
-    // First, so that what the server has got is not sent again.
+    // Acknowledged first, so that messages which the server has already are not sent again.
     if (frame.last_id) link.acknowledged(*frame.last_id);
     link.ready({.resumed = frame.resumed, .gap = frame.gap});
     auto interval = frame.heartbeat.value_or(how_.heartbeat);
@@ -116,8 +116,9 @@ class v1_protocol final : public protocol {
   void take(protocol_link& link, const v1_frames::event& frame) {
     if (phase_ != phase::ready) return broken(link, "event: must not come before ready");
     auto& last = earlier_->last_seq;
-    if (resumed_ && frame.seq <= last) return;  // the server did not know that we have it
-    if (frame.seq != last + 1) return broken(link, "event: seq must be that of the event before plus 1");
+    if (resumed_ && frame.seq <= last) return;  // a repetition: the server did not know that we have it
+    if (frame.seq != last + 1)
+      return broken(link, "event: seq must be one more than that of the event before");
     link.deliver(message_kind::text, frame.data);
     last = frame.seq;
     acknowledge_from(link, events_per_ack);
@@ -148,7 +149,7 @@ class v1_protocol final : public protocol {
     link.go_away(std::move(frame.reason), frame.wait, std::move(frame.endpoint));
   }
 
-  // The session is not forgotten: it is not the one that is refused.
+  // Keeps the session, because the refusal is not about the session.
   void take(protocol_link& link, v1_frames::refusal& frame) {
     if (phase_ == phase::ready && !frame.fatal) return;
     const auto why = phase_ == phase::login && frame.code == "unauthorized" ? error::unauthorized
@@ -164,7 +165,7 @@ class v1_protocol final : public protocol {
 
   void take(protocol_link& link, const v1_frames::malformed& frame) { broken(link, frame.problem); }
 
-  // The next login begins a new session: the same one would bring the same frame again, for ever.
+  // The next login begins a new session, because the same session would bring the same frame again and again.
   void broken(protocol_link& link, std::string_view problem,
               std::uint16_t close_code = close_codes::protocol_error, error why = error::protocol_failed) {
     phase_ = phase::over;
@@ -180,8 +181,8 @@ class v1_protocol final : public protocol {
 
   const v1_options how_;
   const std::string client_;
-  std::optional<v1_frames::resume> earlier_;  // or this one, once it is ready
-  std::uint64_t last_ping_ = 0;               // never begins anew, so that no late pong answers another ping
+  std::optional<v1_frames::resume> earlier_;  // the earlier session; the present one, once it is ready
+  std::uint64_t last_ping_ = 0;               // never restarts, so that no late pong answers another ping
   std::uint64_t acknowledged_ = 0;            // of the events
   phase phase_ = phase::over;
   bool resumed_ = false;

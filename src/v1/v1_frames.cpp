@@ -1,4 +1,4 @@
-// How the frames of "holdfast.v1" are read and written; docs/protocol.md has the rules.
+// Reads and writes the frames of "holdfast.v1"; docs/protocol.md has the rules.
 module;
 #include <algorithm>
 #include <array>
@@ -28,7 +28,7 @@ constexpr std::size_t most_session_bytes = 256;
 constexpr std::size_t most_features = 64;
 constexpr std::size_t most_name_bytes = 64;
 constexpr std::size_t most_url_bytes = 2048;
-constexpr std::size_t most_text_bytes = 200;  // of what is for people; the rest is cut off
+constexpr std::size_t most_text_bytes = 200;  // of a text for people; the rest is cut off
 constexpr milliseconds longest = std::chrono::hours(24 * 365);
 
 constexpr std::array<std::string_view, 20> names{
@@ -40,11 +40,11 @@ std::size_t number_of(std::string_view name) {
   return static_cast<std::size_t>(std::ranges::find(names, name) - names.begin());
 }
 
-// The fields of one object, as far as any frame has them. What is wrong is noted once, the first time; then
-// every field reads as empty, so that whoever reads need not ask after each.
+// The fields of one object, without those that no frame has. The first problem is noted; from then on every
+// field reads as empty, so that a reader need not check after each.
 class fields {
  public:
-  // `where` is for what is said about them: "event: ", "ready: gap.".
+  // `where` begins the text of a problem: "event: ", "ready: gap.".
   fields(std::string where, std::string_view object, std::string& problem)
       : where_(std::move(where)), problem_(problem) {
     for (json_parts parts(object); parts.next();) {
@@ -63,10 +63,10 @@ class fields {
     if (problem_.empty()) problem_ = where_ + std::string(field) + " must " + std::string(must);
   }
 
-  // As it lies in the frame; empty if there is none, or null where that means the same.
+  // Returns the text of the value, or an empty one if there is none (optional_value: or if it is null).
   std::string_view value(std::string_view field) {
     const auto at = number_of(field);
-    if (repeated_[at]) wrong(field, "not be there twice");
+    if (repeated_[at]) wrong(field, "not appear twice");
     return problem_.empty() ? values_[at] : std::string_view();
   }
   std::string_view optional_value(std::string_view field) {
@@ -118,7 +118,7 @@ class fields {
     return optional_value(field).empty() ? std::string() : one_line(text(field), most_text_bytes);
   }
 
-  // Of an object or an array in this one.
+  // Returns the text of an object or an array in this object.
   std::string_view container(std::string_view field, json_kind kind) {
     const auto found = value(field);
     if (!found.empty() && kind_of(found) == kind) return found;
@@ -153,13 +153,13 @@ server_frame read_ready(fields& in) {
               .heartbeat = in.optional_duration("heartbeat_ms"),
               .last_id = in.optional_number("last_id"),
               .gap = read_gap(in)};
-  if (frame.gap && !frame.resumed) in.wrong("gap", "not be there unless resumed is true");
+  if (frame.gap && !frame.resumed) in.wrong("gap", "not be present unless resumed is true");
   return frame;
 }
 
 server_frame read_event(fields& in) {
   const event frame{.seq = in.number("seq"), .data = in.value("data")};
-  if (frame.data.empty()) in.wrong("data", "be there");
+  if (frame.data.empty()) in.wrong("data", "be present");
   return frame;
 }
 

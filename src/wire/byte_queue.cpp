@@ -1,4 +1,4 @@
-// A queue that moves its content only when that is cheaper than to grow.
+// A queue that shifts its content only if no more is left than was consumed. Otherwise it allocates anew.
 module;
 #include <algorithm>
 #include <cstddef>

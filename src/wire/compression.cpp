@@ -1,4 +1,5 @@
-// The negotiation of RFC 7692 section 7.1: what each side may ask, what it must answer, and what holds then.
+// The negotiation of RFC 7692 section 7.1: what each side may ask for, what it must answer, and what is
+// agreed.
 module;
 #include <algorithm>
 #include <charconv>
@@ -27,13 +28,13 @@ struct extension {
   std::vector<parameter> parameters{};
 };
 
-// A list of extensions as in RFC 6455 section 9.1, with the white space and the empty elements that RFC 9110
-// section 5.6 lets a list have.
+// Reads a list of extensions (RFC 6455 section 9.1), including the white space and the empty elements that
+// RFC 9110 section 5.6 allows.
 class list_reader {
  public:
   explicit list_reader(std::string_view text) : rest_(text) {}
 
-  // Empty: it is malformed.
+  // Returns nothing if the list is malformed.
   std::optional<std::vector<extension>> read() {
     std::vector<extension> out;
     for (;;) {
@@ -67,7 +68,7 @@ class list_reader {
     rest_.remove_prefix(found.size());
     return found;
   }
-  // A token, or one in quotes; anything else is empty.
+  // Reads a token, or one in quotes. Returns an empty text for anything else.
   std::string value() {
     if (!take('"')) return std::string(token());
     std::string out;
@@ -83,7 +84,7 @@ class list_reader {
   std::string_view rest_;
 };
 
-// The four of section 7.1. Both an offer and the answer to it are such a value.
+// The four parameters of section 7.1, of an offer or of the answer to it.
 struct deflate_parameters {
   bool server_no_context_takeover = false;
   bool client_no_context_takeover = false;
@@ -99,7 +100,7 @@ std::optional<int> read_window_bits(std::string_view text) {
   return whole && bits >= 8 && bits <= most_window_bits ? std::optional(bits) : std::nullopt;
 }
 
-// Empty: a parameter is unknown, doubled, or has a value that it must not have. Only an offer may leave out
+// Returns nothing if a parameter is unknown or repeated, or has an invalid value. Only an offer may leave out
 // the value of client_max_window_bits (section 7.1.2.2).
 std::optional<deflate_parameters> read_parameters(const extension& from, bool is_offer) {
   deflate_parameters out;
@@ -137,8 +138,7 @@ std::string write(const deflate_parameters& from) {
   return out;
 }
 
-// Of either side. What an answer does not say about the client's messages is still what the client has set
-// itself.
+// For either side. Where the answer does not limit the client's messages, the client's own options still do.
 agreed_compression what_holds(const compression_options& given, const deflate_parameters& answer) {
   return {
       .client = {.window_bits = std::min(given.client_max_window_bits,
@@ -150,8 +150,8 @@ agreed_compression what_holds(const compression_options& given, const deflate_pa
       .minimum_bytes = given.minimum_bytes};
 }
 
-// Empty: we cannot meet the offer. A client that does not say that its window can be limited must not be
-// asked to (section 7.1.2.2).
+// Returns nothing if we cannot meet the offer. If a client does not offer client_max_window_bits, we must not
+// limit its window (section 7.1.2.2).
 std::optional<deflate_parameters> answer_to(const deflate_parameters& asked,
                                             const compression_options& given) {
   if (given.client_max_window_bits < most_window_bits && !asked.client_max_window_bits) return std::nullopt;
@@ -180,7 +180,7 @@ void validate(const compression_options& given) {
   must_be("compression.server_max_window_bits", given.server_max_window_bits, 9, most_window_bits);
 }
 
-// The server may always limit our window: to say so costs nothing.
+// Always offers client_max_window_bits: letting the server limit our window costs nothing.
 std::string offer(const compression_options& given) {
   if (!given.enabled) return {};
   deflate_parameters out{.server_no_context_takeover = given.server_no_context_takeover,
@@ -202,8 +202,8 @@ result<std::optional<agreed_compression>> read_agreement(const compression_optio
   }
   const auto answered = read_parameters(first, false);
   if (!answered) return make_error_code(error::upgrade_invalid);
-  // A server may set itself limits that we have not asked for, but must meet those that we have
-  // (section 7.1.1.1, 7.1.2.1).
+  // A server may limit itself where we have not asked for it, but must meet the limits that we have asked for
+  // (sections 7.1.1.1, 7.1.2.1).
   const bool met =
       (answered->server_no_context_takeover || !offered.server_no_context_takeover) &&
       answered->server_max_window_bits.value_or(most_window_bits) <= offered.server_max_window_bits;

@@ -1,4 +1,5 @@
-// Cookies, read as leniently as RFC 6265 section 5.2 wants it, and sent as strictly as section 4.2 does.
+// Cookies: parsed as leniently as RFC 6265 section 5.2 requires, and sent as strictly as section 4.2
+// requires.
 module;
 #include <algorithm>
 #include <array>
@@ -36,7 +37,7 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
-// Takes the text up to `by` from the beginning of `rest`, and `by` itself.
+// Removes the text up to and including `by` from the front of `rest`. Returns it trimmed, without `by`.
 std::string_view take_until(std::string_view& rest, char by) {
   const auto end = rest.find(by);
   const auto taken = rest.substr(0, end);
@@ -49,13 +50,13 @@ struct pair_of_texts {
   std::string_view value;
 };
 
-// "name=value", each trimmed. Without a "=" all is name.
+// Splits "name=value" and trims both. Without a "=" the whole text is the name.
 pair_of_texts split_pair(std::string_view text) {
   const auto name = take_until(text, '=');
   return {name, trim(text)};
 }
 
-// RFC 6265 section 5.1.1: the parts of a date in any order, whatever stands between them.
+// RFC 6265 section 5.1.1: the parts of a date may come in any order, with any delimiters.
 class cookie_date {
  public:
   void read(std::string_view token) {
@@ -78,7 +79,8 @@ class cookie_date {
     const std::chrono::year_month_day date{std::chrono::year(full), std::chrono::month(month_),
                                            std::chrono::day(day_)};
     if (!date.ok() || full < 1601) return std::nullopt;
-    // Beyond what the clock can count (the years 1677 to 2262, if it counts nanoseconds) it means the same.
+    // A clock that counts nanoseconds covers the years 1677 to 2262. Before 1970 means expired, after 2200
+    // never.
     if (full < 1970) return time_point{};
     if (full > 2200) return never;
     return time_point(std::chrono::sys_days(date)) + std::chrono::hours(hour_) +
@@ -127,7 +129,7 @@ std::optional<time_point> read_date(std::string_view text) {
   return date.result();
 }
 
-// RFC 6265 section 5.2.2. Empty: not a number, so the attribute does not count.
+// RFC 6265 section 5.2.2. Returns nothing if the text is not a number: the attribute is then ignored.
 std::optional<time_point> read_max_age(std::string_view text, time_point now) {
   const bool negative = text.starts_with('-');
   const auto digits = text.substr(negative ? 1 : 0);
@@ -149,7 +151,7 @@ bool is_within(std::string_view host, std::string_view domain) {
   return host[split - 1] == '.' && boost::beast::iequals(host.substr(split), domain);
 }
 
-// The zone of an address is a part of it: on another link the same address is another server.
+// The zone of an address is part of the key: the same address on another link is another server.
 std::string key_of(const target& to) { return to_origin(to) + ' ' + to.host; }
 
 std::string_view path_of(const target& to) {
@@ -207,7 +209,7 @@ void cookie_jar::store(const target& from, const header_list& answer, time_point
   }
 }
 
-// A cookie that is set anew keeps its place (RFC 6265 section 5.3, the eleventh point).
+// A cookie that is replaced keeps its place (RFC 6265 section 5.3, step 11).
 void cookie_jar::put(entry one, time_point now) {
   const auto found = std::ranges::find_if(entries_, [&](const entry& each) {
     return each.name == one.name && each.path == one.path && each.origin == one.origin;

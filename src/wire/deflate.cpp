@@ -1,5 +1,5 @@
-// Messages made smaller and whole again, by zlib. It is included nowhere else: what it allocates and how it
-// reports errors stays here.
+// Compresses and decompresses messages with zlib. No other file includes zlib: its allocations and its error
+// codes stay here.
 module;
 #define ZLIB_CONST
 #include <zlib.h>
@@ -21,8 +21,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr auto tail = "\x00\x00\xFF\xFF"sv;       // of an empty block; not sent (RFC 7692 section 7.2.1)
-constexpr int smallest_window_bits = 9;           // that zlib can do without a header
+constexpr auto tail = "\x00\x00\xFF\xFF"sv;       // end of an empty block; not sent (RFC 7692 section 7.2.1)
+constexpr int smallest_window_bits = 9;           // that zlib supports without a header
 constexpr std::size_t largest_piece = 1U << 30U;  // zlib counts in 32 bits
 
 using room = std::array<char, 16 * 1024>;
@@ -43,7 +43,7 @@ void set_output(z_stream& stream, room& place) {
   stream.avail_out = static_cast<uInt>(place.size());
 }
 
-// As append() does, but with no more capacity than `limit`.
+// Appends, but grows the capacity ahead of need only up to `limit`.
 void append(std::string& to, std::string_view bytes, std::size_t limit) {
   const auto wanted = to.size() + bytes.size();
   if (wanted > to.capacity()) {
@@ -58,7 +58,7 @@ void append(std::string& to, std::string_view bytes, std::size_t limit) {
 }  // namespace
 
 struct deflater::state {
-  // The memory for symbols in proportion to the window: both are 2^(bits + 2) bytes.
+  // Sizes the memory for symbols like the window: each takes 2^(bits + 2) bytes.
   state(int level, int window_bits) {
     if (deflateInit2(&stream, level, Z_DEFLATED, -window_bits, std::min(window_bits - 7, 8),
                      Z_DEFAULT_STRATEGY) != Z_OK) {
@@ -83,7 +83,8 @@ deflater& deflater::operator=(deflater&&) noexcept = default;
 
 void deflater::compress(std::string_view message, std::string& payload) {
   payload.clear();
-  // An empty block without its tail (section 7.2.3.6): zlib would not write one behind another.
+  // An empty message is an empty block without its tail (section 7.2.3.6). zlib would not write two of them
+  // in a row.
   if (message.empty()) return payload.push_back('\0');
   if (!state_) state_ = std::make_unique<state>(level_, std::max(how_.window_bits, smallest_window_bits));
   auto& stream = state_->stream;
@@ -129,7 +130,8 @@ error_code inflater::feed(std::string_view piece, std::string& message) {
 }
 
 error_code inflater::run(std::string_view input, std::string& message, int flush) {
-  // A window that is larger than agreed can read the same; zlib's own makers of 8 bits used 9.
+  // A window larger than agreed reads the same data. Where 8 bits are agreed, a peer that uses zlib may write
+  // with 9.
   if (!state_) state_ = std::make_unique<state>(std::max(how_.window_bits, smallest_window_bits));
   auto& stream = state_->stream;
   set_input(stream, input);
@@ -138,15 +140,16 @@ error_code inflater::run(std::string_view input, std::string& message, int flush
     set_output(stream, place);
     const int outcome = inflate(&stream, flush);
     if (outcome == Z_MEM_ERROR) throw std::bad_alloc();
-    // What came before a fault is handed out: so the faults of a message have one order, however it is cut.
+    // Bytes before a fault are handed out, so that the faults of a message are found in the same order,
+    // however the message is split.
     const auto count = place.size() - stream.avail_out;
     const auto allowed = std::min(count, limit_ - std::min(limit_, message.size()));
     append(message, {place.data(), allowed}, limit_);
     if (allowed < count) return error::message_too_big;
     if (outcome != Z_OK && outcome != Z_STREAM_END && outcome != Z_BUF_ERROR)
       return error::protocol_violation;
-    // Behind a final block there may be another (section 7.2.3.4), which may still repeat what was before it:
-    // the window stays. To copy it out and in by inflateSetDictionary would let a peer's two bytes cost us 64
+    // After a final block another one may follow (section 7.2.3.4) and refer to data before it, so the window
+    // is kept. Saving it and restoring it with inflateSetDictionary would let two bytes of a peer cost us 64
     // KiB.
     ended_ = outcome == Z_STREAM_END;
     if (ended_) inflateResetKeep(&stream);
@@ -155,9 +158,9 @@ error_code inflater::run(std::string_view input, std::string& message, int flush
 }
 
 error_code inflater::finish(std::string& message) {
-  // Who ends with a final block should add an empty one for the tail to belong to, but does not always.
+  // A peer that ends with a final block should add an empty block, to which the tail belongs, but not all do.
   if (!ended_) {
-    // Z_BLOCK stops at the end of each block, so that one can see whether it is the end of one.
+    // Z_BLOCK stops at the end of each block, so that data_type shows whether the tail ended one.
     if (const auto ec = run(tail, message, Z_BLOCK)) return ec;
     if ((state_->stream.data_type & 128) == 0 && !ended_) return error::protocol_violation;
   }

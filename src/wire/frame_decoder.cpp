@@ -1,5 +1,5 @@
-// Decoding: a whole, unfragmented message is handed out where it lies; anything else is put together in
-// message_, and its text is judged as it comes.
+// Decoding: an uncompressed message in one complete frame is handed out in place. Any other is assembled in
+// message_, and its text is validated as it arrives.
 module;
 #include <algorithm>
 #include <array>
@@ -45,7 +45,7 @@ std::uint64_t big_endian(const char* bytes, std::size_t count) noexcept {
   return value;
 }
 
-// RFC 6455 section 7.4 and the registry: what may stand in a close frame.
+// The codes that a close frame may carry (RFC 6455 section 7.4 and the IANA registry).
 bool may_be_sent(std::uint64_t code) noexcept {
   if (code >= 3000) return code <= 4999;
   return (code >= close_codes::normal && code <= close_codes::unsupported_data) ||
@@ -72,7 +72,7 @@ std::span<char> frame_decoder::prepare(std::span<char> scratch) {
   return scratch.subspan(kept);
 }
 
-// While a payload arrives, nothing else is undecoded.
+// Inside a payload nothing else is undecoded, so its rest can be read straight into the message.
 std::span<char> frame_decoder::prepare_message() {
   if (over_ || compressed_ || size_ != 0 || payload_left_ < worth_reading_directly) return {};
   prepared_ = static_cast<std::size_t>(std::min<std::uint64_t>(payload_left_, reserve_bytes));
@@ -104,8 +104,8 @@ void frame_decoder::park() {
   if (size_ != 0 && (data_ < parked_.data() || data_ > parked_.data() + parked_.size())) {
     parked_.assign(data_, size_);
   } else if (size_ != 0) {
-    // Moved to the front only when that costs no more than what was consumed, so that parking again and again
-    // is cheap.
+    // Moves the rest to the front only if no more is left than was consumed, so that repeated parking is
+    // cheap.
     const auto consumed = static_cast<std::size_t>(data_ - parked_.data());
     if (consumed < size_) return;
     parked_.erase(0, consumed);
@@ -148,8 +148,8 @@ bool frame_decoder::parse_header(header& into) {
   return true;
 }
 
-// Everything that makes a frame illegal by its header alone (RFC 6455 sections 5.1, 5.2, 5.4, 5.5). How large
-// a compressed message is will be seen when it has been inflated.
+// Checks everything that makes a frame illegal by its header alone (RFC 6455 sections 5.1, 5.2, 5.4, 5.5).
+// The size of a compressed message is checked while it is inflated.
 frame_result frame_decoder::check(const header& frame) {
   const bool is_control = frame.opcode >= 8;
   const bool known = frame.opcode <= 2 || (frame.opcode >= 8 && frame.opcode <= 10);
@@ -235,8 +235,8 @@ frame_result frame_decoder::data(const header& frame) {
   masked_ = frame.masked;
   mask_ = frame.mask;
   payload_left_ = frame.length;
-  // Room for the rest, so that it need not be moved while it grows; bounded, because a header can promise
-  // anything.
+  // Reserves room for the payload, so that the message is not moved while it grows. The room is bounded,
+  // because a header can announce any length.
   if (!compressed_) {
     message_.reserve(message_.size() +
                      static_cast<std::size_t>(std::min<std::uint64_t>(frame.length, reserve_bytes)));
@@ -244,7 +244,8 @@ frame_result frame_decoder::data(const header& frame) {
   return payload_left_ == 0 ? continue_payload() : frame_result{};
 }
 
-// Memory grows with what has arrived, and by no more than reserve_bytes with what a header promises.
+// Memory grows with the bytes that have arrived. The length that a header announces adds at most
+// reserve_bytes.
 frame_result frame_decoder::continue_payload() {
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(payload_left_, size_));
   if (masked_) {
@@ -262,8 +263,8 @@ frame_result frame_decoder::continue_payload() {
   }
   skip(count);
   scan_text(before);
-  // The first fault of the message counts, however it is cut: before what does not inflate there may be text
-  // that is wrong.
+  // The first fault of the message counts, however the message is split: invalid text may come before data
+  // that does not inflate.
   if (bad_text_ && rule_ == utf8_rule::strict) return fail(error::invalid_utf8, close_codes::invalid_payload);
   if (failure) {
     const bool too_big = failure == error::message_too_big;
@@ -275,7 +276,7 @@ frame_result frame_decoder::continue_payload() {
   return complete(message_);
 }
 
-// What has come of the message since it had `from` bytes.
+// Validates the text of the message from byte `from` on.
 void frame_decoder::scan_text(std::size_t from) {
   if (kind_ == message_kind::binary || bad_text_) return;
   bad_text_ = !text_.feed(std::string_view(message_).substr(from));
@@ -297,7 +298,7 @@ frame_result frame_decoder::complete_bad_text(std::string_view payload) {
   if (rule_ == utf8_rule::as_binary) {
     return {.event = frame_event::message, .kind = message_kind::binary, .payload = payload};
   }
-  auto repaired = replace_bad_utf8(payload, limit_);  // three bytes for one: it can grow over the limit
+  auto repaired = replace_bad_utf8(payload, limit_);  // one byte can become three, beyond the limit
   if (!repaired) return fail(error::message_too_big, close_codes::message_too_big);
   message_ = std::move(*repaired);
   handed_out_ = true;

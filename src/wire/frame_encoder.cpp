@@ -1,4 +1,4 @@
-// Encoding: one frame per message, masked while it is copied behind what already waits.
+// Encoding: one frame per message, masked (at a client) while it is copied to the end of the output.
 module;
 #include <cstddef>
 #include <cstdint>
@@ -16,11 +16,11 @@ import :masking;
 namespace holdfast {
 namespace {
 
-constexpr std::size_t max_close_reason = 123;             // RFC 6455 section 5.5.1: 125 less the code
-constexpr std::size_t keep_compressed_bytes = 64 * 1024;  // that a thread keeps for its next message
+constexpr std::size_t max_close_reason = 123;             // RFC 6455 section 5.5.1: 125 minus the code
+constexpr std::size_t keep_compressed_bytes = 64 * 1024;  // kept by a thread for its next message
 constexpr unsigned compressed_bit = 0x40;                 // RSV1 (RFC 7692 section 6)
 
-// `bits`: the first byte but FIN.
+// `bits`: the first byte without FIN.
 void encode(byte_queue& to, peer_role from, unsigned bits, std::string_view payload) {
   const auto length = payload.size();
   const std::size_t length_bytes = length > 0xFFFF ? 8 : length > 125 ? 2 : 0;

@@ -1,4 +1,4 @@
-// What may stand in a header field. Whoever lets a line break through lets a caller write the rest of the
+// What a header field may contain. If a line break got through, the caller could write the rest of the
 // request.
 module;
 #include <openssl/evp.h>

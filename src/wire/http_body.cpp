@@ -1,4 +1,4 @@
-// Bodies of a given length, in chunks, and up to the end of the stream.
+// Bodies of a given length, in chunks, or up to the end of the stream.
 module;
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
@@ -24,7 +24,7 @@ body_beginning read_chunks(std::string_view bytes) {
     std::size_t size = 0;
     const auto [end, failed] =
         std::from_chars(bytes.data() + std::min(begin, line), bytes.data() + line, size, 16);
-    if (failed != std::errc{} || size == 0) break;  // nonsense, or the last one
+    if (failed != std::errc{} || size == 0) break;  // invalid, or the last chunk
     bytes.remove_prefix(line + 1);
     text += bytes.substr(0, size);
     bytes.remove_prefix(std::min(size, bytes.size()));
@@ -39,10 +39,10 @@ body_beginning read_chunks(std::string_view bytes) {
 
 body_beginning beginning_of_body(const http_head& answer) {
   const auto packing = answer.joined("Content-Encoding");
-  if (!packing.empty() && !boost::beast::iequals(packing, "identity")) return {{}, true};  // is not text
+  if (!packing.empty() && !boost::beast::iequals(packing, "identity")) return {{}, true};  // not text
   const auto coding = answer.joined("Transfer-Encoding");
   if (boost::beast::iequals(coding, "chunked")) return read_chunks(answer.body);
-  if (!coding.empty()) return {{}, true};  // likewise
+  if (!coding.empty()) return {{}, true};  // not text either
   const auto length = answer.header("Content-Length");
   if (length.empty()) return {answer.body, true};
   std::size_t announced = 0;

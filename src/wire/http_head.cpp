@@ -1,6 +1,6 @@
-// Heads of HTTP/1, read. Beast parses them; before that, an answer is brought into the one form that Beast
-// takes, because the RFCs allow a client to take more (RFC 9112 sections 2.2 to 5.2). What the head says
-// about the length of a body decides nothing here: what comes behind the empty line is passed on as it is.
+// Reads heads of HTTP/1. Beast parses them. An answer is first rewritten into the one form that Beast
+// accepts, because a client may accept more (RFC 9112 sections 2.2 to 5.2). The body length that a head
+// states is not used here: the bytes behind the empty line are passed on unchanged.
 module;
 #include <algorithm>
 #include <array>
@@ -36,8 +36,8 @@ std::string_view trim(std::string_view text) {
   return text.substr(0, text.find_last_not_of(" \t") + 1);
 }
 
-// Fills `head`, or returns why not; need_more: it is not complete. The header limit is the caller's: it does
-// not read more than limits.upgrade_bytes.
+// Fills `head`, or returns the error; need_more if the head is incomplete. The caller limits the size: a
+// client reads no more than limits.upgrade_bytes.
 template <bool is_request>
 error_code parse(std::string_view bytes, http_head& head) {
   http::parser<is_request, http::empty_body> parser;
@@ -57,15 +57,15 @@ error_code parse(std::string_view bytes, http_head& head) {
   return {};
 }
 
-// A head as its lines say it, white space and folding undone. Neither a head nor a problem: it is not
-// complete.
+// A head read line by line, with white space and folding removed. If it has neither a head nor a problem, it
+// is incomplete.
 struct head_lines {
   std::optional<http_head> head{};
   std::string reason{};
   std::string problem{};
 };
 
-// RFC 9112 section 2.2: a line may end with a line feed alone. Empty: there is no whole line.
+// RFC 9112 section 2.2: a line may end with a line feed alone. Returns nothing if no line is complete.
 std::optional<std::string_view> take_line(std::string_view& rest) {
   const auto end = rest.find('\n');
   if (end == std::string_view::npos) return std::nullopt;
@@ -75,15 +75,15 @@ std::optional<std::string_view> take_line(std::string_view& rest) {
   return line;
 }
 
-// A server that waits for TLS answers our request with an alert: a record of type 0x14 to 0x17, version 3.
+// A server that expects TLS answers our request with an alert: a record of type 0x14 to 0x17, version 3.
 std::string not_http(std::string_view bytes) {
   const bool is_tls = bytes.size() > 1 && bytes[0] >= 0x14 && bytes[0] <= 0x17 && bytes[1] == 3;
   const auto line = bytes.substr(0, std::max<std::size_t>(bytes.find_first_of("\r\n"), 1));
   return "the answer is not HTTP: it begins with " + in_quotes(line) +
-         (is_tls ? ", as TLS does: is the URL to be wss://?" : "");
+         (is_tls ? ", as TLS does: should the URL be wss://?" : "");
 }
 
-// RFC 9112 section 4, with or without a reason and the space before it.
+// RFC 9112 section 4. The reason, and the space before it, may be missing.
 std::string take_status_line(std::string_view line, head_lines& into) {
   if (!is_field_value(line)) return "the status line has a control character: " + in_quotes(line);
   const auto version = line.substr(0, line.find_first_of(" \t"));
@@ -103,7 +103,7 @@ std::string take_status_line(std::string_view line, head_lines& into) {
 }
 
 // RFC 9112 section 5. White space before the colon is not part of the name (section 5.1), and a line that
-// begins with white space goes on with the one before it (section 5.2).
+// begins with white space continues the line before it (section 5.2).
 std::string take_field(std::string_view line, header_list& fields) {
   if (!is_field_value(line)) return "a header line has a control character: " + in_quotes(line);
   if (line.front() == ' ' || line.front() == '\t') {
@@ -123,7 +123,7 @@ std::string take_field(std::string_view line, header_list& fields) {
   return {};
 }
 
-// One empty line may come before the head, as servers take it from clients (RFC 9112 section 2.2).
+// One empty line may precede the head, as servers accept it from clients (RFC 9112 section 2.2).
 head_lines read_lines(std::string_view bytes) {
   auto rest = bytes;
   if (rest.starts_with("\r\n")) {
@@ -155,7 +155,7 @@ bool is_about_length(std::string_view name) {
   return is_same_header(name, "Content-Length") || is_same_header(name, "Transfer-Encoding");
 }
 
-// RFC 9112 section 6.3: a 1xx ends with its empty line, whatever its fields say about a length.
+// RFC 9112 section 6.3: a 1xx answer ends with its empty line, whatever length its fields state.
 std::string to_text(const head_lines& from) {
   auto out = "HTTP/1.1 " + std::to_string(from.head->status) + ' ' + from.reason + "\r\n";
   for (const auto& [name, value] : from.head->headers) {
@@ -165,7 +165,8 @@ std::string to_text(const head_lines& from) {
   return out + "\r\n";
 }
 
-// What Beast looks at beyond the form: the lists and numbers of the fields that belong to HTTP itself.
+// Names the field that Beast refuses: beyond the syntax it checks lists and numbers in the fields of HTTP
+// itself.
 std::string describe_refusal(error_code why, const http_head& head) {
   for (const auto* name : {"Content-Length", "Transfer-Encoding", "Connection", "Proxy-Connection"}) {
     const bool is_length = is_about_length(name);

@@ -16,7 +16,7 @@ std::uint32_t next_mask() {
   thread_local std::size_t left = 0;
   if (left == 0) {
     if (RAND_bytes(reinterpret_cast<unsigned char*>(pool.data()), static_cast<int>(sizeof pool)) != 1) {
-      throw std::runtime_error("no entropy for web-socket masks");
+      throw std::runtime_error("OpenSSL provides no random bytes for WebSocket masks");
     }
     left = pool.size();
   }

@@ -1,4 +1,4 @@
-// Which characters are shown as they are: Unicode's categories Cc, Zl and Zp are not, nor its bidirectional
+// Which characters are shown unchanged: all but Unicode's categories Cc, Zl and Zp and its bidirectional
 // controls (UAX 9, section 2).
 module;
 #include <algorithm>

@@ -1,5 +1,5 @@
-// One redirect, decided. What a server says is taken for a wish: it must not lead us out of TLS, to another
-// protocol, or round in circles.
+// Decides about one redirect. The server's Location is only a wish: it must not lead us out of TLS, to
+// another protocol, or round in circles.
 module;
 #include <boost/asio/ip/address_v6.hpp>
 #include <boost/system/error_code.hpp>
@@ -23,14 +23,14 @@ namespace ip = boost::asio::ip;
 
 redirect_decision refuse(std::string why) { return {.to = std::nullopt, .refusal = std::move(why)}; }
 
-// RFC 6454 section 5. A host has one spelling once it was read. On another link the same address is another
-// host: so its zone counts.
+// RFC 6454 section 5. read_url() leaves one spelling of each host. The zone counts: the same address on
+// another link is another host.
 bool is_same_origin(const target& a, const target& b) {
   return a.secure == b.secure && a.port == b.port && a.host == b.host;
 }
 
-// A server knows its own link-local address, but not what we call the link that we share with it: it makes
-// its Location of our Host header, which has no zone.
+// A server may build its Location from our Host header, which has no zone: it knows its link-local address,
+// but not our name for the link. So such a redirect stays on the link.
 void stay_on_link(const target& here, target& next) {
   const auto sign = here.host.find('%');
   if (sign == std::string::npos || next.host.find('%') != std::string::npos) return;
@@ -39,8 +39,8 @@ void stay_on_link(const target& here, target& next) {
   if (!not_an_address && address.is_link_local()) next.host += here.host.substr(sign);
 }
 
-// Servers redirect web-sockets as they do pages: RFC 6455 section 3 knows only ws and wss, and the schemes of
-// HTTP stand for them. Empty: another one.
+// Servers redirect WebSockets as they redirect pages. RFC 6455 section 3 knows only ws and wss, so http and
+// https stand for them. Returns an empty text for any other scheme.
 std::string_view websocket_scheme(boost::urls::scheme of) {
   switch (of) {
     case boost::urls::scheme::ws:
@@ -54,7 +54,7 @@ std::string_view websocket_scheme(boost::urls::scheme of) {
   }
 }
 
-// RFC 3986 section 5.2.4: what would lead above the root is dropped. Boost.URL 1.83 leaves it in front.
+// RFC 3986 section 5.2.4: segments that lead above the root are dropped. Boost.URL 1.83 leaves them in front.
 void drop_segments_above_root(boost::urls::url& resolved) {
   auto path = std::string(resolved.encoded_path());
   while (path.starts_with("/../")) path.erase(0, 3);
@@ -69,7 +69,7 @@ bool is_redirect(unsigned status) noexcept {
 }
 
 redirect_decision follow_redirect(const redirect_target& here, unsigned status, std::string_view location) {
-  if (!is_redirect(status)) return refuse("HTTP " + std::to_string(status) + " is no redirect");
+  if (!is_redirect(status)) return refuse("HTTP " + std::to_string(status) + " is not a redirect");
   if (here.followed >= redirect_limit)
     return refuse("more than " + std::to_string(redirect_limit) + " redirects");
   const auto strict = strict_url(location);
@@ -87,7 +87,7 @@ redirect_decision follow_redirect(const redirect_target& here, unsigned status, 
   auto reading = read_url(next.url);
   if (!reading.problem.empty()) return refuse("Location " + reading.problem);
   next.to = std::move(reading.to);
-  // At every hop: what began as ws:// and has come to wss:// stays there.
+  // Checked at every hop: a chain that began at ws:// and has reached wss:// stays there.
   if (leads_out_of_tls(here.to, next.to))
     return refuse("the redirect leads out of TLS, from wss:// to ws://");
   stay_on_link(here.to, next.to);

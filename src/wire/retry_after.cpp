@@ -1,5 +1,5 @@
-// How long a server that refuses wants to be left alone. Whatever it writes is a wish, in one of many forms:
-// a span of time, or a moment. Of several the longest counts, and none is longer than a year.
+// How long a server that refuses us wants to be left alone. Its wish can have many forms: a span of time, or
+// a moment. Of several wishes the longest counts, and all are cut to a year.
 module;
 #include <algorithm>
 #include <array>
@@ -16,13 +16,13 @@ module holdfast.core;
 namespace holdfast {
 namespace {
 
-constexpr double longest_wish = 365.0 * 24 * 3600;  // in seconds, as all numbers here; what is more is cut
+constexpr double longest_wish = 365.0 * 24 * 3600;  // in seconds, as all numbers here; longer ones are cut
 
 // A field that carries such a wish, and the unit of a number in it, in seconds.
 struct wish_field {
   std::string_view name;
   double unit;
-  std::string_view remaining{};  // a field with the number of requests that are still free
+  std::string_view remaining{};  // the field with the number of requests still allowed
 };
 constexpr std::array wish_fields{
     wish_field{"Retry-After", 1},
@@ -49,7 +49,7 @@ std::string_view trim(std::string_view text) {
   return text.substr(0, text.find_last_not_of(" \t") + 1);
 }
 
-// Without quotes around it, if there are no others in it.
+// Removes the quotes around the text, unless there are more of them inside.
 std::string_view unquote(std::string_view text) {
   text = trim(text);
   if (text.size() < 2 || (text.front() != '"' && text.front() != '\'') || text.front() != text.back())
@@ -58,8 +58,7 @@ std::string_view unquote(std::string_view text) {
   return inside.find(text.front()) == std::string_view::npos ? trim(inside) : text;
 }
 
-// The place of `word` among full names, of which its first three letters are enough; names.size() if it is
-// none.
+// Returns the index of `word` among `names`, or names.size(). At least three letters of a name are enough.
 template <std::size_t count>
 std::size_t find_name(std::string_view word, const std::array<std::string_view, count>& names) {
   const auto is_it = [&](std::string_view name) {
@@ -94,7 +93,8 @@ std::optional<int> take_digits(std::string_view& text, std::size_t count) {
   return value;
 }
 
-// Digits with at most one point. What is beyond 30 digits changes nothing.
+// Reads digits with at most one point. Digits that no longer matter (beyond 30, or 16 behind the point) are
+// skipped.
 std::optional<double> take_number(std::string_view& text) {
   double value = 0;
   double place = 1;
@@ -116,7 +116,7 @@ std::optional<double> take_number(std::string_view& text) {
   return has_digit ? std::optional(value / place) : std::nullopt;
 }
 
-// In seconds; empty: not a unit.
+// Returns seconds, or nothing if `word` is not a unit.
 std::optional<double> unit_of(std::string_view word) {
   struct row {
     std::string_view name;
@@ -132,7 +132,7 @@ std::optional<double> unit_of(std::string_view word) {
   return found == rows.end() ? std::nullopt : std::optional(found->seconds);
 }
 
-// "120s", "2 minutes", "1h30m", and the PT2M of ISO 8601.
+// Reads "120s", "2 minutes", "1h30m", and the PT2M of ISO 8601.
 std::optional<double> read_span(std::string_view text) {
   if (is_same_header(text.substr(0, 2), "PT")) text.remove_prefix(2);
   std::optional<double> total;
@@ -147,8 +147,8 @@ std::optional<double> read_span(std::string_view text) {
   return total;
 }
 
-// Seconds, milliseconds, microseconds or nanoseconds since 1970, if the number is too large for a span: more
-// than thirty years. No number fits two of them.
+// Reads seconds, milliseconds, microseconds or nanoseconds since 1970, if the number is too large for a span
+// (more than thirty years). No number fits two of these units.
 std::optional<double> as_unix_time(double number, double largest_unit) {
   for (const double unit : {1.0, 1e-3, 1e-6, 1e-9}) {
     const auto seconds = number * unit;
@@ -157,7 +157,7 @@ std::optional<double> as_unix_time(double number, double largest_unit) {
   return std::nullopt;
 }
 
-// 08:49, 08:49:37 or 08:49:37.5, as seconds since midnight.
+// Reads 08:49, 08:49:37 or 08:49:37.5, as seconds since midnight.
 std::optional<double> take_time(std::string_view& text) {
   const auto hour = take_digits(text, 2);
   if (!hour || !take(text, ':')) return std::nullopt;
@@ -168,7 +168,7 @@ std::optional<double> take_time(std::string_view& text) {
   return 3600.0 * *hour + 60.0 * *minute + *second;
 }
 
-// What is to be taken from a local time. Nothing there, as in an asctime date, means UTC.
+// Returns what to subtract from the local time. An empty text, as in an asctime date, means UTC.
 std::optional<double> read_zone(std::string_view text) {
   for (const auto* name : {"", "Z", "GMT", "UTC", "UT"}) {
     if (is_same_header(text, name)) return 0;
@@ -183,7 +183,7 @@ std::optional<double> read_zone(std::string_view text) {
   return (west ? -1.0 : 1.0) * (3600.0 * *hours + 60.0 * *minutes);
 }
 
-// Seconds since 1970; empty: there is no such day.
+// Returns seconds since 1970, or nothing if there is no such day.
 std::optional<double> to_moment(int year, int month, int day, double time, double zone) {
   const std::chrono::year_month_day date{std::chrono::year(year),
                                          std::chrono::month(static_cast<unsigned>(month)),
@@ -217,7 +217,8 @@ std::optional<int> read_year(std::string_view digits, int year_now) {
   return year <= year_now - 50 ? year + 100 : year;
 }
 
-// The three forms of RFC 9110 section 5.6.7, and what lies between them: with another zone, or no weekday.
+// Reads the three forms of RFC 9110 section 5.6.7, and variants of them: with another zone, or without a
+// weekday.
 std::optional<double> read_http_date(std::string_view text, int year_now) {
   const auto colon = text.find(':');
   if (colon == std::string_view::npos || colon < 2) return std::nullopt;
@@ -239,7 +240,7 @@ std::optional<double> read_http_date(std::string_view text, int year_now) {
     }
   }
   behind = trim(behind);
-  if (year.empty()) {  // asctime: it comes last
+  if (year.empty()) {  // asctime: the year comes last
     const auto at = behind.find_last_of(" \t") + 1;
     year = behind.substr(at);
     behind = trim(behind.substr(0, at));
@@ -256,8 +257,7 @@ std::optional<double> read_date(std::string_view text, int year_now) {
   return moment ? moment : read_http_date(text, year_now);
 }
 
-// The present, as the answer has it: a date counts by the server's own clock if it says what that is, because
-// ours may be wrong.
+// The present for this answer: by the server's own clock if the answer has a Date, because ours may be wrong.
 struct present {
   double moment;
   int year;
@@ -270,7 +270,7 @@ present present_of(const http_head& answer) {
   return {read_date(unquote(answer.header("Date")), year).value_or(seconds), year};
 }
 
-// One wish, in seconds from now; empty: it cannot be read.
+// Returns one wish in seconds from now, or nothing if it cannot be read.
 std::optional<double> read_wish(std::string_view text, double unit, const present& now) {
   auto rest = text;
   const bool negative = take(rest, '-');
@@ -288,7 +288,8 @@ std::optional<double> read_wish(std::string_view text, double unit, const presen
   return moment ? std::optional(*moment - now.moment) : std::nullopt;
 }
 
-// The values of a list; the comma behind a weekday belongs to the date. A parameter (";…") is passed over.
+// Splits a list into its values. The comma behind a weekday belongs to the date. Parameters (";…") are
+// skipped.
 std::vector<std::string_view> split(std::string_view text) {
   std::vector<std::string_view> out;
   text = unquote(text);
@@ -305,8 +306,8 @@ std::vector<std::string_view> split(std::string_view text) {
   return out;
 }
 
-// Rate limits are told with every answer: as long as some requests are free, they are no wish, unless the
-// answer is that there were too many.
+// Servers send rate limits with every answer. While requests are left, they are no wish, unless the answer is
+// 429 (too many requests).
 bool counts(const wish_field& field, const http_head& answer) {
   if (field.remaining.empty() || answer.status == 429) return true;
   auto left = unquote(answer.header(field.remaining));

@@ -1,5 +1,5 @@
-// The opening handshake: what is asked, and whether the answer agrees to it (RFC 6455 section 4.1). Each
-// check that fails says what came and what was wanted.
+// The opening handshake: writes the request, and checks whether the answer agrees to it (RFC 6455 section
+// 4.1). A check that fails reports what was received and what was wanted.
 module;
 #include <openssl/evp.h>
 
@@ -33,8 +33,8 @@ std::string to_lower(std::string_view text) {
   return out;
 }
 
-// The elements of a list, of all fields of that name (RFC 9110 section 5.6.1): without white space around
-// them and without empty ones. A comma in quotes separates nothing.
+// Returns the elements of a list, from all fields of that name (RFC 9110 section 5.6.1), trimmed and without
+// empty ones. A comma in quotes does not separate.
 std::vector<std::string> elements(const http_head& answer, std::string_view name) {
   std::vector<std::string> out(1);
   bool in_quotation = false;
@@ -51,18 +51,19 @@ std::vector<std::string> elements(const http_head& answer, std::string_view name
   return out;
 }
 
-// RFC 9110 section 7.8 and 7.6.1: lists of tokens, in any case. Empty: `wanted` is among them.
+// RFC 9110 sections 7.8 and 7.6.1: lists of case-insensitive tokens. Returns an empty text if `wanted` is
+// among them.
 std::string missing_token(const http_head& answer, std::string_view name, std::string_view wanted) {
-  if (!answer.has(name)) return "there is no " + std::string(name) + " field";
+  if (!answer.has(name)) return "the answer has no " + std::string(name) + " field";
   const auto is_it = [&](const auto& each) { return is_same_header(each, wanted); };
   if (std::ranges::any_of(elements(answer, name), is_it)) return {};
   return std::string(name) + " is " + in_quotes(answer.joined(name)) + ", wanted " + in_quotes(wanted);
 }
 
-// A field that comes twice with the same value does no harm.
+// A field that is repeated with the same value does no harm.
 std::string wrong_accept(const http_head& answer, std::string_view key) {
   constexpr std::string_view name = "Sec-WebSocket-Accept";
-  if (!answer.has(name)) return "there is no " + std::string(name) + " field";
+  if (!answer.has(name)) return "the answer has no " + std::string(name) + " field";
   const auto wanted = websocket_accept(key);
   for (const auto& [each, value] : answer.headers) {
     if (is_same_header(each, name) && value != wanted)
@@ -73,7 +74,7 @@ std::string wrong_accept(const http_head& answer, std::string_view key) {
 }
 
 std::string broken_handshake(const http_head& answer, std::string_view key) {
-  // A request for a web-socket needs HTTP/1.1 or higher, and so does its answer: 1.0 has no 1xx (RFC 9110
+  // A request for a WebSocket needs HTTP/1.1 or higher, and so does the answer: 1.0 has no 1xx (RFC 9110
   // section 15.2).
   if (answer.version < 11)
     return "HTTP/1.0 has no status 101: wanted HTTP/1.1 or higher (RFC 6455 section 4.1)";
@@ -82,7 +83,7 @@ std::string broken_handshake(const http_head& answer, std::string_view key) {
   return wrong_accept(answer, key);
 }
 
-// RFC 6455 section 4.4: a server that refuses our version may name its own.
+// RFC 6455 section 4.4: a server that refuses our version may list the versions that it supports.
 std::string other_versions(const http_head& answer) {
   constexpr std::string_view name = "Sec-WebSocket-Version";
   const auto versions = elements(answer, name);
@@ -90,7 +91,8 @@ std::string other_versions(const http_head& answer) {
   return std::string(name) + " is " + in_quotes(answer.joined(name)) + ", wanted \"13\"";
 }
 
-// What was offered, without what is not among the options: that comes from the provider, and can be a token.
+// Describes the offer. Subprotocols that are not among the options are only counted: they come from the
+// provider, and one can be a token.
 std::string describe_offer(std::span<const std::string> offered, const upgrade_terms& terms) {
   if (offered.empty()) return "none was offered";
   std::string shown;
@@ -107,7 +109,8 @@ std::string describe_offer(std::span<const std::string> offered, const upgrade_t
          " by the credential provider";
 }
 
-// True if `chosen` could be one of the provider's subprotocols, changed on its way: then it is not repeated.
+// Returns whether `chosen` could be one of the provider's subprotocols in an altered form. If so, it is not
+// repeated.
 bool resembles_secret(std::string_view chosen, std::span<const std::string> offered,
                       const upgrade_terms& terms) {
   const auto lower = to_lower(chosen);
@@ -118,8 +121,8 @@ bool resembles_secret(std::string_view chosen, std::span<const std::string> offe
   });
 }
 
-// RFC 6455 section 4.1, the sixth point; how strictly, is the program's choice. Empty: `chosen` is
-// acceptable.
+// RFC 6455 section 4.1, point 6. The program chooses how strict the check is. Returns an empty text if
+// `chosen` is acceptable.
 std::string wrong_subprotocol(const std::vector<std::string>& chosen, const upgrade_terms& terms,
                               std::span<const std::string> offered) {
   if (terms.subprotocol == subprotocol_rule::any) return {};
@@ -135,7 +138,7 @@ std::string wrong_subprotocol(const std::vector<std::string>& chosen, const upgr
   return "the server chose " + what + shown + ", " + describe_offer(offered, terms);
 }
 
-// Of an answer to the offer that read_agreement() refuses.
+// Describes an answer to our offer that read_agreement() refuses.
 std::string wrong_extensions(const http_head& answer, const compression_options& offered) {
   constexpr std::string_view field = "Sec-WebSocket-Extensions";
   const auto chosen = elements(answer, field);
@@ -155,7 +158,7 @@ std::string wrong_extensions(const http_head& answer, const compression_options&
 
 std::string make_websocket_key() {
   std::array<std::uint32_t, 4> nonce{};
-  std::ranges::generate(nonce, next_mask);  // from the same pool of OpenSSL's entropy
+  std::ranges::generate(nonce, next_mask);  // random bytes of OpenSSL, from the same pool as the masks
   return base64({reinterpret_cast<const char*>(nonce.data()), sizeof nonce});
 }
 
@@ -163,10 +166,11 @@ std::string websocket_accept(std::string_view key) {
   const auto text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  // Looked up once, because that takes longer than the digest; and kept, because OpenSSL may end before us.
+  // Fetched once, because that takes longer than the digest. Never freed, because OpenSSL may shut down
+  // before us.
   static const EVP_MD* const sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
   if (sha1 == nullptr)
-    throw std::runtime_error("OpenSSL offers no SHA-1, which the web-socket upgrade needs");
+    throw std::runtime_error("OpenSSL provides no SHA-1, which the WebSocket upgrade needs");
   EVP_Digest(text.data(), text.size(), digest.data(), &size, sha1, nullptr);
   return base64({reinterpret_cast<const char*>(digest.data()), size});
 }
@@ -198,7 +202,7 @@ checked_answer check_answer(const http_head& answer, const upgrade_terms& terms,
   if (auto problem = broken_handshake(answer, key); !problem.empty())
     return refuse(error::upgrade_invalid, std::move(problem));
 
-  // Named more than once (RFC 6455 section 11.3.4 forbids it), it is still the same.
+  // A subprotocol that is named more than once (RFC 6455 section 11.3.4 forbids it) counts once.
   std::vector<std::string> chosen;
   for (auto& each : elements(answer, "Sec-WebSocket-Protocol")) {
     if (std::ranges::find(chosen, each) == chosen.end()) chosen.push_back(std::move(each));

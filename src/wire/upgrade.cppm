@@ -53,7 +53,7 @@ export struct opened_upgrade {
   std::string subprotocol{};                        ///< that the server chose; empty: none
   std::optional<agreed_compression> compression{};  ///< empty: nothing may be compressed
 };
-/// Whether an answer opens a web-socket.
+/// Whether an answer opens a WebSocket.
 export struct checked_answer {
   opened_upgrade opened{};  ///< what was agreed, if there is no error
   error_code error{};       ///< why it does not

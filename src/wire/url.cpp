@@ -1,5 +1,5 @@
-// The parts of a URL, each checked. Boost.URL knows the grammar; which URLs make sense for a web-socket is
-// said here.
+// Takes a URL apart and checks each part. Boost.URL knows the grammar; this file decides which URLs make
+// sense for a WebSocket.
 module;
 #include <algorithm>
 #include <boost/url/host_type.hpp>
@@ -41,9 +41,10 @@ std::string_view read_ipv6(const boost::urls::url_view& parts, target& to) {
   return {};
 }
 
-// Empty, or what is wrong.
+// Returns the problem, or an empty text.
 std::string_view read_host(const boost::urls::url_view& parts, target& to) {
-  if (parts.host_type() == boost::urls::host_type::ipvfuture) return "has an address of an unknown kind";
+  if (parts.host_type() == boost::urls::host_type::ipvfuture)
+    return "has an IP address of an unknown version";
   if (parts.host_type() == boost::urls::host_type::ipv6) return read_ipv6(parts, to);
   auto name = to_ascii_host(parts.host_address());
   to.host = std::move(name.ascii);
@@ -51,7 +52,7 @@ std::string_view read_host(const boost::urls::url_view& parts, target& to) {
   return name.problem;
 }
 
-// RFC 3986 section 3.2.3: "ws://host:/" has the default port, and zeros in front change nothing.
+// RFC 3986 section 3.2.3: "ws://host:/" has the default port, and leading zeros change nothing.
 std::string_view read_port(const boost::urls::url_view& parts, target& to) {
   const auto usual = to.secure ? port_of_wss : port_of_ws;
   to.port = usual;

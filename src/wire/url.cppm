@@ -11,7 +11,7 @@ import :error;
 
 namespace holdfast {
 
-/// Where a web-socket URL leads (RFC 6455 section 3). Two spellings of one place are equal.
+/// Where a WebSocket URL leads (RFC 6455 section 3). Two spellings of one place are equal.
 export struct target {
   bool secure = false;  ///< wss://
   /// Without brackets: a name in lower case (xn-- if it is international), or an address. An IPv6 address may

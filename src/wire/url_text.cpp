@@ -1,5 +1,5 @@
-// A URL is taken apart where WHATWG URL takes it apart, before anything in it is judged; then each part gets
-// the repairs that are right for it.
+// Splits a URL at the same places as WHATWG URL, before any part is checked. Then each part gets the repairs
+// that are right for it.
 module;
 #include <algorithm>
 #include <cstddef>
@@ -13,10 +13,10 @@ import :url_text;
 namespace holdfast {
 namespace {
 
-// RFC 3986 section 2.3. Letters and digits may stand everywhere, and are in none of these.
+// RFC 3986 section 2.3. Letters and digits are allowed everywhere, so these lists leave them out.
 constexpr std::string_view unreserved = "-._~";
 constexpr std::string_view of_path = "-._~!$&'()*+,;=:@/";
-// Without the quotation mark: the grammar allows it, and browsers encode it all the same.
+// Without the apostrophe: the grammar allows it, but browsers encode it.
 constexpr std::string_view of_query = "-._~!$&()*+,;=:@/?";
 constexpr std::string_view of_fragment = "-._~!$&'()*+,;=:@/?";
 
@@ -60,8 +60,8 @@ void append_beyond_ascii_encoded(std::string& out, std::string_view text) {
   }
 }
 
-// "[fe80::1%eth0]" is what people write and what tools print, "[fe80::1%25eth0]" what RFC 6874 wants. As curl
-// does, a zone that is nothing but 25 is the interface of that number.
+// People write and tools print "[fe80::1%eth0]", RFC 6874 requires "[fe80::1%25eth0]". As in curl, a zone
+// that is just "25" is the interface of that number.
 void append_authority(std::string& out, std::string_view authority) {
   const auto host = authority.substr(authority.rfind('@') + 1);
   const auto before_host = authority.size() - host.size();
@@ -84,14 +84,14 @@ std::string_view without_surroundings(std::string_view text) {
   return text;
 }
 
-// Takes the part in front of the first of `ends`.
+// Removes and returns the text before the first of the characters `ends`.
 std::string_view take_until(std::string_view& text, std::string_view ends) {
   const auto part = text.substr(0, text.find_first_of(ends));
   text.remove_prefix(part.size());
   return part;
 }
 
-// "ws:", or nothing if the text is a relative reference.
+// Removes and returns "ws:", or nothing if the text is a relative reference.
 std::string_view take_scheme(std::string_view& text) {
   if (text.empty() || !is_letter(text.front())) return {};
   const auto end = std::ranges::find_if_not(
@@ -107,8 +107,8 @@ std::string_view take_scheme(std::string_view& text) {
 std::string strict_url(std::string_view written) {
   auto rest = without_surroundings(written);
   std::string out(take_scheme(rest));
-  // Browsers take a backslash for a slash here, and so must whoever decides where a URL leads: what they send
-  // to one host would else go to another.
+  // Browsers read a backslash as a slash here. So must we, or the same URL would lead to one host there and
+  // to another one here.
   std::string hierarchy(take_until(rest, "?#"));
   std::ranges::replace(hierarchy, '\\', '/');
   std::string_view path = hierarchy;

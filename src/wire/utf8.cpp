@@ -1,5 +1,5 @@
-// UTF-8: whether a text is right, whole or piece by piece, what replaces its bad parts, and where it may be
-// cut. With a fast path for ASCII, which most chat traffic is.
+// UTF-8: validates a text, whole or piece by piece, replaces its bad parts, and finds where it may be cut.
+// Has a fast path for ASCII, as most chat traffic is ASCII.
 module;
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace {
 
 bool is_continuation(unsigned char c) noexcept { return (c & 0xC0) == 0x80; }
 
-// Length of the well-formed sequence at the beginning of `text`, 0 if it is malformed (Unicode table 3-7).
+// Returns the length of the sequence at the beginning of `text`, or 0 if it is malformed (Unicode table 3-7).
 std::size_t sequence_length(std::string_view text) noexcept {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = at(0);
@@ -32,7 +32,7 @@ std::size_t sequence_length(std::string_view text) noexcept {
   return length;
 }
 
-// How many bytes of `text` are whole characters, up to the first that is bad or cut off.
+// Returns how many bytes at the beginning of `text` are whole, valid characters.
 std::size_t good_bytes(std::string_view text) noexcept {
   const auto size = text.size();
   while (!text.empty()) {
@@ -50,7 +50,7 @@ std::size_t good_bytes(std::string_view text) noexcept {
   return size - text.size();
 }
 
-// How many bytes one U+FFFD stands for, where `text` begins with no character.
+// Returns how many bytes one U+FFFD replaces, where `text` does not begin with a character.
 std::size_t bad_bytes(std::string_view text) noexcept {
   utf8_scan begun;
   std::size_t count = 0;
@@ -58,7 +58,7 @@ std::size_t bad_bytes(std::string_view text) noexcept {
   return count == 0 ? 1 : count;
 }
 
-// Where the character begins to which the byte at `at` belongs, if this is UTF-8.
+// Returns where the character begins that the byte at `at` belongs to, if `text` is UTF-8.
 std::size_t begin_of_character(std::string_view text, std::size_t at) noexcept {
   while (at != 0 && is_continuation(static_cast<unsigned char>(text[at]))) --at;
   return at;
@@ -75,12 +75,12 @@ bool utf8_scan::feed(std::string_view piece) noexcept {
   }
   if (bad_) return false;
   piece.remove_prefix(good_bytes(piece));
-  // Up to three bytes of a character that is cut off, or else one of the next few is bad.
+  // The rest is a cut-off character of up to three bytes, or one of its first few bytes is bad.
   for (std::size_t i = 0; i < piece.size() && !bad_; ++i) bad_ = !take(static_cast<unsigned char>(piece[i]));
   return !bad_;
 }
 
-// Unicode table 3-7: only the second byte has borders of its own.
+// Unicode table 3-7: only the second byte has a range that depends on the first.
 bool utf8_scan::take(unsigned char byte) noexcept {
   if (missing_ != 0) {
     if (byte < lowest_ || byte > highest_) return false;

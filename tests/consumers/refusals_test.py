@@ -64,7 +64,7 @@ def macros_that_make_another_asio(compiler):
 # covers R77
 def an_import_above_the_headers_of_asio(compiler):
     found = compiler.errors(IMPORT_ABOVE)
-    assert found and "must stand below every #include of Boost.Asio" in found[0], found[:3]
+    assert found and "must come after every #include of Boost.Asio" in found[0], found[:3]
     below = IMPORT_ABOVE.split("\n")
     below[0], below[1] = below[1], below[0]
     assert not compiler.errors("\n".join(below))

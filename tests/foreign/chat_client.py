@@ -19,7 +19,7 @@ class ChatServer(Program):
 
 
 class Socket:
-    """One web-socket. What comes is checked in its order: nothing is passed over."""
+    """One WebSocket. What comes is checked in its order: nothing is passed over."""
 
     def __init__(self, server, **options):
         self.connecting = {"compression": None, "ping_interval": None, "max_size": None, **options}

@@ -1,4 +1,4 @@
-"""examples/conformance_client against a small conformance suite of web-sockets: each case sends what it likes, and
+"""examples/conformance_client against a small conformance suite of WebSockets: each case sends what it likes, and
 judges what comes back.
 
 Usage: conformance_test.py CONFORMANCE_CLIENT, which is the path of the program.

@@ -1,6 +1,6 @@
-"""A web-socket server that we did not write: Debian's python3-websockets (10.4 to 15), echoing.
+"""A WebSocket server that we did not write: Debian's python3-websockets (10.4 to 15), echoing.
 
-Prints "listening PORT", then two lines per session that opens, the first with its sub-protocol if it has one, the
+Prints "listening PORT", then two lines per session that opens, the first with its subprotocol if it has one, the
 second with its extensions, and one line that says how it was closed.
 """
 import argparse

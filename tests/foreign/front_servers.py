@@ -1,4 +1,4 @@
-"""What stands in front of web-socket servers in the field: nginx and haproxy, on ports of the loopback interface.
+"""What stands in front of WebSocket servers in the field: nginx and haproxy, on ports of the loopback interface.
 
 They run in the foreground, as whoever runs the tests, with all that they need in a temporary directory. What they log
 is their output, line by line. Knows no test and no certificate: the tests write the interesting part of the settings.

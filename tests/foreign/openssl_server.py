@@ -1,4 +1,4 @@
-"""`openssl s_server` as a web-socket server whose TLS does what the test types: ask for a certificate, change keys,
+"""`openssl s_server` as a WebSocket server whose TLS does what the test types: ask for a certificate, change keys,
 negotiate anew. See s_server's manual, "CONNECTED COMMANDS".
 """
 import base64

@@ -118,7 +118,7 @@ def a_wrong_password_is_reported_as_such(watch, make):
         for url in proxy.url(PASSWORD + "x"), proxy_without_password:
             with Program(watch, server.url, "--proxy", url) as program:
                 expect_without_password(
-                    program, r"  disconnected \(proxy [^ ]+: proxy refused the credentials, or wants some")
+                    program, r"  disconnected \(proxy [^ ]+: proxy refused the credentials, or requires some")
 
 
 def a_server_that_cannot_be_reached_is_reported_as_such(watch, make):
@@ -171,7 +171,7 @@ def a_variable_of_no_use_is_passed_over_with_one_warning(watch):
             while sum("  disconnected " in line for line in lines) < 2:  # two attempts
                 lines.append(program.lines.get(timeout=PATIENCE))
                 assert lines[-1] is not None, lines
-            warnings = [line for line in lines if "ALL_PROXY is passed over" in line]
+            warnings = [line for line in lines if "ALL_PROXY is ignored" in line]
             assert len(warnings) == 1, lines
             assert not any(PASSWORD in line for line in lines), lines
             assert all("(resolve: " in line for line in lines if "  disconnected " in line), lines

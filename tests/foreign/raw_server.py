@@ -1,4 +1,4 @@
-"""What the tests share that decide about every byte that a web-socket server sends: frames, and a server of one script
+"""What the tests share that decide about every byte that a WebSocket server sends: frames, and a server of one script
 for each session."""
 import base64
 import hashlib

@@ -147,7 +147,7 @@ def haproxy_wants_a_client_certificate(watch, world):
     expired = world.certificates.authority.issues("expired-client", "clientAuth", "DNS:client.example", last_day=-1)
     for name, missing in ("TLS 1.3 wants ours", "certificate required"), ("TLS 1.2 wants ours", "handshake failure"):
         url = world.behind_haproxy(name)
-        refused = "server refused our client certificate, or wants one"
+        refused = "server refused our client certificate, or requires one"
         for options, alert in (((), missing),
                                (("--cert", foreign.both), "unknown ca"),
                                (("--cert", expired.both), "certificate expired")):
@@ -206,7 +206,7 @@ def changes_keys_with_the_server(watch, world):
 
 
 def says_that_it_does_not_negotiate_anew(watch, world):
-    wanted = 'server wants to negotiate TLS 1.2 anew.* "the server wants to negotiate TLS 1.2 anew .+"'
+    wanted = 'server requested TLS 1.2 renegotiation.* "the server requested TLS 1.2 renegotiation .+"'
     options = *world.trust, "--cert", world.certificates.client.both
     with openssl_server(world.certificates, "-tls1_2") as server, Watch(watch, *options, server.url) as program:
         server.expect_request()

@@ -162,7 +162,7 @@ def a_redirect_to_another_port_gets_no_credentials(watch, world):
 def expect_refused_redirect(program):
     """It may have been a mistake that will be put right, but not within seconds."""
     wait = program.expect_outcome(
-        r"disconnected \(upgrade: redirect refused.+\), retry in (\d+\.\d\d) s \[redirect-refused\]")[1]
+        r"disconnected \(upgrade: redirect was not followed.+\), retry in (\d+\.\d\d) s \[redirect-refused\]")[1]
     assert float(wait) >= 15, wait
 
 
@@ -195,7 +195,7 @@ def a_server_that_speaks_no_sub_protocol_is_taken(watch, world):
 
 def a_sub_protocol_that_is_not_one_of_ours_is_final(watch, world):
     with Watch(watch, "--subprotocol", "chat.v2", world.url("/speaks-another")) as program:
-        program.expect_outcome(r"disconnected \(upgrade: server chose a sub-protocol that was not offered.*\)"
+        program.expect_outcome(r"disconnected \(upgrade: server chose a subprotocol that was not offered.*\)"
                                rf"{NEVER} \[subprotocol-mismatch\]")
         program.expect_end_with_status_1()
 
@@ -264,7 +264,7 @@ def an_answer_that_the_rfcs_allow_is_taken_however_it_is_written(watch, _):  # c
 
 def an_answer_that_is_refused_says_what_came_and_what_was_wanted(watch, _):  # covers R51
     for head, text in ((SWITCHES + FIELDS.replace(b"websocket", b"h2c"), 'Upgrade is "h2c", wanted "websocket"'),
-                       (SWITCHES + b"Upgrade: websocket\r\n\r\n", "there is no Connection field"),
+                       (SWITCHES + b"Upgrade: websocket\r\n\r\n", "the answer has no Connection field"),
                        (SWITCHES + FIELDS.replace(b"{accept}", b"AAAA"),
                         'Sec-WebSocket-Accept does not belong to our key: it is "AAAA", wanted "'),
                        (SWITCHES + b"Sec-WebSocket-Extensions: x-foo\r\n" + FIELDS,

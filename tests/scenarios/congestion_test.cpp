@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(a_backlog_throttles_the_named_features_until_it_has_been_go
   BOOST_TEST(conn.is_throttled("typing"));
   BOOST_TEST(conn.is_throttled("presence"));
   BOOST_TEST(!conn.is_throttled("receipts"));
-  BOOST_TEST(seen.changes().back().features.front().reason == "too much waits to be sent");
+  BOOST_TEST(seen.changes().back().features.front().reason == "too many bytes wait to be sent");
   outcome typing, line;
   conn.send("typing", {.feature = "typing"}, typing.send_handler());
   conn.send("line", line.send_handler());
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(a_long_round_trip_throttles_and_is_measured_until_it_is_sho
   BOOST_TEST((conn.status() == connection_state::connected));
   s.in.run_for(500ms);
   BOOST_TEST((conn.status() == connection_state::feature_throttled));
-  BOOST_TEST(seen.changes().back().features.front().reason == "answers take too long");
+  BOOST_TEST(seen.changes().back().features.front().reason == "answers to pings take too long");
   s.in.run_for(10s);
   BOOST_TEST((conn.status() == connection_state::connected));
   BOOST_TEST(seen.states() == "featureThrottled connected");

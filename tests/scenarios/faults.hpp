@@ -27,7 +27,7 @@ inline net::awaitable<void> speak(std::shared_ptr<transport> stream, std::string
   }
 }
 
-// From now on whoever connects to `at` hears `bytes` instead of a web-socket server.
+// From now on whoever connects to `at` hears `bytes` instead of a WebSocket server.
 inline void answer_with(world& in, const peer_address& at, const std::string& bytes, bool hold) {
   in.network()->listen(at, [&in, bytes, hold](transport stream) {
     in.spawn(speak(std::make_shared<transport>(std::move(stream)), bytes, hold));

@@ -66,7 +66,7 @@ struct several_places : line_scenario {
   }
   [[nodiscard]] bool says_it_ignores_it() const {
     return std::ranges::any_of(log_lines, [](const std::string& line) {
-      return line.find("options do not name") != std::string::npos;
+      return line.find("neither url nor one of endpoints.further_urls") != std::string::npos;
     });
   }
   server second{in, {net::ip::make_address("10.0.0.2"), 80}};

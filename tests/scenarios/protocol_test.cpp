@@ -1,4 +1,4 @@
-// A protocol over the web-socket: login before connected, acknowledgements, what a server may ask for.
+// A protocol over the WebSocket: login before connected, acknowledgements, what a server may ask for.
 #include <string>
 #include <vector>
 

@@ -47,7 +47,7 @@ std::vector<bad_answer> socks5_answers() {
            socks,
            {step(is_whole_greeting, bytes_of({5, 0xFF}))},
            error::proxy_unauthorized,
-           "wants a user name"},
+           "requires a user name"},
           {"host unreachable",
            socks,
            {greeted, step(is_whole_request, bytes_of({5, 4, 0, 1, 0, 0, 0, 0, 0, 0}))},

@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(each_new_file_that_cannot_be_used_is_told_once_and_the_old_
   check_kept();
   fs::remove(s.certificate.path());
   check_kept();
-  BOOST_TEST(s.lines_about("what was read before stays in use") == told);
+  BOOST_TEST(s.lines_about("the files read before stay in use") == told);
   s.put(s.issued("second"));
   BOOST_REQUIRE(s.comes_back());
   BOOST_TEST(shown_to(last_server) == "second");

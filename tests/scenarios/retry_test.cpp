@@ -349,7 +349,7 @@ BOOST_AUTO_TEST_CASE(the_traces_of_scripted_outages_do_not_change) {
        }),
        4,
        "disconnected[session: Connection reset by peer; after-stable-session] connecting connected "
-       "disconnected[session: peer broke the web-socket protocol; flapping]"},
+       "disconnected[session: peer broke the WebSocket protocol; flapping]"},
       {"flapping", [](scenario& s) { s.backend.on_session(drops(20s)); },
        [](scenario& s) { s.backend.on_session(drops(1s)); }, 6,
        "disconnected[session: connection lost; after-stable-session] connecting "

@@ -62,7 +62,7 @@ const std::vector<fault> faults{
     {"says 500", [](three_addresses& t) { t.s.backend.on_upgrade(answers_with(500)); }},
     {"says 503", [](three_addresses& t) { t.s.backend.on_upgrade(answers_with(503)); }},
     {"says 200", [](three_addresses& t) { t.s.backend.on_upgrade(answers_with(200)); }},
-    {"is no web-socket server",
+    {"is no WebSocket server",
      [](three_addresses& t) {
        answer_with(t.s.in, server_at, "HTTP/1.1 101 Switching Protocols\r\n\r\n", false);
      }},

@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(a_message_of_a_throttled_feature_fails_drops_or_waits_as_it
   s.in.run_for(1s);
   BOOST_TEST((fails.delivered == delivery::not_sent));
   BOOST_TEST(fails.ec == make_error_code(error::feature_throttled));
-  BOOST_TEST(fails.ec.message() == "feature temporarily blocked");
+  BOOST_TEST(fails.ec.message() == "feature is throttled");
   BOOST_TEST((drops.delivered == delivery::dropped));
   BOOST_TEST(drops.ec == make_error_code(error::feature_throttled));
   BOOST_TEST(waits.calls == 0);

@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_stands_in_the_subject_alone_does_not_count) {
     const std::string named = *ip == '\0' ? "no host" : ip;
     BOOST_TEST(s.client->result->detail ==
                "hostname mismatch: wanted server, certificate is for " + named +
-                   "; a name must stand in subjectAltName, that of the subject (CN=server) does not count");
+                   "; a host name counts only in subjectAltName, not in the subject (CN=server)");
   }
   tls_scenario with_context;  // the rule is not one of the context
   with_context.client_side = {.context = std::make_shared<net::ssl::context>(net::ssl::context::tls_client)};

@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(what_a_client_does_against_the_rules_is_seen) {
       {"frame: must be one valid JSON text", "{"},
       {"frame: must be a JSON object", "[]"},
       {"frame: type must be a string", "{}"},
-      {"frame: type must not be there twice", R"({"type":"ping","t\u0079pe":"ping","id":1})"},
+      {"frame: type must not appear twice", R"({"type":"ping","t\u0079pe":"ping","id":1})"},
       {"hello: version must be 1", R"({"type":"hello","version":2})"},
       {"hello: version must be a whole number from 0 to 2^53", R"({"type":"hello","version":1.0})"},
       {"hello: client must be 32 hexadecimal digits", R"({"type":"hello","version":1,"client":"me"})"},
@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(what_a_client_does_against_the_rules_is_seen) {
       {"message: must not come before ready", R"({"type":"message","id":1,"data":1})"},
       {"ping: must not come before ready", R"({"type":"ping","id":1})"},
       {"ack: must not come before ready", R"({"type":"ack","seq":1})"},
-      {"message: data must be there", hello, R"({"type":"message","id":1})"},
+      {"message: data must be present", hello, R"({"type":"message","id":1})"},
       {"message: id must be a whole number from 0 to 2^53", hello,
        R"({"type":"message","id":9007199254740993,"data":1})"},
       {"message: id must be larger than that of the message before", hello,
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(who_does_not_offer_the_sub_protocol_is_told) {
   auto& conn = s.start();
   s.in.run_for(1s);
   BOOST_TEST(conn.snapshot().reason.http_status == 400U);
-  BOOST_TEST((s.at.violations() == texts{"upgrade: the sub-protocol holdfast.v1 must be offered"}));
+  BOOST_TEST((s.at.violations() == texts{"upgrade: the subprotocol holdfast.v1 must be offered"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_wants_to_negotiate_anew_before_its_answer_is_
   const auto failed = first_failure(s);
   BOOST_CHECK(failed.reason.error == error::renegotiation_refused);
   BOOST_TEST((failed.reason.at == stage::tls));
-  BOOST_TEST(failed.reason.detail.starts_with("the server wants to negotiate TLS 1.2 anew"));
+  BOOST_TEST(failed.reason.detail.starts_with("the server requested TLS 1.2 renegotiation"));
   BOOST_TEST(failed.retry_in.has_value());
 }
 
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(a_wish_to_negotiate_anew_that_ends_an_open_session_is_its_r
   BOOST_REQUIRE(s.reaches(connection_state::disconnected, 1s));
   BOOST_CHECK(conn.snapshot().reason.error == error::renegotiation_refused);
   BOOST_TEST((conn.snapshot().reason.at == stage::session));
-  BOOST_TEST(conn.snapshot().reason.detail.starts_with("the server wants to negotiate TLS 1.2 anew"));
+  BOOST_TEST(conn.snapshot().reason.detail.starts_with("the server requested TLS 1.2 renegotiation"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,4 +1,4 @@
-// Raw web-socket frames, legal or not, byte by byte (RFC 6455 section 5.2). For tests only; must not know the
+// Raw WebSocket frames, legal or not, byte by byte (RFC 6455 section 5.2). For tests only; must not know the
 // library, so that a mistake there is not repeated here.
 #pragma once
 #include <cstddef>

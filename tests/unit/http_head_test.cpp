@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_http_is_shown_by_its_beginning) {
   BOOST_TEST(begins("<html>") == text + "\"<html>\"");
   BOOST_TEST(begins("http/1.1 101\r\n") == text + "\"http/1.1 101\"");
   BOOST_TEST(begins("\n\n\n") == text + "\"\\x0a\"");
-  BOOST_TEST(begins("\x15\x03\x03") == text + "\"\\x15\\x03\\x03\", as TLS does: is the URL to be wss://?");
+  BOOST_TEST(begins("\x15\x03\x03") == text + "\"\\x15\\x03\\x03\", as TLS does: should the URL be wss://?");
   BOOST_TEST(begins(std::string(500, 'x')) == text + '"' + std::string(40, 'x') + "...\"");
   BOOST_TEST(begins("HTTP/1.1 100\r\n\r\nwhat?") == text + "\"what?\"");
 }

@@ -161,9 +161,8 @@ BOOST_AUTO_TEST_CASE(plaintext_beside_tls_is_refused_unless_that_very_url_is_lis
   BOOST_CHECK_NO_THROW(validate(with("wss://a/", {"wss://b/"}, {})));
   BOOST_CHECK_EXCEPTION(validate(with("wss://a/", {"ws://b/"}, {})), option_error, [](const option_error& e) {
     return std::string_view(e.what()).ends_with(
-        "is ws:// where another endpoint is wss://: list it in endpoints.plaintext_urls if credentials may "
-        "be "
-        "left out there");
+        "is ws:// although another endpoint is wss://: to use it without credentials, list it in "
+        "endpoints.plaintext_urls too");
   });
 }
 

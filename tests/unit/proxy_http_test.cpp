@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(that_wants_what_we_do_not_know_is_said_so) {
   const std::string head =
       "HTTP/1.1 407 Who\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate:NTLM abc==\r\n";
   BOOST_TEST(detail_of(make_with_credentials(), head + "\r\n") ==
-             "HTTP 407 Who: the proxy wants Negotiate, NTLM, we know only Basic");
+             "HTTP 407 Who: the proxy requires Negotiate, NTLM, but only Basic is supported");
   BOOST_TEST(detail_of(make_with_credentials(), head + "Proxy-Authenticate: Basic\r\n\r\n") ==
              "HTTP 407 Who");
   std::string many = head;

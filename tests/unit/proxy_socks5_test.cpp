@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(is_not_asked_for_what_is_no_name) {
   for (const auto& host : {""s, std::string(256, 'x'), "a\0b"s, "a b"s, "b\u00fccher"s, "a\r\n"s}) {
     auto proxy = make(host);
     check_outcome(proxy, {failed, error::host_not_found, 0,
-                          "SOCKS5: the server's host is not a name that a proxy can be asked for"});
+                          "SOCKS5: the server's host is not a name that can be sent to a proxy"});
   }
 }
 
@@ -135,8 +135,8 @@ BOOST_AUTO_TEST_CASE(that_refuses_says_why) {
                                        "host unreachable",
                                        "connection refused",
                                        "time to live expired",
-                                       "the proxy does not know CONNECT",
-                                       "the proxy does not know this type of address",
+                                       "the proxy does not support CONNECT",
+                                       "the proxy does not support this type of address",
                                        "failure 9"};
   for (std::size_t code = 1; code <= texts.size(); ++code) {
     const outcome refused{failed, error::proxy_refused, 0, "SOCKS5: " + texts[code - 1]};
@@ -148,20 +148,22 @@ BOOST_AUTO_TEST_CASE(that_refuses_says_why) {
 
 // covers R43
 BOOST_AUTO_TEST_CASE(that_wants_other_credentials_is_told_apart) {
-  check_dialogue(make_plain, {{greeting, "\x05\xff"s}},
-                 {failed, error::proxy_unauthorized, 0, "SOCKS5: the proxy wants a user name and password"});
-  check_dialogue(make_with_credentials, {{greeting_with_credentials, "\x05\xff"s}},
-                 {failed, error::proxy_unauthorized, 0, "SOCKS5: the proxy takes no user name and password"});
+  check_dialogue(
+      make_plain, {{greeting, "\x05\xff"s}},
+      {failed, error::proxy_unauthorized, 0, "SOCKS5: the proxy requires a user name and password"});
+  check_dialogue(
+      make_with_credentials, {{greeting_with_credentials, "\x05\xff"s}},
+      {failed, error::proxy_unauthorized, 0, "SOCKS5: the proxy accepts no user name and password"});
   for (const auto& verdict : {"\x01\x01"s, "\x01\x02"s, "\x01\xff"s}) {
-    check_dialogue(make_with_credentials,
-                   {{greeting_with_credentials, wants_credentials}, {login_bytes, verdict}},
-                   {failed, error::proxy_unauthorized, 0, "SOCKS5: user name or password refused"});
+    check_dialogue(
+        make_with_credentials, {{greeting_with_credentials, wants_credentials}, {login_bytes, verdict}},
+        {failed, error::proxy_unauthorized, 0, "SOCKS5: the proxy refused the user name or password"});
   }
 }
 
 // covers R43
 BOOST_AUTO_TEST_CASE(that_is_none_is_found_out_at_its_first_wrong_byte) {
-  const auto version = "it is of another version"s;
+  const auto version = "it has another version"s;
   for (const auto& wrong : {"\x04"s, "\x00"s, "\xff"s, "\x04\x5a"s, "SSH"s}) {
     check_invalid({{greeting_with_credentials, wrong}}, version);
     check_invalid({{greeting_with_credentials, wants_credentials}, {login_bytes, wrong}}, version);
@@ -173,15 +175,15 @@ BOOST_AUTO_TEST_CASE(that_is_none_is_found_out_at_its_first_wrong_byte) {
 
 BOOST_AUTO_TEST_CASE(that_wants_what_was_not_offered_is_refused) {
   for (const auto& method : {"\x05\x01"s, "\x05\x03"s, "\x05\x80"s, "\x05\xfe"s}) {
-    check_invalid({{greeting_with_credentials, method}}, "it wants what was not offered");
+    check_invalid({{greeting_with_credentials, method}}, "it chooses a method that was not offered");
   }
   check_dialogue(make_plain, {{greeting, wants_credentials}},
                  {failed, error::proxy_invalid, 0,
-                  "SOCKS5: the proxy's answer is not valid: it wants what was not offered"});
+                  "SOCKS5: the proxy's answer is not valid: it chooses a method that was not offered"});
 }
 
 BOOST_AUTO_TEST_CASE(that_answers_before_it_was_asked_is_refused) {
-  const auto too_long = "it is longer than what was asked"s;
+  const auto too_long = "it is longer than expected"s;
   check_invalid({{greeting_with_credentials, accepted + "\x05"}}, too_long);
   check_invalid({{greeting_with_credentials, wants_credentials + "\x01\x00"s}}, too_long);
   check_invalid({{greeting_with_credentials, wants_credentials}, {login_bytes, "\x01\x00"s + granted}},

@@ -148,8 +148,8 @@ BOOST_AUTO_TEST_CASE(is_refused_with_credentials_that_cannot_be_sent) {
 
 BOOST_AUTO_TEST_CASE(is_refused_with_more_than_host_and_port) {
   check_refused("http://wpad.example/proxy.pac", "path");
-  check_refused("http://proxy.example:80/?x=1", "end behind the port");
-  check_refused("http://proxy.example#x", "end behind the port");
+  check_refused("http://proxy.example:80/?x=1", "end after the port");
+  check_refused("http://proxy.example#x", "end after the port");
 }
 
 // A "/", "#", "?" or "@" that should have been encoded makes a host or a path of the password.

@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(all_five_statuses_lead_to_the_same_place) {
   }
 }
 
-// RFC 3986 section 5.4.1, with the base of its examples as a web-socket.
+// RFC 3986 section 5.4.1, with the base of its examples as a WebSocket.
 BOOST_AUTO_TEST_CASE(relative_references_are_resolved_as_the_rfc_shows) {
   const std::vector<std::pair<std::string_view, std::string_view>> examples{
       {"g", "ws://a/b/c/g"},
@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(what_a_url_must_not_have_a_redirect_must_not_have) {
   check_refused("ws://a/", "ws://b:0/", "port");
   check_refused("ws://a/", "ws://b:65536/", "port");
   check_refused("ws://a/", "ws://[fe80::1%25a%20b]/", "zone");
-  check_refused("ws://a/", "ws://b%0d%0aX-Evil/", "character that no host name has");
+  check_refused("ws://a/", "ws://b%0d%0aX-Evil/", "character that a host name must not have");
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_repeats_nothing_of_what_the_server_sent) {

@@ -1,4 +1,4 @@
-// What is asked of a server, and whether its answer opens a web-socket: each check that fails has a text of
+// What is asked of a server, and whether its answer opens a WebSocket: each check that fails has a text of
 // its own, with what came and what was wanted.
 #include <boost/test/unit_test.hpp>
 #include <set>
@@ -105,9 +105,9 @@ BOOST_AUTO_TEST_CASE(http_1_0_cannot_open_a_web_socket) {
 // covers R51
 BOOST_AUTO_TEST_CASE(each_check_of_the_handshake_has_a_text_of_its_own) {
   const std::vector<std::pair<http_head, std::string>> rows{
-      {without("Upgrade"), "there is no Upgrade field"},
-      {without("Connection"), "there is no Connection field"},
-      {without("Sec-WebSocket-Accept"), "there is no Sec-WebSocket-Accept field"},
+      {without("Upgrade"), "the answer has no Upgrade field"},
+      {without("Connection"), "the answer has no Connection field"},
+      {without("Sec-WebSocket-Accept"), "the answer has no Sec-WebSocket-Accept field"},
       {answer({{"Upgrade", "h2c"}}), R"(Upgrade is "h2c", wanted "websocket")"},
       {answer({{"Upgrade", ""}}), R"(Upgrade is "", wanted "websocket")"},
       {answer({{"Upgrade", "h2c"}, {"Upgrade", "web socket"}}),

@@ -131,13 +131,13 @@ BOOST_AUTO_TEST_CASE(without_a_type_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(with_a_field_twice_is_refused_if_it_is_one_that_counts) {
-  check_refused(R"({"type":"pong","id":1,"type":"event"})", "frame: type must not be there twice");
-  check_refused(R"({"type":"event","seq":1,"seq":2,"data":1})", "event: seq must not be there twice");
-  check_refused(R"({"type":"event","seq":1,"s\u0065q":1,"data":1})", "event: seq must not be there twice");
+  check_refused(R"({"type":"pong","id":1,"type":"event"})", "frame: type must not appear twice");
+  check_refused(R"({"type":"event","seq":1,"seq":2,"data":1})", "event: seq must not appear twice");
+  check_refused(R"({"type":"event","seq":1,"s\u0065q":1,"data":1})", "event: seq must not appear twice");
   check_refused(R"({"type":"event","seq":1,"data":1,"data":1,"data":1})",
-                "event: data must not be there twice");
+                "event: data must not appear twice");
   check_refused(R"({"type":"throttle","features":[{"name":"a","name":"b"}]})",
-                "throttle: features.name must not be there twice");
+                "throttle: features.name must not appear twice");
 }
 
 BOOST_AUTO_TEST_CASE(with_a_number_that_is_none_is_refused) {
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(with_a_number_that_is_none_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(without_data_is_no_event) {
-  check_refused(R"({"type":"event","seq":1})", "event: data must be there");
+  check_refused(R"({"type":"event","seq":1})", "event: data must be present");
 }
 
 BOOST_AUTO_TEST_CASE(ready_is_checked_field_by_field) {
@@ -174,7 +174,7 @@ BOOST_AUTO_TEST_CASE(ready_is_checked_field_by_field) {
   check_refused(ready(R"("session":"s",)" + rest + R"(,"heartbeat_ms":"1")"),
                 "ready: heartbeat_ms "s + number, true);
   check_refused(ready(R"("session":"s",)" + rest + R"(,"gap":{"from":1,"to":2})"),
-                "ready: gap must not be there unless resumed is true", true);
+                "ready: gap must not be present unless resumed is true", true);
   check_refused(ready(R"("session":"s",)" + rest + R"(,"gap":[1,2])"), "ready: gap must be an object", true);
   check_refused(ready(R"("session":"s",)" + rest + R"(,"gap":{"from":1})"), "ready: gap.to "s + number, true);
   check_refused(ready(R"("session":"s",)" + rest + R"(,"gap":{"from":2,"to":1})"),

@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(ends_at_an_event_out_of_order) {
     chat.calls();
     chat.event(seq);
     chat.event(3);
-    BOOST_TEST(chat.calls() == lines{"fail 1002 event: seq must be that of the event before plus 1"},
+    BOOST_TEST(chat.calls() == lines{"fail 1002 event: seq must be one more than that of the event before"},
                per_element);
     BOOST_TEST(chat.link.failure->error == make_error_code(error::protocol_failed));
   }
@@ -286,7 +286,7 @@ BOOST_AUTO_TEST_CASE(hears_where_to_go) {
   }
 }
 
-// Until there is another web-socket, this one is used.
+// Until there is another WebSocket, this one is used.
 BOOST_AUTO_TEST_CASE(goes_on_after_a_go_away_without_a_wait) {
   conversation chat;
   chat.log_in();

@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(every_error_has_one_line_of_its_own_without_source_location
 
 // covers G29
 BOOST_AUTO_TEST_CASE(sending_without_a_connection_has_an_error_of_its_own) {
-  BOOST_TEST(make_error_code(error::no_connection).message() == "no connection");
+  BOOST_TEST(make_error_code(error::no_connection).message() == "no session is open");
 }
 
 BOOST_AUTO_TEST_CASE(an_error_of_ours_is_an_error_code) {
@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(a_change_reads_as_one_line) {
   change.rule = "backoff";
   BOOST_TEST(
       describe(change) ==
-      "disconnected (upgrade: server refused the web-socket upgrade, HTTP 503), retry in 1.20 s [backoff]");
+      "disconnected (upgrade: server refused the WebSocket upgrade, HTTP 503), retry in 1.20 s [backoff]");
   change.retry_in.reset();
   change.rule = "attempt-limit";
   change.final = true;
