@@ -55,7 +55,7 @@ auto awaited_as_tuple(std::shared_ptr<actor> self) {
 }
 
 void start_await(const std::shared_ptr<actor>& self, net::any_completion_handler<void(send_result)> handler,
-                 const outbox::begun& what) {
+                 outbox::begun& what) {
   self->out->await(what, std::move(handler), self->executor);
 }
 
@@ -231,12 +231,12 @@ net::awaitable<std::tuple<error_code, json_message>> connection::take(actor_poin
 }
 net::awaitable<send_result> connection::send_one(actor_pointer self, lazy_message what) {
   using operation = void(send_result);
-  const auto begun = self->out->send_at_once(what.payload(), what.options(), self->executor);
+  auto begun = self->out->send_at_once(what.payload(), what.options(), self->executor);
   if (begun.fate) co_return *begun.fate;
   if (begun.later) {
     co_return co_await net::async_initiate<const net::deferred_t&, operation>(
         initiation<&start_await, &executor_of, actor_pointer>{std::move(self)}, net::deferred,
-        std::cref(begun));
+        std::ref(begun));
   }
   co_return co_await net::async_initiate<const net::deferred_t&, operation>(
       initiation<&start_send, &executor_of, actor_pointer>{std::move(self)}, net::deferred, std::cref(what));

@@ -93,10 +93,11 @@ outbox::begun outbox::send_at_once(std::string_view payload, const send_options&
   return {.later = std::move(later), .id = id};
 }
 
-void outbox::await(const begun& one, operation::handler_type handler, const net::any_io_executor& fallback) {
+void outbox::await(begun& one, operation::handler_type handler, const net::any_io_executor& fallback) {
   operation op(std::move(handler), fallback);
   cancel_later(op, one.id);
-  one.later->wait(std::move(op));
+  const auto later = std::exchange(one.later, nullptr);
+  later->wait(std::move(op));
 }
 
 // Compresses under the lock, although that may take long: messages must leave in the order of compression.

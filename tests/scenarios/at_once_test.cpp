@@ -253,6 +253,21 @@ BOOST_AUTO_TEST_CASE(a_wait_for_a_message_that_was_taken_in_part_can_be_cancelle
   BOOST_TEST(server.messages().size() == 1U);  // it leaves all the same
 }
 
+BOOST_AUTO_TEST_CASE(a_context_that_ends_meanwhile_destroys_the_coroutine) {
+  const auto held = std::make_shared<int>();
+  {
+    scenario s;
+    s.in.network()->conditions = {.window_bytes = 1'000, .bytes_per_second = 1'000};
+    auto& conn = connect(s);
+    s.in.spawn([](connection& of, std::shared_ptr<int>) -> net::awaitable<void> {
+      static_cast<void>(co_await of.send(std::string(5'000, 'x')));
+    }(conn, held));
+    s.in.run_for(1s);
+    BOOST_TEST(held.use_count() == 2);
+  }
+  BOOST_TEST(held.use_count() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(the_end_of_the_session_is_the_fate_of_a_message_that_was_taken_in_part) {
   scenario s;
   s.backend.on_session(goes_silent());
