@@ -22,6 +22,7 @@ module;
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -34,25 +35,44 @@ import :message_handler;
 namespace holdfast {
 namespace {
 
-std::tuple<error_code, json_message> read_received(message given) {
+template <class Kind>
+using received_tuple = std::tuple<error_code, Kind>;
+
+received_tuple<json_message> read_received(message given) {
   auto read = read_json(std::move(given));
   const auto ec = read.problem.empty() ? error_code() : make_error_code(error::message_not_json);
   return {ec, std::move(read)};
 }
 
-// The operation that `Start` begins, for a coroutine.
-template <class Result, auto Start, auto ExecutorOf>
-auto awaited(std::shared_ptr<actor> self) {
-  using operation = initiation<Start, ExecutorOf, std::shared_ptr<actor>>;
-  return net::async_initiate<const net::deferred_t&, void(error_code, Result)>(operation{std::move(self)},
-                                                                               net::deferred);
+// What waits in the inbox already.
+template <class Kind>
+std::optional<received_tuple<Kind>> take_at_once(inbox& from) {
+  if constexpr (std::is_same_v<Kind, message_batch>) {
+    if (auto all = from.take_all()) return received_tuple<Kind>(error_code(), std::move(*all));
+  } else if (auto one = from.take_one()) {
+    if constexpr (std::is_same_v<Kind, message>) return received_tuple<Kind>(error_code(), std::move(*one));
+    if constexpr (std::is_same_v<Kind, json_message>) return read_received(std::move(*one));
+  }
+  return std::nullopt;
 }
-template <class Result, auto Start, auto ExecutorOf>
-auto awaited_as_tuple(std::shared_ptr<actor> self) {
-  using operation = initiation<Start, ExecutorOf, std::shared_ptr<actor>>;
-  constexpr auto token = net::as_tuple(net::deferred);
-  return net::async_initiate<decltype(token), void(error_code, Result)>(operation{std::move(self)}, token);
-}
+
+// How a coroutine gets what was received: an error is thrown, or is the first element of a tuple.
+template <class Result>
+struct receiving {
+  using kind = Result;
+  static constexpr auto token = net::deferred_t();
+  static Result result(received_tuple<Result> given) {
+    auto& [ec, received] = given;
+    if (ec) throw boost::system::system_error(ec);
+    return std::move(received);
+  }
+};
+template <class Kind>
+struct receiving<received_tuple<Kind>> {
+  using kind = Kind;
+  static constexpr auto token = net::as_tuple(net::deferred);
+  static received_tuple<Kind> result(received_tuple<Kind> given) { return given; }
+};
 
 void start_await(const std::shared_ptr<actor>& self, net::any_completion_handler<void(send_result)> handler,
                  outbox::begun& what) {
@@ -193,42 +213,30 @@ void connection::start_receive_json(const actor_pointer& self,
                                     any_handler<error_code, json_message> handler) {
   self->in->receive(inbox::single(json_receiver{std::move(handler)}, self->executor));
 }
-// These coroutines return without suspending what can be had at once: in Asio that costs no trip through an
-// executor. How often that may happen in a row is limited where it is decided (inbox, outbox).
-template <>
-net::awaitable<message> connection::take(actor_pointer self) {
-  if (auto one = self->in->take_one()) co_return std::move(*one);
-  co_return co_await awaited<message, &start_receive, &executor_of>(std::move(self));
+// These coroutines return a result that is known at once without suspending: in Asio that costs no trip
+// through an executor. The inbox and the outbox limit how often that may happen in a row.
+template <class Result>
+net::awaitable<Result> connection::take(actor_pointer self) {
+  using received = receiving<Result>;
+  using kind = received::kind;
+  if (auto there = take_at_once<kind>(*self->in)) co_return received::result(std::move(*there));
+  constexpr auto start = [] {
+    if constexpr (std::is_same_v<kind, message>) return &start_receive;
+    if constexpr (std::is_same_v<kind, message_batch>) return &start_receive_batch;
+    if constexpr (std::is_same_v<kind, json_message>) return &start_receive_json;
+  }();
+  using operation = initiation<start, &executor_of, actor_pointer>;
+  constexpr auto token = received::token;
+  co_return co_await net::async_initiate<decltype(token), void(error_code, kind)>(operation{std::move(self)},
+                                                                                  token);
 }
-template <>
-net::awaitable<std::tuple<error_code, message>> connection::take(actor_pointer self) {
-  if (auto one = self->in->take_one()) co_return std::tuple(error_code(), std::move(*one));
-  co_return co_await awaited_as_tuple<message, &start_receive, &executor_of>(std::move(self));
-}
-template <>
-net::awaitable<message_batch> connection::take(actor_pointer self) {
-  if (auto all = self->in->take_all()) co_return std::move(*all);
-  co_return co_await awaited<message_batch, &start_receive_batch, &executor_of>(std::move(self));
-}
-template <>
-net::awaitable<std::tuple<error_code, message_batch>> connection::take(actor_pointer self) {
-  if (auto all = self->in->take_all()) co_return std::tuple(error_code(), std::move(*all));
-  co_return co_await awaited_as_tuple<message_batch, &start_receive_batch, &executor_of>(std::move(self));
-}
-template <>
-net::awaitable<json_message> connection::take(actor_pointer self) {
-  if (auto one = self->in->take_one()) {
-    auto [ec, read] = read_received(std::move(*one));
-    if (ec) throw boost::system::system_error(ec);
-    co_return std::move(read);
-  }
-  co_return co_await awaited<json_message, &start_receive_json, &executor_of>(std::move(self));
-}
-template <>
-net::awaitable<std::tuple<error_code, json_message>> connection::take(actor_pointer self) {
-  if (auto one = self->in->take_one()) co_return read_received(std::move(*one));
-  co_return co_await awaited_as_tuple<json_message, &start_receive_json, &executor_of>(std::move(self));
-}
+template net::awaitable<message> connection::take(actor_pointer self);
+template net::awaitable<message_batch> connection::take(actor_pointer self);
+template net::awaitable<json_message> connection::take(actor_pointer self);
+template net::awaitable<received_tuple<message>> connection::take(actor_pointer self);
+template net::awaitable<received_tuple<message_batch>> connection::take(actor_pointer self);
+template net::awaitable<received_tuple<json_message>> connection::take(actor_pointer self);
+
 net::awaitable<send_result> connection::send_one(actor_pointer self, lazy_message what) {
   using operation = void(send_result);
   auto begun = self->out->send_at_once(what.payload(), what.options(), self->executor);

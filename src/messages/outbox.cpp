@@ -84,11 +84,19 @@ outbox::begun outbox::send_at_once(std::string_view payload, const send_options&
   if (is_encoding()) return {};
   const section lock(*this);
   const auto most = collects_ ? most_for_all : most_for_one;
-  if (acknowledged_ || !may_write_here(most) || judge(payload, how).act != fate::leaves) return {};
+  // gate() before judge(): send() must not let the protocol encode once more what waits.
+  if (acknowledged_ || !may_write_here(most) || gate(how).act != fate::leaves ||
+      judge(payload, how).act != fate::leaves)
+    return {};
   const auto id = ++last_id_;
-  if (const auto failed = send_now(id, payload, how, most)) return {};
-  if (frames_.empty()) return {.fate = send_result{delivery::written, {}}};
+  const auto failed = send_now(id, payload, how, most);
+  if (!failed && frames_.empty()) return {.fate = send_result{delivery::written, {}}};
   auto later = std::make_shared<late_result<send_result>>();
+  if (failed) {
+    // A refusal takes a turn of the executor, so that a loop of refused messages starves no other work.
+    later->set({delivery::not_sent, failed});
+    return {.later = std::move(later), .id = id};
+  }
   frames_.all().back().op = operation([later](send_result settled) { later->set(settled); }, fallback);
   return {.later = std::move(later), .id = id};
 }
