@@ -38,7 +38,6 @@ import :state_channel;
 import :time;
 
 namespace holdfast {
-
 class actor;
 
 /// Keeps a WebSocket open. Move-only: its holder decides how long it lives. Destroying it is always safe: the

@@ -42,6 +42,20 @@ class delivering_protocol final : public line_protocol_base {
   void heartbeat(protocol_link& link) override { link.deliver(message_kind::text, "out of place"); }
 };
 
+// Refuses each message; its server acknowledges none.
+class refusing_protocol final : public line_protocol_base {
+ public:
+  explicit refusing_protocol(int& encoded) : encoded_(encoded) {}
+  [[nodiscard]] bool acknowledges() const noexcept override { return false; }
+  result<std::string> encode(const outgoing_message&) const override {
+    ++encoded_;
+    return make_error_code(error::message_invalid);
+  }
+
+ private:
+  int& encoded_;
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(calls_of_the_connection_from_within_encode_are_refused_with_one_line_in_the_log) {
@@ -147,6 +161,26 @@ BOOST_AUTO_TEST_CASE(a_message_that_is_delivered_outside_of_received_ends_the_se
   const auto& ended = seen.changes().front();
   BOOST_TEST(ended.reason.error == make_error_code(error::protocol_failed));
   BOOST_TEST(ended.reason.detail.find("received()") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(an_awaited_message_that_encode_refuses_is_encoded_once_and_lets_others_have_their_turn) {
+  line_scenario s;
+  int encoded = 0;
+  s.given.protocol = [&] { return std::make_unique<refusing_protocol>(encoded); };
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  int refused = 0;
+  bool had_turn = false;
+  s.in.spawn([](connection& of, int& count, const bool& stop) -> net::awaitable<void> {
+    while (!stop) {
+      const auto sent = co_await of.send("x");
+      if (sent.reason == error::message_invalid) ++count;
+    }
+  }(conn, refused, had_turn));
+  net::post(s.in.executor(), [&] { had_turn = true; });
+  s.in.settle();
+  BOOST_TEST(refused >= 1);
+  BOOST_TEST(encoded == refused);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
