@@ -26,7 +26,7 @@ class chat {
   void say_next() {
     if (complete()) return;
     conn_.send("line " + std::to_string(answers_ + 1), [](holdfast::send_result sent) {
-      if (!sent.ok()) std::cout << "not sent: " << sent.reason.message() << std::endl;
+      if (!sent.ok()) std::cout << "send: " << sent.reason.message() << std::endl;
     });
   }
 

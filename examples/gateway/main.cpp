@@ -36,7 +36,7 @@ net::awaitable<void> story(holdfast::connection& conn, fake_gateway& gateway) {
   co_await until_connected(conn, 1);
   gateway.happen("one");
   const auto sent = co_await conn.send(R"({"say":"hello"})");
-  if (!sent.ok()) throw std::runtime_error("not sent: " + sent.reason.message());
+  if (!sent.ok()) throw std::runtime_error("send: " + sent.reason.message());
   net::steady_timer pause(co_await net::this_coro::executor, 500ms);
   co_await pause.async_wait(net::use_awaitable);
   gateway.drop();

@@ -42,20 +42,28 @@ std::string_view name_of(log_level level) {
   return "log";
 }
 
-// Writes the line in one piece, so that lines of several threads do not mix.
-void write_to_clog(log_level level, std::string_view line) {
-  std::string whole = "holdfast: ";
-  whole.append(name_of(level)).append(": ").append(line).append("\n");
-  std::clog.write(whole.data(), static_cast<std::streamsize>(whole.size())).flush();
+// Writes the line in one piece, so that lines of several threads do not mix. If a program has made std::clog
+// throw, there is nowhere left to say so.
+void write_to_clog(log_level level, std::string_view line) noexcept {
+  try {
+    std::string whole = "holdfast: ";
+    whole.append(name_of(level)).append(": ").append(line).append("\n");
+    std::clog.write(whole.data(), static_cast<std::streamsize>(whole.size())).flush();
+  } catch (...) {
+    return;
+  }
 }
 
 }  // namespace
 
 void journal::write(log_level level, std::string_view line) noexcept {
-  const bool matters = level == log_level::warning || level == log_level::error;
-  try {
-    if (to_) return (*to_)(level, line);
+  if (!to_) {
+    const bool matters = level == log_level::warning || level == log_level::error;
     if (clog_ && matters) write_to_clog(level, line);
+    return;
+  }
+  try {
+    (*to_)(level, line);
   } catch (...) {
     // The log function failed, so its exception can only be reported to std::clog.
     if (clog_) write_to_clog(log_level::error, "options.log threw an exception");

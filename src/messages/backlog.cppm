@@ -43,6 +43,8 @@ class backlog {
   [[nodiscard]] bool empty() const noexcept { return messages_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return messages_.size(); }
 
+  [[nodiscard]] const list& all() const noexcept { return messages_; }
+
   void push_back(kept_message one) { messages_.push_back(std::move(one)); }
   // In their order, before all others.
   void push_front(list earlier) { messages_.splice(messages_.begin(), earlier); }

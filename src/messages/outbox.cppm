@@ -209,7 +209,10 @@ class outbox : public std::enable_shared_from_this<outbox> {
   [[nodiscard]] verdict gate(const send_options& how) const;
   [[nodiscard]] bool is_held(const send_options& how) const;
   [[nodiscard]] bool make_room(std::size_t more_bytes, const send_options& how);
-  [[nodiscard]] bool has_room(std::size_t more_bytes, const kept_message* replaced) const;
+  [[nodiscard]] bool make_room_of_queued(std::size_t more_bytes);
+  // As if `without` of the messages, with so many bytes, were gone already.
+  [[nodiscard]] bool has_room(std::size_t more_bytes, std::size_t without = 0,
+                              std::size_t bytes_without = 0) const;
   [[nodiscard]] bool is_throttled(std::string_view feature) const;
   [[nodiscard]] static std::optional<clock::time_point> expiry_of(const send_options& how);
   error_code send_now(std::uint64_t id, std::string_view payload, const send_options& how, int most);

@@ -78,32 +78,38 @@ bool outbox::is_throttled(std::string_view feature) const {
 }
 
 // The limits bound the messages that wait. If none waits, a message of any size is accepted (R69).
-bool outbox::has_room(std::size_t more_bytes, const kept_message* replaced) const {
-  auto count = frames_.size() + waiting_.size() + unconfirmed_.size();
-  auto bytes = payload_bytes_;
-  if (replaced != nullptr) {
-    --count;
-    bytes -= replaced->payload.size();
-  }
+bool outbox::has_room(std::size_t more_bytes, std::size_t without, std::size_t bytes_without) const {
+  const auto count = frames_.size() + waiting_.size() + unconfirmed_.size() - without;
+  const auto bytes = payload_bytes_ - bytes_without;
   return count == 0 || (count < limits_.messages && bytes + more_bytes <= limits_.bytes);
 }
 
 // A held message may still be refused, so it replaces only another held one.
 bool outbox::make_room(std::size_t more_bytes, const send_options& how) {
   const auto* replaced = waiting_.with_key(how.key, is_held(how));
-  if (replaced == nullptr && how.when_offline == offline_rule::queue) {
-    while (!has_room(more_bytes, nullptr)) {
-      auto oldest =
-          waiting_.take_first([](const kept_message& each) { return each.rule == offline_rule::queue; });
-      if (oldest.empty()) return false;
-      drop(std::move(oldest), error::outbound_full);
-    }
+  if (replaced == nullptr) {
+    return has_room(more_bytes) ||
+           (how.when_offline == offline_rule::queue && make_room_of_queued(more_bytes));
   }
-  if (!has_room(more_bytes, replaced)) return false;
-  if (replaced != nullptr) {
-    drop(waiting_.take_first([&](const kept_message& each) { return &each == replaced; }),
-         error::message_superseded);
+  if (!has_room(more_bytes, 1, replaced->payload.size())) return false;
+  drop(waiting_.take_first([&](const kept_message& each) { return &each == replaced; }),
+       error::message_superseded);
+  return true;
+}
+
+// Drops the oldest, as many as it takes, and none if all of them would not be enough.
+bool outbox::make_room_of_queued(std::size_t more_bytes) {
+  const auto is_queued = [](const kept_message& each) { return each.rule == offline_rule::queue; };
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  for (const auto& each : waiting_.all()) {
+    if (has_room(more_bytes, count, bytes)) break;
+    if (!is_queued(each)) continue;
+    ++count;
+    bytes += each.payload.size();
   }
+  if (!has_room(more_bytes, count, bytes)) return false;
+  for (; count != 0; --count) drop(waiting_.take_first(is_queued), error::outbound_full);
   return true;
 }
 

@@ -43,10 +43,8 @@ endpoint_choice endpoint_rotation::next(clock::time_point now, random_source& ra
         choice.problem = "endpoints.select returned " + std::to_string(wanted) + ", but there are only " +
                          std::to_string(entries_.size()) + " endpoints; ignored";
       }
-    } catch (const std::exception& e) {
-      choice.problem = std::string("endpoints.select threw, ignored: ") + e.what();
     } catch (...) {
-      choice.problem = "endpoints.select threw, ignored";
+      choice.problem = "endpoints.select " + describe_thrown() + "; ignored";
     }
   }
   current_ = choice.index;

@@ -78,7 +78,7 @@ class state_channel : public std::enable_shared_from_this<state_channel> {
     running_call running{};
     bool removed = false;
   };
-  // Listeners that share an executor are served by one job at a time.
+  // Served by one job at a time: the listeners without an executor of their own, or one that has its own.
   struct group {
     net::any_io_executor executor{};
     bool own = false;  // the connection's executor

@@ -16,6 +16,7 @@ module;
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address_v4.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
@@ -42,6 +43,8 @@ namespace holdfast::testing {
 using net::ip::tcp;
 
 namespace {
+
+constexpr std::chrono::milliseconds pause_after_failure{50};
 
 error_code last_error() { return {errno, boost::system::system_category()}; }
 
@@ -100,7 +103,13 @@ struct loopback_port::implementation : std::enable_shared_from_this<implementati
       if (!acceptor.is_open() || opening != openings) co_return;
       if (failed) continue;
       tcp::socket socket(acceptor.get_executor());
-      if (!accept_descriptor(acceptor, socket)) behind.accept(transport(std::move(socket)));
+      const auto refused = accept_descriptor(acceptor, socket);
+      if (!refused) behind.accept(transport(std::move(socket)));
+      if (refused && !would_block(refused)) {
+        // Such as no free descriptor (EMFILE): the peer stays in the queue, and the acceptor readable.
+        net::steady_timer pause(acceptor.get_executor(), pause_after_failure);
+        co_await pause.async_wait(net::as_tuple(net::use_awaitable));
+      }
     }
   }
 

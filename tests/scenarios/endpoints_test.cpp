@@ -303,8 +303,9 @@ BOOST_AUTO_TEST_CASE(a_function_that_makes_no_sense_is_reported_and_the_rule_cho
       {[](std::span<const endpoint_health>) { return std::size_t{7}; },
        "endpoints.select returned 7, but there are only 2 endpoints; ignored"},
       {[](std::span<const endpoint_health>) -> std::size_t { throw std::runtime_error("no idea"); },
-       "endpoints.select threw, ignored: no idea"},
-      {[](std::span<const endpoint_health>) -> std::size_t { throw 7; }, "endpoints.select threw, ignored"}};
+       "endpoints.select threw: no idea; ignored"},
+      {[](std::span<const endpoint_health>) -> std::size_t { throw 7; },
+       "endpoints.select threw something that is not a std::exception; ignored"}};
   for (const auto& [select, line] : rows) {
     fleet t;
     t.s.given.endpoints.select = select;

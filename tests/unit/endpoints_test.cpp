@@ -341,7 +341,7 @@ BOOST_AUTO_TEST_CASE(a_function_that_throws_is_reported_and_the_rule_chooses) {
       2, {.select = [](std::span<const endpoint_health>) -> std::size_t { throw std::runtime_error("no"); }});
   const auto choice = t.rotation.next(t.now, t.random);
   BOOST_TEST(choice.index == 0U);
-  BOOST_TEST(choice.problem == "endpoints.select threw, ignored: no");
+  BOOST_TEST(choice.problem == "endpoints.select threw: no; ignored");
 }
 
 BOOST_AUTO_TEST_CASE(a_function_that_insists_on_one_endpoint_does_not_hammer_it) {
