@@ -17,9 +17,14 @@ list(REMOVE_ITEM bodies ${testing_bodies})
 
 add_library(holdfast)
 add_library(holdfast::holdfast ALIAS holdfast)
-target_sources(holdfast
-  PUBLIC FILE_SET CXX_MODULES BASE_DIRS ${room}/modules ${room_src} FILES ${primary_units} ${units}
-  PRIVATE ${bodies})
+holdfast_sources(bodies ${bodies})
+target_sources(holdfast PRIVATE ${bodies})
+if(HOLDFAST_MODULE)
+  target_sources(holdfast PUBLIC FILE_SET CXX_MODULES BASE_DIRS ${room}/modules ${room_src} FILES ${primary_units} ${units})
+else()
+  target_include_directories(holdfast PUBLIC $<BUILD_INTERFACE:${HOLDFAST_TWIN}/include>)
+endif()
+holdfast_precompile(holdfast <holdfast/core.hpp>)
 target_compile_definitions(holdfast PRIVATE HOLDFAST_HAS_IDN=$<BOOL:${HOLDFAST_HAS_IDN}>)
 if(HOLDFAST_HAS_IDN)
   target_link_libraries(holdfast PRIVATE IDN2::IDN2)
@@ -31,9 +36,12 @@ set_target_properties(holdfast PROPERTIES EXPORT_NAME holdfast POSITION_INDEPEND
 
 add_library(holdfast_testing)
 add_library(holdfast::testing ALIAS holdfast_testing)
-target_sources(holdfast_testing
-  PUBLIC FILE_SET CXX_MODULES BASE_DIRS ${room}/modules ${room_src} FILES
-    ${room}/modules/holdfast.testing.cppm ${testing_units}
-  PRIVATE ${testing_bodies})
+holdfast_sources(testing_bodies ${testing_bodies})
+target_sources(holdfast_testing PRIVATE ${testing_bodies})
+if(HOLDFAST_MODULE)
+  target_sources(holdfast_testing PUBLIC FILE_SET CXX_MODULES BASE_DIRS ${room}/modules ${room_src} FILES
+    ${room}/modules/holdfast.testing.cppm ${testing_units})
+endif()
+holdfast_precompile(holdfast_testing <holdfast/testing.hpp>)
 target_link_libraries(holdfast_testing PUBLIC holdfast PRIVATE $<BUILD_INTERFACE:holdfast_strict>)
 set_target_properties(holdfast_testing PROPERTIES EXPORT_NAME testing POSITION_INDEPENDENT_CODE ON)

@@ -39,7 +39,7 @@ struct issuer {
 };
 
 // One who asks, and what became of it.
-struct asker {
+struct caller {
   void ask(world& in, const credential_provider& provider, credential_request request = {}) {
     net::co_spawn(
         in.executor(), provider(std::move(request)),
@@ -78,7 +78,7 @@ struct asker {
 
 // Asks, and lets enough time pass for an answer.
 credentials ask_now(world& in, issuer& from, credential_request request = {}) {
-  asker one;
+  caller one;
   one.ask(in, from.source.as_provider(), std::move(request));
   in.run_for(from.takes + 1ms);
   BOOST_REQUIRE(one.calls == 1);
@@ -96,21 +96,21 @@ BOOST_AUTO_TEST_SUITE(token_sources)
 BOOST_AUTO_TEST_CASE(all_who_ask_during_a_fetch_get_what_it_brings) {
   world in;
   issuer from(in);
-  std::deque<asker> askers(20);
-  for (auto& each : askers) {
+  std::deque<caller> callers(20);
+  for (auto& each : callers) {
     each.ask(in, from.source.as_provider());
     in.run_for(4ms);
   }
   in.run_for(100ms);
   BOOST_TEST(from.started == 1);
-  for (const auto& each : askers) BOOST_TEST(each.has("1"));
+  for (const auto& each : callers) BOOST_TEST(each.has("1"));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_kept_needs_no_time_and_no_fetch) {
   world in;
   issuer from(in);
   ask_now(in, from);
-  asker second;
+  caller second;
   second.ask(in, from.source.as_provider());
   in.settle();
   BOOST_TEST(second.has("1"));
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(credentials_are_fetched_anew_shortly_before_they_end) {
   from.lives = 10min;
   const auto first = ask_now(in, from);
   in.run_for(*first.expires_at - 30s - in.now() - 1ns);
-  asker in_time;
+  caller in_time;
   in_time.ask(in, from.source.as_provider());
   in.settle();
   BOOST_TEST(in_time.has("1"));
@@ -157,14 +157,14 @@ BOOST_AUTO_TEST_CASE(a_hundred_refusals_of_the_same_credentials_are_one_fetch) {
   world in;
   issuer from(in);
   const auto first = ask_now(in, from);
-  std::deque<asker> askers(100);
-  for (auto& each : askers) {
+  std::deque<caller> callers(100);
+  for (auto& each : callers) {
     each.ask(in, from.source.as_provider(), refusing(first));
     in.run_for(2ms);  // half of them come when the new ones are there
   }
   in.run_for(100ms);
   BOOST_TEST(from.started == 2);
-  for (const auto& each : askers) BOOST_TEST(each.has("2"));
+  for (const auto& each : callers) BOOST_TEST(each.has("2"));
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_of_the_newest_or_of_unknown_ones_is_a_fetch) {
@@ -181,8 +181,8 @@ BOOST_AUTO_TEST_CASE(a_failure_is_thrown_to_all_who_wait_and_is_not_remembered) 
   world in;
   issuer from(in);
   from.down = true;
-  asker one;
-  asker other;
+  caller one;
+  caller other;
   one.ask(in, from.source.as_provider());
   other.ask(in, from.source.as_provider());
   in.run_for(100ms);
@@ -195,7 +195,7 @@ BOOST_AUTO_TEST_CASE(a_failure_is_thrown_to_all_who_wait_and_is_not_remembered) 
 BOOST_AUTO_TEST_CASE(a_fetch_that_throws_before_it_waits_is_a_failure_too) {
   world in;
   token_source source(in.executor(), []() -> net::awaitable<credentials> { throw std::runtime_error("no"); });
-  asker one;
+  caller one;
   one.ask(in, source.as_provider());
   in.settle();
   BOOST_TEST(one.failed_with("no"));
@@ -208,15 +208,15 @@ BOOST_AUTO_TEST_CASE(a_failed_refresh_leaves_what_is_still_good_to_those_who_wer
   const auto first = ask_now(in, from);
   in.run_for(40s);
   from.down = true;
-  asker patient;
-  asker refused;
+  caller patient;
+  caller refused;
   patient.ask(in, from.source.as_provider());
   refused.ask(in, from.source.as_provider(), refusing(first));
   in.run_for(1s);
   BOOST_TEST(patient.has("1"));
   BOOST_TEST(refused.failed_with("issuer is down"));
   in.run_for(20s);
-  asker late;
+  caller late;
   late.ask(in, from.source.as_provider());
   in.run_for(1s);
   BOOST_TEST(late.failed_with("issuer is down"));
@@ -225,8 +225,8 @@ BOOST_AUTO_TEST_CASE(a_failed_refresh_leaves_what_is_still_good_to_those_who_wer
 BOOST_AUTO_TEST_CASE(who_stops_waiting_disturbs_nobody_else) {
   world in;
   issuer from(in);
-  asker first;
-  asker second;
+  caller first;
+  caller second;
   first.ask(in, from.source.as_provider());
   second.ask(in, from.source.as_provider());
   in.run_for(50ms);
@@ -243,8 +243,8 @@ BOOST_AUTO_TEST_CASE(who_stops_waiting_disturbs_nobody_else) {
 BOOST_AUTO_TEST_CASE(a_fetch_that_nobody_waits_for_is_cancelled_and_the_next_to_ask_begins_anew) {
   world in;
   issuer from(in);
-  asker first;
-  asker second;
+  caller first;
+  caller second;
   first.ask(in, from.source.as_provider());
   second.ask(in, from.source.as_provider());
   in.run_for(50ms);
@@ -260,7 +260,7 @@ BOOST_AUTO_TEST_CASE(a_fetch_that_does_not_heed_its_cancellation_brings_nothing)
   world in;
   issuer from(in);
   from.deaf = true;
-  asker first;
+  caller first;
   first.ask(in, from.source.as_provider());
   in.run_for(50ms);
   first.stop();
@@ -277,8 +277,8 @@ BOOST_AUTO_TEST_CASE(a_fetch_that_hangs_ends_at_its_deadline_also_if_somebody_al
   world in;
   issuer from(in, {.fetch_deadline = 10s});
   from.takes = 24h;
-  asker first;
-  asker second;
+  caller first;
+  caller second;
   first.ask(in, from.source.as_provider());
   in.run_for(6s);
   second.ask(in, from.source.as_provider());
@@ -295,7 +295,7 @@ BOOST_AUTO_TEST_CASE(a_fetch_that_hangs_ends_at_its_deadline_also_if_somebody_al
 BOOST_AUTO_TEST_CASE(who_is_cancelled_in_the_turn_in_which_it_asks_leaves_no_fetch_behind) {
   world in;
   issuer from(in);
-  asker one;
+  caller one;
   net::post(in.executor(), [&] {
     one.ask(in, from.source.as_provider());
     one.stop();
@@ -310,8 +310,8 @@ BOOST_AUTO_TEST_CASE(a_cancellation_at_any_moment_ends_the_waiting_once) {
     BOOST_TEST_CONTEXT("after " << moment.count() << " ms") {
       world in;
       issuer from(in);
-      asker one;
-      asker other;
+      caller one;
+      caller other;
       one.ask(in, from.source.as_provider());
       other.ask(in, from.source.as_provider());
       in.run_for(moment);  // also at 0 ms it has begun
@@ -330,7 +330,7 @@ BOOST_AUTO_TEST_CASE(the_source_lives_as_long_as_a_provider_of_it) {
   auto other = std::make_unique<token_source>(from->source);
   const auto provider = other->as_provider();
   other.reset();
-  asker one;
+  caller one;
   one.ask(in, provider);
   in.run_for(100ms);
   BOOST_TEST(one.has("1"));
@@ -340,7 +340,7 @@ BOOST_AUTO_TEST_CASE(copies_of_a_source_keep_the_same) {
   world in;
   issuer from(in);
   ask_now(in, from);
-  asker one;
+  caller one;
   one.ask(in, token_source(from.source).as_provider());
   in.settle();
   BOOST_TEST(one.has("1"));

@@ -61,7 +61,7 @@ void check_violation(const std::string& bytes, std::size_t before = 0, peer_role
 }
 
 // A conversation with everything in it that is legal, and what must be read from it.
-std::string conversation() {
+std::string legal_conversation() {
   std::string out;
   for (const std::size_t size : {0U, 1U, 125U, 126U, 127U, 300U}) {
     out += frames::bytes({.payload = frames::some_text(size)});
@@ -100,12 +100,12 @@ void check_conversation(const std::vector<seen_event>& events) {
 
 BOOST_AUTO_TEST_SUITE(frame_decode)
 
-BOOST_AUTO_TEST_CASE(a_conversation_is_read_in_one_piece) { check_conversation(decode(conversation())); }
+BOOST_AUTO_TEST_CASE(a_conversation_is_read_in_one_piece) { check_conversation(decode(legal_conversation())); }
 
 BOOST_AUTO_TEST_CASE(a_conversation_is_read_byte_by_byte) {
   frame_decoder reader(peer_role::server, limit);
   std::vector<seen_event> events;
-  for (const char byte : conversation()) {
+  for (const char byte : legal_conversation()) {
     reader.feed({&byte, 1});
     for (auto& event : drain(reader)) events.push_back(std::move(event));
   }
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(a_conversation_is_read_from_any_pieces) {
     std::mt19937 random(seed);
     frame_decoder reader(peer_role::server, limit);
     std::vector<seen_event> events;
-    const auto bytes = conversation();
+    const auto bytes = legal_conversation();
     for (std::string_view rest = bytes; !rest.empty();) {
       const auto count = std::min<std::size_t>(rest.size(), 1 + random() % 200);
       reader.feed(rest.substr(0, count));

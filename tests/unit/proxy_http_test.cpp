@@ -46,7 +46,7 @@ std::string detail_of(proxy_handshake proxy, std::string_view answer) {
   return proxy.detail();
 }
 
-constexpr auto open = proxy_progress::open;
+constexpr auto opens = proxy_progress::open;
 constexpr auto failed = proxy_progress::failed;
 constexpr auto needs_input = proxy_progress::needs_input;
 
@@ -95,51 +95,51 @@ BOOST_AUTO_TEST_CASE(can_never_be_sent_a_line_break_by_way_of_a_field) {
 
 // covers R43
 BOOST_AUTO_TEST_CASE(opens_the_way_with_any_2xx) {
-  check_answer("HTTP/1.1 200 OK\r\n\r\n", {open, {}, 200});
-  check_answer("HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy\r\nX-Empty:\r\n\r\n", {open, {}, 200});
-  check_answer("HTTP/1.1 204 No Content\r\n\r\n", {open, {}, 204});
-  check_answer("HTTP/1.1 299 Odd\r\n\r\n", {open, {}, 299});
+  check_answer("HTTP/1.1 200 OK\r\n\r\n", {opens, {}, 200});
+  check_answer("HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy\r\nX-Empty:\r\n\r\n", {opens, {}, 200});
+  check_answer("HTTP/1.1 204 No Content\r\n\r\n", {opens, {}, 204});
+  check_answer("HTTP/1.1 299 Odd\r\n\r\n", {opens, {}, 299});
 }
 
 // Byte for byte what tinyproxy 1.11 answers.
 // covers R43
 BOOST_AUTO_TEST_CASE(may_speak_http_1_0) {
   check_answer("HTTP/1.0 200 Connection established\r\nProxy-agent: tinyproxy/1.11.1\r\n\r\n",
-               {open, {}, 200});
+               {opens, {}, 200});
 }
 
 BOOST_AUTO_TEST_CASE(may_be_odd) {
-  check_answer("HTTP/1.1 200\r\n\r\n", {open, {}, 200});
-  check_answer("HTTP/1.1 200 \r\n\r\n", {open, {}, 200});
-  check_answer("HTTP/1.0 200 OK\n\n", {open, {}, 200});
-  check_answer("HTTP/1.0 200 OK\nVia: a\r\n\n", {open, {}, 200});
-  check_answer("HTTP/1.1 200 OK\r\nX-Folded: a\r\n\tb\r\n c\r\n\r\n", {open, {}, 200});
-  check_answer("HTTP/1.1 200 OK\r\nX Space : a:b\r\n\r\n", {open, {}, 200});
-  check_answer("HTTP/1.1 200 B\xe4h\r\n\r\n", {open, {}, 200});
+  check_answer("HTTP/1.1 200\r\n\r\n", {opens, {}, 200});
+  check_answer("HTTP/1.1 200 \r\n\r\n", {opens, {}, 200});
+  check_answer("HTTP/1.0 200 OK\n\n", {opens, {}, 200});
+  check_answer("HTTP/1.0 200 OK\nVia: a\r\n\n", {opens, {}, 200});
+  check_answer("HTTP/1.1 200 OK\r\nX-Folded: a\r\n\tb\r\n c\r\n\r\n", {opens, {}, 200});
+  check_answer("HTTP/1.1 200 OK\r\nX Space : a:b\r\n\r\n", {opens, {}, 200});
+  check_answer("HTTP/1.1 200 B\xe4h\r\n\r\n", {opens, {}, 200});
 }
 
 // covers R43
 BOOST_AUTO_TEST_CASE(hands_over_what_came_behind_its_answer) {
   check_answer("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 Switching\r\n\r\n",
-               {open, {}, 200, "", "HTTP/1.1 101 Switching\r\n\r\n"});
+               {opens, {}, 200, "", "HTTP/1.1 101 Switching\r\n\r\n"});
   const auto binary = "\x16\x03\x03\0\r\n\r\n\xff"s;
-  check_answer("HTTP/1.1 200 OK\r\n\r\n" + binary, {open, {}, 200, "", binary});
+  check_answer("HTTP/1.1 200 OK\r\n\r\n" + binary, {opens, {}, 200, "", binary});
   check_answer("HTTP/1.1 200 OK\r\n\r\n" + std::string(100'000, 'x'),
-               {open, {}, 200, "", std::string(100'000, 'x')});
+               {opens, {}, 200, "", std::string(100'000, 'x')});
 }
 
 // RFC 9110 section 9.3.6: a client must ignore both fields in a successful answer to CONNECT.
 BOOST_AUTO_TEST_CASE(has_no_body_in_a_success_whatever_its_header_says) {
-  check_answer("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef", {open, {}, 200, "", "abcdef"});
+  check_answer("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef", {opens, {}, 200, "", "abcdef"});
   check_answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
-               {open, {}, 200, "", "3\r\nabc\r\n"});
-  check_answer("HTTP/1.1 200 OK\r\nContent-Length: nonsense\r\nContent-Length: 7\r\n\r\n", {open, {}, 200});
+               {opens, {}, 200, "", "3\r\nabc\r\n"});
+  check_answer("HTTP/1.1 200 OK\r\nContent-Length: nonsense\r\nContent-Length: 7\r\n\r\n", {opens, {}, 200});
 }
 
 BOOST_AUTO_TEST_CASE(may_send_interim_answers_first) {
   check_answer(
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\n\r\nrest",
-      {open, {}, 200, "", "rest"});
+      {opens, {}, 200, "", "rest"});
   check_answer("HTTP/1.1 100 Continue\r\n\r\n", {needs_input});
   check_answer("HTTP/1.1 100 Continue\r\n\r\nnonsense",
                {failed, error::proxy_invalid, 0, "HTTP: the proxy's answer is not valid: it is not HTTP"});
@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(cannot_make_us_hold_an_endless_header) {
   BOOST_TEST(proxy.error() == make_error_code(error::proxy_invalid));
   const std::string tail = "\r\n\r\n";
   const auto exact = begin + "X: " + std::string(16'384 - begin.size() - 3 - tail.size(), 'x') + tail;
-  check_answer(exact + "rest", {open, {}, 200, "", "rest"});
+  check_answer(exact + "rest", {opens, {}, 200, "", "rest"});
 }
 
 // covers R43
@@ -268,7 +268,7 @@ BOOST_AUTO_TEST_CASE(that_closes_is_told_apart_by_what_it_said_before) {
   opened.take_output();
   opened.feed("HTTP/1.1 200 OK\r\n\r\n");
   opened.eof();
-  check_outcome(opened, {open, {}, 200});
+  check_outcome(opened, {opens, {}, 200});
 }
 
 BOOST_AUTO_TEST_CASE(that_goes_on_after_the_end_changes_nothing) {
@@ -282,7 +282,7 @@ BOOST_AUTO_TEST_CASE(that_goes_on_after_the_end_changes_nothing) {
   opened.take_output();
   opened.feed("HTTP/1.1 200 OK\r\n\r\nab");
   opened.feed("cd");
-  check_outcome(opened, {open, {}, 200, "", "abcd"});
+  check_outcome(opened, {opens, {}, 200, "", "abcd"});
 }
 
 BOOST_AUTO_TEST_CASE(that_sends_rubbish_harms_nobody) {

@@ -54,7 +54,7 @@ std::string request_to(std::string_view host) {
   return proxy.take_output();
 }
 
-constexpr auto open = proxy_progress::open;
+constexpr auto opens = proxy_progress::open;
 constexpr auto failed = proxy_progress::failed;
 constexpr auto needs_input = proxy_progress::needs_input;
 
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_SUITE(a_socks5_proxy)
 
 // covers R43
 BOOST_AUTO_TEST_CASE(opens_the_way_without_credentials) {
-  check_dialogue(make_plain, {{greeting, accepted}, {request, granted}}, {open});
+  check_dialogue(make_plain, {{greeting, accepted}, {request, granted}}, {opens});
 }
 
 // covers R43
@@ -72,11 +72,11 @@ BOOST_AUTO_TEST_CASE(opens_the_way_with_credentials) {
   check_dialogue(
       make_with_credentials,
       {{greeting_with_credentials, wants_credentials}, {login_bytes, "\x01\x00"s}, {request, granted}},
-      {open});
+      {opens});
 }
 
 BOOST_AUTO_TEST_CASE(may_do_without_the_credentials_that_we_have) {
-  check_dialogue(make_with_credentials, {{greeting_with_credentials, accepted}, {request, granted}}, {open});
+  check_dialogue(make_with_credentials, {{greeting_with_credentials, accepted}, {request, granted}}, {opens});
 }
 
 // covers R43
@@ -118,12 +118,12 @@ BOOST_AUTO_TEST_CASE(may_name_its_end_by_an_address_of_any_type) {
   for (const auto& end : {"\x01\x7f\x00\x00\x01"s, "\x03\x00"s, "\x03\x05proxy"s,
                           "\x03\xff"s + std::string(255, 'x'), "\x04"s + std::string(16, '\xff')}) {
     const auto reply = "\x05\x00\x00"s + end + "\x12\x34";
-    check_reply(reply, {open});
-    check_reply(reply + "rest\0\r\n"s, {open, {}, 0, "", "rest\0\r\n"s});
+    check_reply(reply, {opens});
+    check_reply(reply + "rest\0\r\n"s, {opens, {}, 0, "", "rest\0\r\n"s});
     check_reply(reply.substr(0, reply.size() - 1), {needs_input});
   }
-  check_reply("\x05\x00\xaa\x01"s + std::string(6, '\0'), {open});  // RSV is nobody's business
-  check_reply(granted + std::string(100'000, 'x'), {open, {}, 0, "", std::string(100'000, 'x')});
+  check_reply("\x05\x00\xaa\x01"s + std::string(6, '\0'), {opens});  // RSV is nobody's business
+  check_reply(granted + std::string(100'000, 'x'), {opens, {}, 0, "", std::string(100'000, 'x')});
 }
 
 // RFC 1928 section 6.
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(that_closes_is_told_apart_by_what_it_said_before) {
   opened.feed(granted + "ab");
   opened.eof();
   opened.feed("cd");
-  check_outcome(opened, {open, {}, 0, "", "abcd"});
+  check_outcome(opened, {opens, {}, 0, "", "abcd"});
 }
 
 BOOST_AUTO_TEST_CASE(that_sends_rubbish_harms_nobody) {

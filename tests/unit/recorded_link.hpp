@@ -69,8 +69,8 @@ class recorded_link final : public holdfast::protocol_link {
 };
 
 // One connection's protocol, and the server's side of it as the test plays it.
-struct conversation {
-  explicit conversation(holdfast::v1_options how = {}) : spoken(holdfast::v1(how)()) {}
+struct dialogue {
+  explicit dialogue(holdfast::v1_options how = {}) : spoken(holdfast::v1(how)()) {}
 
   void open(std::string token = {}) {
     spoken->opened(link, {.number = 1, .subprotocol = "holdfast.v1", .token = std::move(token)});

@@ -25,14 +25,14 @@ namespace {
 const auto per_element = boost::test_tools::per_element();
 
 lines answer_to(std::string_view frame, v1_options how = {}) {
-  conversation chat(how);
+  dialogue chat(how);
   chat.log_in();
   chat.from_server(frame);
   return chat.calls();
 }
 
 lines answer_in_login(std::string_view frame) {
-  conversation chat;
+  dialogue chat;
   chat.open();
   chat.calls();
   chat.from_server(frame);
@@ -255,7 +255,7 @@ BOOST_AUTO_TEST_CASE(has_a_limit_to_its_size) {
   };
   BOOST_REQUIRE(sized(2048).size() == 2048U);
   BOOST_TEST(answer_to(sized(2048), {.frame_bytes = 2048}).front().starts_with("deliver \"xxx"));
-  conversation chat({.frame_bytes = 2048});
+  dialogue chat({.frame_bytes = 2048});
   chat.log_in();
   chat.from_server(sized(2049));
   BOOST_TEST(chat.calls() == lines{"fail 1009 frame: must not be longer than frame_bytes"}, per_element);
@@ -263,7 +263,7 @@ BOOST_AUTO_TEST_CASE(has_a_limit_to_its_size) {
 }
 
 BOOST_AUTO_TEST_CASE(must_be_text) {
-  conversation chat;
+  dialogue chat;
   chat.log_in();
   chat.spoken->received(chat.link, {.kind = message_kind::binary, .payload = R"({"type":"ack","id":1})"});
   BOOST_TEST(chat.calls() == lines{"fail 1003 frame: must be text, not binary"}, per_element);
@@ -322,7 +322,7 @@ BOOST_AUTO_TEST_CASE(that_is_rubbish_harms_nobody_and_is_not_repeated) {
       }
       if (frame.empty()) frame = " ";
     }
-    conversation chat;
+    dialogue chat;
     chat.log_in();
     chat.from_server(frame);
     BOOST_TEST_CONTEXT("seed " << seed << ": " << frame) {

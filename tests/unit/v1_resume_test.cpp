@@ -17,8 +17,8 @@ namespace {
 const auto per_element = boost::test_tools::per_element();
 
 // A session that has brought the events up to `last`, and whose successor has said hello.
-conversation dropped_after(std::uint64_t last) {
-  conversation chat;
+dialogue dropped_after(std::uint64_t last) {
+  dialogue chat;
   chat.log_in();
   for (std::uint64_t seq = 1; seq <= last; ++seq) chat.event(seq);
   chat.open();
@@ -31,7 +31,7 @@ conversation dropped_after(std::uint64_t last) {
 BOOST_AUTO_TEST_SUITE(v1_resume)
 
 BOOST_AUTO_TEST_CASE(asks_for_what_follows_the_last_event) {
-  conversation chat;
+  dialogue chat;
   chat.log_in();
   for (std::uint64_t seq = 1; seq <= 3; ++seq) chat.event(seq);
   chat.calls();
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(is_refused_if_it_leaves_out_events_without_saying_so) {
     chat.from_server(ready(fields));
     BOOST_TEST(chat.calls() == lines{"fail 1002 ready: " + problem}, per_element);
   }
-  conversation chat;
+  dialogue chat;
   chat.open();
   chat.calls();
   chat.from_server(ready(R"("resumed":true,"seq":0)"));
@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(is_tried_again_after_a_login_that_failed) {
 
 // The server would send it again, and again.
 BOOST_AUTO_TEST_CASE(is_given_up_after_a_frame_that_broke_the_rules) {
-  conversation chat;
+  dialogue chat;
   chat.log_in();
   chat.event(1);
   chat.from_server(R"({"type":"event","seq":2})");

@@ -29,7 +29,7 @@ const auto per_element = boost::test_tools::per_element();
 BOOST_AUTO_TEST_SUITE(v1_login)
 
 BOOST_AUTO_TEST_CASE(says_who_we_are) {
-  conversation chat;
+  dialogue chat;
   chat.open("a.b-c\"");
   const auto calls = chat.calls();
   BOOST_REQUIRE(calls.size() == 1U);
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(names_the_connection_the_same_in_all_sessions_and_each_its_
   const auto factory = v1();
   std::set<std::string> clients;
   for (int connection = 0; connection < 100; ++connection) {
-    conversation chat;
+    dialogue chat;
     chat.spoken = factory();
     chat.open("t1");
     const auto first = client_of(chat.calls().front());
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(names_the_connection_the_same_in_all_sessions_and_each_its_
 }
 
 BOOST_AUTO_TEST_CASE(is_done_when_the_server_is_ready) {
-  conversation chat;
+  dialogue chat;
   chat.open();
   BOOST_TEST(rest_of(chat.calls().front()) == "}");
   chat.from_server(ready(R"("resumed":false,"seq":0)"));
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(is_done_when_the_server_is_ready) {
 }
 
 BOOST_AUTO_TEST_CASE(learns_what_the_server_has_got_before_messages_flow) {
-  conversation chat;
+  dialogue chat;
   chat.open();
   chat.calls();
   chat.from_server(ready(R"("resumed":false,"seq":0,"last_id":12)"));
@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(learns_what_the_server_has_got_before_messages_flow) {
 
 BOOST_AUTO_TEST_CASE(takes_the_heartbeat_from_the_server_within_reason) {
   const auto interval = [](const std::string& given, std::chrono::milliseconds own) {
-    conversation chat({.heartbeat = own});
+    dialogue chat({.heartbeat = own});
     chat.open();
     chat.from_server(ready(R"("resumed":false,"seq":0)" + given));
     return chat.calls().back();
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(takes_the_heartbeat_from_the_server_within_reason) {
 
 BOOST_AUTO_TEST_CASE(that_is_refused_tells_credentials_from_the_rest) {
   const auto refused = [](const std::string& fields) {
-    conversation chat;
+    dialogue chat;
     chat.open();
     chat.from_server(R"({"type":"error",)" + fields + "}");
     BOOST_REQUIRE(chat.link.failure);
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(comes_before_everything_else) {
                                                         {"ack", R"("id":1)"},
                                                         {"pong", R"("id":0)"},
                                                         {"throttle", R"("features":[])"}}) {
-    conversation chat;
+    dialogue chat;
     chat.open();
     chat.calls();
     chat.from_server(std::string(R"({"type":")").append(type).append("\",").append(fields).append("}"));
@@ -125,14 +125,14 @@ BOOST_AUTO_TEST_CASE(comes_before_everything_else) {
 }
 
 BOOST_AUTO_TEST_CASE(happens_once_in_a_session) {
-  conversation chat;
+  dialogue chat;
   chat.log_in();
   chat.from_server(ready(R"("resumed":false,"seq":0)"));
   BOOST_TEST(chat.calls() == lines{"fail 1002 ready: must not come twice"}, per_element);
 }
 
 BOOST_AUTO_TEST_CASE(can_be_put_off_by_the_server) {
-  conversation chat;
+  dialogue chat;
   chat.open();
   chat.calls();
   chat.from_server(R"({"type":"go_away","reason":"full","reconnect_in_ms":5000})");
@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_AUTO_TEST_SUITE(v1_session)
 
 BOOST_AUTO_TEST_CASE(delivers_events_in_their_order) {
-  conversation chat;
+  dialogue chat;
   chat.log_in(R"({"type":"ready","session":"s1","resumed":false,"seq":41})");
   chat.event(42);
   chat.event(43);
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(delivers_events_in_their_order) {
 
 BOOST_AUTO_TEST_CASE(ends_at_an_event_out_of_order) {
   for (const std::uint64_t seq : {0U, 1U, 2U, 4U, 1'000U}) {
-    conversation chat;
+    dialogue chat;
     chat.log_in();
     chat.event(1);
     chat.event(2);
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(ends_at_an_event_out_of_order) {
 }
 
 BOOST_AUTO_TEST_CASE(acknowledges_every_32_events) {
-  conversation chat;
+  dialogue chat;
   chat.log_in(R"({"type":"ready","session":"s1","resumed":false,"seq":100})");
   for (std::uint64_t seq = 101; seq <= 170; ++seq) chat.event(seq);
   lines acks;
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(acknowledges_every_32_events) {
 }
 
 BOOST_AUTO_TEST_CASE(acknowledges_the_rest_with_the_heartbeat) {
-  conversation chat;
+  dialogue chat;
   chat.log_in();
   chat.event(1);
   chat.calls();
@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(acknowledges_the_rest_with_the_heartbeat) {
 }
 
 BOOST_AUTO_TEST_CASE(counts_only_the_answer_to_the_latest_ping) {
-  conversation chat;
+  dialogue chat;
   chat.log_in();
   chat.from_server(R"({"type":"pong","id":0})");
   BOOST_TEST(chat.calls().empty());
@@ -207,7 +207,7 @@ BOOST_AUTO_TEST_CASE(counts_only_the_answer_to_the_latest_ping) {
 }
 
 BOOST_AUTO_TEST_CASE(is_not_kept_alive_by_pongs_of_the_one_before) {
-  conversation chat;
+  dialogue chat;
   chat.log_in();
   chat.spoken->heartbeat(chat.link);
   chat.log_in();
@@ -218,7 +218,7 @@ BOOST_AUTO_TEST_CASE(is_not_kept_alive_by_pongs_of_the_one_before) {
 }
 
 BOOST_AUTO_TEST_CASE(has_no_heartbeat_before_it_is_ready_or_after_its_end) {
-  conversation chat;
+  dialogue chat;
   chat.spoken->heartbeat(chat.link);
   chat.open();
   chat.calls();
@@ -231,14 +231,14 @@ BOOST_AUTO_TEST_CASE(has_no_heartbeat_before_it_is_ready_or_after_its_end) {
 }
 
 BOOST_AUTO_TEST_CASE(hears_acknowledgements) {
-  conversation chat;
+  dialogue chat;
   chat.log_in();
   chat.from_server(R"({"type":"ack","id":3})");
   BOOST_TEST(chat.calls() == lines{"acknowledged 3"}, per_element);
 }
 
 BOOST_AUTO_TEST_CASE(survives_an_error_that_is_not_fatal) {
-  conversation chat;
+  dialogue chat;
   chat.log_in();
   chat.from_server(R"({"type":"error","code":"unauthorized","text":"not for you","fatal":false})");
   BOOST_TEST(chat.calls().empty());
@@ -251,7 +251,7 @@ BOOST_AUTO_TEST_CASE(survives_an_error_that_is_not_fatal) {
 
 // It does not ask for other credentials: that would be go_away.
 BOOST_AUTO_TEST_CASE(is_over_for_good_when_the_server_withdraws_what_it_allowed) {
-  conversation chat;
+  dialogue chat;
   chat.log_in();
   chat.from_server(R"({"type":"error","code":"unauthorized","text":"account closed","fatal":true})");
   BOOST_TEST(chat.calls() == lines{"fail 1000 unauthorized: account closed"}, per_element);
@@ -261,7 +261,7 @@ BOOST_AUTO_TEST_CASE(is_over_for_good_when_the_server_withdraws_what_it_allowed)
 BOOST_AUTO_TEST_CASE(takes_nothing_after_its_end) {
   for (const auto* const last :
        {R"({"type":"go_away","reconnect_in_ms":1})", R"({"type":"error","code":"x","fatal":true})", "?"}) {
-    conversation chat;
+    dialogue chat;
     chat.log_in();
     chat.from_server(last);
     BOOST_TEST(chat.calls().size() == 1U);
@@ -273,7 +273,7 @@ BOOST_AUTO_TEST_CASE(takes_nothing_after_its_end) {
 
 BOOST_AUTO_TEST_CASE(hears_where_to_go) {
   const auto answer_to = [](const std::string& endpoint) {
-    conversation chat;
+    dialogue chat;
     chat.log_in();
     chat.from_server(R"({"type":"go_away","endpoint":")" + endpoint + "\"}");
     return chat.calls();
@@ -288,7 +288,7 @@ BOOST_AUTO_TEST_CASE(hears_where_to_go) {
 
 // Until there is another WebSocket, this one is used.
 BOOST_AUTO_TEST_CASE(goes_on_after_a_go_away_without_a_wait) {
-  conversation chat;
+  dialogue chat;
   chat.log_in();
   chat.from_server(R"({"type":"go_away","reason":"restart"})");
   BOOST_TEST(chat.calls().size() == 1U);

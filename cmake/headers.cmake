@@ -1,0 +1,59 @@
+# Without HOLDFAST_MODULE everything is compiled from headers that tools/headers.py makes of the modules, library and
+# programs alike: for compilers that cannot do modules, and for sanitizers, because it takes a fraction of the time.
+# holdfast_sources() says where the sources of a target are then.
+
+set(HOLDFAST_TWIN ${PROJECT_BINARY_DIR}/headers)
+
+function(holdfast_sources result)
+  if(HOLDFAST_MODULE)
+    set(${result} ${ARGN} PARENT_SCOPE)
+    return()
+  endif()
+  set(mapped)
+  foreach(file IN LISTS ARGN)
+    get_filename_component(file ${file} ABSOLUTE)
+    string(FIND "${file}" "${PROJECT_BINARY_DIR}/tests/" generated)
+    if(NOT generated EQUAL 0)
+      string(REPLACE "${room_src}/" "${HOLDFAST_TWIN}/src/" file "${file}")
+      string(REGEX REPLACE "^${PROJECT_SOURCE_DIR}/(src|tests|examples|bench|fuzz)/" "${HOLDFAST_TWIN}/\\1/" file "${file}")
+    endif()
+    list(APPEND mapped ${file})
+  endforeach()
+  set(${result} ${mapped} PARENT_SCOPE)
+endfunction()
+
+# holdfast_precompile(target header …): the headers that all sources of a target begin with.
+function(holdfast_precompile target)
+  if(NOT HOLDFAST_MODULE)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
+# holdfast_precompiled(target as): those of another target, which is compiled with the same options.
+function(holdfast_precompiled target as)
+  if(NOT HOLDFAST_MODULE AND NOT target STREQUAL as)
+    target_precompile_headers(${target} REUSE_FROM ${as})
+  endif()
+endfunction()
+
+if(HOLDFAST_MODULE)
+  return()
+endif()
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+if(NOT DEFINED room_src)
+  set(room_src ${PROJECT_SOURCE_DIR}/src)
+endif()
+set(twin_maker ${PROJECT_SOURCE_DIR}/tools/headers.py)
+set(twin_originals ${room_src}/*pp ${room_src}/*.cppm ${PROJECT_SOURCE_DIR}/modules/*)
+foreach(folder tests examples bench fuzz)
+  list(APPEND twin_originals ${PROJECT_SOURCE_DIR}/${folder}/*pp)
+endforeach()
+file(GLOB_RECURSE twin_originals CONFIGURE_DEPENDS ${twin_originals})
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${twin_maker} ${twin_originals})
+execute_process(COMMAND ${Python3_EXECUTABLE} ${twin_maker} --src ${room_src} ${PROJECT_SOURCE_DIR} ${HOLDFAST_TWIN}
+  RESULT_VARIABLE twin_failed ERROR_VARIABLE twin_problems)
+if(twin_failed)
+  message(FATAL_ERROR "No headers can be made of the modules:\n${twin_problems}")
+endif()
