@@ -80,6 +80,8 @@ export class byte_stream {
   /// Returns one line about the last error that a read or write returned, if more is known than its code;
   /// no secret.
   [[nodiscard]] virtual std::string error_detail() const { return {}; }
+  /// Called when nothing has come for a while: memory that only saves time may be freed.
+  virtual void release_memory() noexcept {}
   /// Ends both directions at once; waits complete with operation_aborted. Idempotent.
   virtual void close() noexcept = 0;
 };
@@ -127,6 +129,10 @@ export class transport {
   }
   /// Returns what byte_stream::unconfirmed_bytes() does; for TCP only on Linux.
   [[nodiscard]] std::optional<std::size_t> unconfirmed_bytes() const noexcept;
+  /// Does what byte_stream::release_memory() does; nothing for TCP.
+  void release_memory() noexcept {
+    if (const auto* stream = std::get_if<std::unique_ptr<byte_stream>>(&stream_)) (*stream)->release_memory();
+  }
   /// Returns what byte_stream::error_detail() does; empty for TCP.
   [[nodiscard]] std::string error_detail() const;
   /// Ends both directions at once; waits complete with operation_aborted. Idempotent.

@@ -92,6 +92,12 @@ struct tls_engine_callbacks {
 
 namespace {
 
+// OpenSSL takes what others have left in the queue of this thread for an error of its own. To look is cheaper
+// than to clear.
+void clear_errors_of_others() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 constexpr std::size_t keep_bytes = 4096;  // of output memory, in an idle session
 
 // A full name in DNS may have a dot at its end; certificates do not have it.
@@ -114,7 +120,7 @@ tls_engine::tls_engine(std::shared_ptr<tls_context> context, std::string host, s
       shared_(*context_->implementation_),
       host_(without_final_dot(choose_name(std::move(server_name), shared_.server_name, std::move(host)))),
       server_(host_ + ':' + std::to_string(port)),
-      ssl_(SSL_new(shared_.handle.get())) {
+      ssl_(SSL_new(shared_.made->handle.get())) {
   openssl_ptr<BIO> bio(BIO_new(tls_engine_callbacks::method()));
   if (!ssl_ || !bio) throw std::bad_alloc();
   BIO_set_data(bio.get(), this);
@@ -122,9 +128,10 @@ tls_engine::tls_engine(std::shared_ptr<tls_context> context, std::string host, s
   static_cast<void>(bio.release());
   SSL_set_ex_data(ssl_.get(), tls_engine_callbacks::index(), this);
   SSL_set_options(ssl_.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-  // An idle session holds no buffers.
-  SSL_set_mode(ssl_.get(),
-               SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // Without SSL_MODE_RELEASE_BUFFERS, which would allocate and free them for each record: see
+  // release_memory().
+  SSL_clear_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
+  SSL_set_mode(ssl_.get(), SSL_MODE_AUTO_RETRY | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   history_.is_server = shared_.is_server;
   if (shared_.is_server) {
     SSL_set_accept_state(ssl_.get());
@@ -191,14 +198,14 @@ tls_progress tls_engine::progress_of(int returned) {
 
 tls_progress tls_engine::handshake() {
   if (failed_) return tls_progress::failed;
-  ERR_clear_error();
+  clear_errors_of_others();
   return progress_of(SSL_do_handshake(ssl_.get()));
 }
 
 tls_progress tls_engine::read(std::span<char> into, std::size_t& count) {
   count = 0;
   if (failed_) return tls_progress::failed;
-  ERR_clear_error();
+  clear_errors_of_others();
   const auto progress = progress_of(SSL_read_ex(ssl_.get(), into.data(), into.size(), &count));
   if (count != 0 && renegotiation_is_declined()) history_.anew = renegotiation::survived;
   if (progress == tls_progress::done || progress == tls_progress::wants_bytes) answer_new_keys();
@@ -216,7 +223,7 @@ void tls_engine::answer_new_keys() {
 tls_progress tls_engine::write(std::span<const char> from, std::size_t& count) {
   count = 0;
   if (failed_) return tls_progress::failed;
-  ERR_clear_error();
+  clear_errors_of_others();
   return progress_of(SSL_write_ex(ssl_.get(), from.data(), from.size(), &count));
 }
 
@@ -224,14 +231,14 @@ tls_progress tls_engine::peek() {
   if (failed_) return tls_progress::failed;
   char ignored = 0;
   std::size_t count = 0;
-  ERR_clear_error();
+  clear_errors_of_others();
   return progress_of(SSL_peek_ex(ssl_.get(), &ignored, 1, &count));
 }
 
 void tls_engine::shut_down() {
   if (failed_ || !SSL_is_init_finished(ssl_.get())) return;
   keep_session();
-  ERR_clear_error();
+  clear_errors_of_others();
   SSL_shutdown(ssl_.get());  // one way: we do not wait for the answer
 }
 
@@ -244,6 +251,9 @@ void tls_engine::keep_session() {
       session == offered_ && SSL_SESSION_get_protocol_version(session.get()) >= TLS1_3_VERSION;
   if (!used_up) shared_.sessions.put(server_, std::move(session));
 }
+
+// OpenSSL refuses while a record is incomplete: then they are in use.
+void tls_engine::release_memory() noexcept { SSL_free_buffers(ssl_.get()); }
 
 void tls_engine::reserve_output(std::size_t count) {
   if (output_.empty()) output_.reserve(count);

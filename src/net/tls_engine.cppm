@@ -19,21 +19,9 @@ module holdfast.core:tls_engine;
 import :error;
 import :network;
 import :tls;
+import :tls_material;
 
 namespace holdfast {
-
-struct openssl_free {
-  void operator()(SSL* each) const noexcept { SSL_free(each); }
-  void operator()(SSL_CTX* each) const noexcept { SSL_CTX_free(each); }
-  void operator()(SSL_SESSION* each) const noexcept { SSL_SESSION_free(each); }
-  void operator()(BIO* each) const noexcept { BIO_free(each); }
-  void operator()(BIO_METHOD* each) const noexcept { BIO_meth_free(each); }
-  void operator()(X509* each) const noexcept { X509_free(each); }
-  void operator()(EVP_PKEY* each) const noexcept { EVP_PKEY_free(each); }
-  void operator()(GENERAL_NAMES* each) const noexcept { GENERAL_NAMES_free(each); }
-};
-template <class T>
-using openssl_ptr = std::unique_ptr<T, openssl_free>;
 
 // Sessions that can be resumed, the latest of each server ("host:port"); few, because an actor has few
 // servers.
@@ -53,14 +41,13 @@ class tls_sessions {
 };
 
 struct tls_context::implementation {
-  openssl_ptr<SSL_CTX> handle;
-  std::shared_ptr<void> lent;  // the user's context: its callbacks live as long as it does
+  std::shared_ptr<const tls_material> made;
+  std::shared_ptr<void> lent{};  // the user's context: its callbacks live as long as it does
   bool is_server = false;
   tls_verify verify = tls_verify::peer;
-  std::string server_name;
+  std::string server_name{};
   bool resume_sessions = true;
-  std::string digest;  // of the files that were read
-  tls_sessions sessions;
+  tls_sessions sessions{};
 };
 
 // Whether the server has asked for another handshake in a session of TLS 1.2 (RFC 5246 section 7.4.1.1). We
@@ -123,6 +110,8 @@ class tls_engine {
   void consume_output(std::size_t count) noexcept;
   // Room for what will be written next.
   void reserve_output(std::size_t count);
+  // Frees the buffers of OpenSSL until they are needed again.
+  void release_memory() noexcept;
 
   [[nodiscard]] const tls_result& why() const noexcept { return why_; }
   // The server has wanted another handshake, and nothing else since: if it ends, this is why.

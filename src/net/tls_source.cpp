@@ -17,31 +17,21 @@ module;
 
 module holdfast.core;
 
-import :file_stamp;
 import :tls_engine;
+import :tls_material;
 import :tls_source;
 
 namespace holdfast {
 
-// The user's own context replaces all files. The directory comes last.
-tls_source::stamps tls_source::stamps_of(const tls_options& given) {
-  if (given.context) return {};
-  const auto stamp = [](const std::string& path) { return path.empty() ? file_stamp{} : stamp_of(path); };
-  return {stamp(given.ca_file), stamp(given.certificate_file), stamp(given.key_file),
-          stamp(given.ca_directory)};
-}
-
 current_tls tls_source::current(const tls_options& given) {
   const auto now = stamps_of(given);  // before the files are read: a change meanwhile is seen the next time
-  const bool readable_once =
-      std::ranges::any_of(now, [](const file_stamp& each) { return each.is == file_stamp::kind::other; });
-  if (last_ && (readable_once || (last_->settled && now == last_->read))) return {last_->context};
+  if (last_ && (now.readable_once() || (last_->settled && now == last_->read))) return {last_->context};
   try {
     auto fresh = std::make_shared<tls_context>(given);
     if (!last_) last_ = std::make_unique<reading>();
     if (!last_->context || has_new_content(*fresh, now)) last_->context = std::move(fresh);
     last_->read = now;
-    last_->settled = std::ranges::all_of(now, is_settled);
+    last_->settled = now.settled();
     last_->told.clear();
     return {last_->context};
   } catch (const option_error& problem) {
@@ -51,14 +41,14 @@ current_tls tls_source::current(const tls_options& given) {
   }
 }
 
-// A file that was only touched is no reason to forget the sessions. OpenSSL reads the files in a directory
-// only when it verifies a server, so there the stamp decides.
-bool tls_source::has_new_content(const tls_context& fresh, const stamps& now) const {
-  return fresh.implementation_->digest != last_->context->implementation_->digest ||
-         now.back() != last_->read.back();
+// A file that was only touched is no reason to forget the sessions. OpenSSL itself reads the system's store,
+// and the files in a directory, the latter only when it verifies a server, so there the stamp decides.
+bool tls_source::has_new_content(const tls_context& fresh, const tls_stamps& now) const {
+  return fresh.implementation_->made->digest != last_->context->implementation_->made->digest ||
+         now.ca_directory != last_->read.ca_directory || now.system_store != last_->read.system_store;
 }
 
-std::string tls_source::warning_about(const option_error& problem, const stamps& now) {
+std::string tls_source::warning_about(const option_error& problem, const tls_stamps& now) {
   if (last_->told == problem.what() && last_->told_about == now) return {};
   last_->told = problem.what();
   last_->told_about = now;

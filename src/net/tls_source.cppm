@@ -13,8 +13,8 @@ module;
 module holdfast.core:tls_source;
 
 import :error;
-import :file_stamp;
 import :tls;
+import :tls_material;
 
 namespace holdfast {
 
@@ -33,17 +33,15 @@ class tls_source {
   current_tls current(const tls_options& given);
 
  private:
-  using stamps = std::array<file_stamp, 4>;
   struct reading {
     std::shared_ptr<tls_context> context;
-    stamps read{};         // of the files that the context is made of
+    tls_stamps read{};     // of the files that the context is made of
     bool settled = false;  // as long as those stamps are the same, so are the files
     std::string told{};    // the last warning, and what the files were then
-    stamps told_about{};
+    tls_stamps told_about{};
   };
-  static stamps stamps_of(const tls_options& given);
-  bool has_new_content(const tls_context& fresh, const stamps& now) const;
-  std::string warning_about(const option_error& problem, const stamps& now);
+  bool has_new_content(const tls_context& fresh, const tls_stamps& now) const;
+  std::string warning_about(const option_error& problem, const tls_stamps& now);
 
   std::unique_ptr<reading> last_;  // the last one that was good; a connection to ws:// has none
 };

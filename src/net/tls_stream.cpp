@@ -1,5 +1,6 @@
 // TLS over a stream: reads ahead, writes in batches, and keeps the bytes that the stream below does not take.
-// An error is kept as well, and every later call returns it.
+// An error is kept as well, and every later call returns it. One mutex lets a message be encrypted and
+// written on the thread that sends it, while the strand reads: two turns of the strand less for each message.
 module;
 #include <openssl/ssl.h>
 
@@ -21,6 +22,7 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,6 +54,7 @@ struct tls_stream::implementation {
         engine(std::move(context), std::move(host), port, std::move(server_name)),
         executor(std::move(on)) {}
 
+  // All of these are called under the lock.
   bool fill();
   error_code flush();
   std::optional<readiness> shake_hands(tls_result& outcome);
@@ -60,6 +63,7 @@ struct tls_stream::implementation {
   void end_of_read();
   void end_of_call();
   void complete(ready_handler handler, error_code ec);
+  [[nodiscard]] bool has_unsent() const noexcept { return !engine.output().empty() || below.unsent(); }
   // If the server ends the session because we declined a renegotiation, that is the reason, rather than `ec`.
   [[nodiscard]] error_code end_of_stream(error_code ec) const {
     return engine.renegotiation_is_declined() ? make_error_code(error::renegotiation_refused) : ec;
@@ -69,6 +73,7 @@ struct tls_stream::implementation {
     if (!write_error) write_error = why;
   }
 
+  mutable std::mutex mutex;
   transport below;
   tls_engine engine;
   const net::any_io_executor executor;
@@ -198,27 +203,34 @@ std::optional<readiness> tls_stream::implementation::shake_hands(tls_result& out
 net::awaitable<tls_result> tls_stream::handshake() {
   auto& self = *implementation_;
   for (tls_result outcome;;) {
+    std::unique_lock lock(self.mutex);
     const auto wanted = self.shake_hands(outcome);
     self.end_of_call();
+    lock.unlock();
     if (wanted) {
       const auto [ec] = co_await self.below.async_wait(*wanted, net::as_tuple(net::use_awaitable));
       if (!ec) continue;
       outcome.error = ec;
     }
     if (outcome.ok()) co_return outcome;
+    lock.lock();
     self.fail(outcome.error);
+    lock.unlock();
     if (outcome.detail.empty()) outcome.detail = error_detail();
     co_return outcome;
   }
 }
 
+// Once a record has come and nothing lies behind it, the engine is not asked in vain before bytes are there.
 std::size_t tls_stream::read_some(std::span<char> into, error_code& ec) {
   auto& self = *implementation_;
+  const std::lock_guard lock(self.mutex);
   std::size_t total = 0;
   bool filled = false;
   while (total < into.size() && !self.read_error) {
     std::size_t count = 0;
-    const auto progress = self.engine.read(into.subspan(total), count);
+    const bool asks = total == 0 || self.engine.has_input();
+    const auto progress = asks ? self.engine.read(into.subspan(total), count) : tls_progress::wants_bytes;
     total += count;
     if (progress == tls_progress::failed) {
       self.flush();  // sends our alert
@@ -243,6 +255,7 @@ std::size_t tls_stream::read_some(std::span<char> into, error_code& ec) {
 
 std::size_t tls_stream::write_some(std::span<const char> from, error_code& ec) {
   auto& self = *implementation_;
+  const std::lock_guard lock(self.mutex);
   ec = self.write_error;
   if (!ec) ec = self.flush();  // first the rest of earlier calls: the output does not grow until that is gone
   std::size_t total = 0;
@@ -262,31 +275,47 @@ std::size_t tls_stream::write_some(std::span<const char> from, error_code& ec) {
 
 void tls_stream::async_wait(readiness kind, ready_handler handler) {
   auto& self = *implementation_;
+  const std::lock_guard lock(self.mutex);
   if (self.closed) return self.complete(std::move(handler), net::error::operation_aborted);
   if (kind == readiness::readable) {
     if (self.read_error || self.engine.has_input()) return self.complete(std::move(handler), {});
   } else {
     if (self.write_error) return self.complete(std::move(handler), {});
-    if (!unsent() && self.write_wants_read) {
+    if (!self.has_unsent() && self.write_wants_read) {
       self.write_waiter = std::move(handler);
       return;
     }
-    if (!unsent()) return self.complete(std::move(handler), {});
+    if (!self.has_unsent()) return self.complete(std::move(handler), {});
   }
   self.below.async_wait(kind, std::move(handler));
 }
 
+// The handshake is not guarded from a writer, because nobody writes before it is over.
+bool tls_stream::writes_from_any_thread() const noexcept {
+  return implementation_->below.writes_from_any_thread();
+}
+
+// Asked by the reader only, which is the one to change it.
 bool tls_stream::has_heard() const noexcept { return implementation_->has_heard; }
 
 bool tls_stream::unsent() const noexcept {
   const auto& self = *implementation_;
-  return !self.engine.output().empty() || self.below.unsent();
+  const std::lock_guard lock(self.mutex);
+  return self.has_unsent();
+}
+
+void tls_stream::release_memory() noexcept {
+  auto& self = *implementation_;
+  const std::lock_guard lock(self.mutex);
+  self.engine.release_memory();
+  self.below.release_memory();
 }
 
 // After a declined renegotiation this has a text even without an error, for a caller that gives up on the
 // server.
 std::string tls_stream::error_detail() const {
   const auto& self = *implementation_;
+  const std::lock_guard lock(self.mutex);
   if (!self.engine.why().ok()) return self.engine.why().detail;
   if (self.engine.renegotiation_is_declined()) return std::string(renegotiation_text);
   return self.below.error_detail();
@@ -294,13 +323,16 @@ std::string tls_stream::error_detail() const {
 
 // Includes encrypted bytes that the stream below has not taken yet.
 std::optional<std::size_t> tls_stream::unconfirmed_bytes() const noexcept {
-  const auto below = implementation_->below.unconfirmed_bytes();
+  const auto& self = *implementation_;
+  const std::lock_guard lock(self.mutex);
+  const auto below = self.below.unconfirmed_bytes();
   if (!below) return std::nullopt;
-  return *below + implementation_->engine.output().size();
+  return *below + self.engine.output().size();
 }
 
 void tls_stream::close() noexcept {
   auto& self = *implementation_;
+  const std::lock_guard lock(self.mutex);
   if (std::exchange(self.closed, true)) return;
   self.engine.shut_down();
   if (!self.write_error) self.flush();

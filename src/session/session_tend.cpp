@@ -153,6 +153,7 @@ void session::watch_liveness(clock::time_point now) {
     case liveness::verdict::ping:
       outbox_->release_memory();
       decoder_.release_memory();
+      stream_.release_memory();
       was_idle_ = true;
       ping();
       break;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -254,6 +255,24 @@ BOOST_AUTO_TEST_CASE(an_authority_that_is_replaced_in_a_directory_is_trusted_fro
   BOOST_REQUIRE(s.reaches(connection_state::disconnected));
   BOOST_REQUIRE(s.reaches(connection_state::connected));
   BOOST_TEST(s.conn->snapshot().sequence == 5U);  // at the first attempt
+}
+
+// covers R55
+BOOST_AUTO_TEST_CASE(the_store_of_the_system_is_read_again_when_it_has_changed) {
+  wss_scenario s;
+  const test_authority next{"next"};
+  const temporary_file store(s.authority.certificate_pem());
+  ::setenv("SSL_CERT_FILE", store.path().c_str(), 1);
+  s.given.tls = {};
+  s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  store.write(next.certificate_pem());
+  s.show(next.issue());
+  s.in.network()->reset_links();
+  BOOST_REQUIRE(s.reaches(connection_state::disconnected));
+  BOOST_TEST(s.reaches(connection_state::connected));
+  BOOST_TEST(s.conn->snapshot().sequence == 5U);  // at the first attempt
+  ::unsetenv("SSL_CERT_FILE");
 }
 
 // A second reading would find nothing.

@@ -2,10 +2,13 @@
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <thread>
 
 import holdfast;
 import holdfast.testing;
@@ -40,6 +43,34 @@ class temporary_directory {
   std::filesystem::path path_;
 };
 
+#ifdef __linux__
+// How many bytes this process has read so far (proc(5)).
+std::size_t bytes_read() {
+  std::ifstream in("/proc/self/io");
+  std::string label;
+  std::size_t count = 0;
+  in >> label >> count;
+  return label == "rchar:" ? count : 0;
+}
+
+// Does another context of the same options do without reading `store` again?
+bool is_shared(const tls_options& given, std::size_t store_bytes) {
+  const tls_context first(given);
+  const auto before = bytes_read();
+  const tls_context second(given);
+  return bytes_read() - before < store_bytes;
+}
+
+// A file that has changed within the last seconds may change again unnoticed, so it is read each time.
+bool is_shared_soon(const tls_options& given, std::size_t store_bytes) {
+  for (int tries = 0; tries < 100; ++tries) {
+    if (is_shared(given, store_bytes)) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return false;
+}
+#endif
+
 template <class Options>
 void check_refused(const Options& given, std::string_view field, std::string_view text = {}) {
   try {
@@ -62,6 +93,34 @@ BOOST_AUTO_TEST_CASE(the_defaults_verify_and_use_the_trust_of_the_system) {
   BOOST_CHECK(tls_options{}.verify == tls_verify::peer);
   BOOST_CHECK_NO_THROW(tls_context(tls_options{}));
 }
+
+#ifdef __linux__
+BOOST_AUTO_TEST_CASE(connections_that_name_the_same_files_share_what_was_read) {
+  const temporary_directory here;
+  const test_authority authority;
+  std::string text;
+  for (int count = 0; count < 50; ++count) text += authority.certificate_pem();
+  const auto store = here.file("store.pem", text);
+  BOOST_REQUIRE(bytes_read() != 0U);
+  BOOST_TEST(!is_shared({.ca_file = store}, text.size()));
+  BOOST_TEST(is_shared_soon({.ca_file = store}, text.size()));
+  BOOST_TEST(is_shared_soon({.ca_file = store, .server_name = "other"}, text.size()));
+  const tls_context in_use({.ca_file = store});
+  static_cast<void>(here.file("store.pem", text + "\n"));
+  BOOST_TEST(!is_shared({.ca_file = store}, text.size()));
+}
+
+BOOST_AUTO_TEST_CASE(the_trust_of_the_system_is_read_once_for_all_connections) {
+  const temporary_directory here;
+  const test_authority authority;
+  std::string text;
+  for (int count = 0; count < 50; ++count) text += authority.certificate_pem();
+  const auto store = here.file("store.pem", text);
+  ::setenv("SSL_CERT_FILE", store.c_str(), 1);
+  BOOST_TEST(is_shared_soon({}, text.size()));
+  ::unsetenv("SSL_CERT_FILE");
+}
+#endif
 
 BOOST_AUTO_TEST_CASE(trust_that_cannot_be_read_is_refused_by_name) {
   const temporary_directory here;
