@@ -100,7 +100,9 @@ void check_conversation(const std::vector<seen_event>& events) {
 
 BOOST_AUTO_TEST_SUITE(frame_decode)
 
-BOOST_AUTO_TEST_CASE(a_conversation_is_read_in_one_piece) { check_conversation(decode(legal_conversation())); }
+BOOST_AUTO_TEST_CASE(a_conversation_is_read_in_one_piece) {
+  check_conversation(decode(legal_conversation()));
+}
 
 BOOST_AUTO_TEST_CASE(a_conversation_is_read_byte_by_byte) {
   frame_decoder reader(peer_role::server, limit);
