@@ -9,6 +9,7 @@ module;
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <coroutine>
@@ -75,8 +76,13 @@ struct receiving<received_tuple<Kind>> {
 };
 
 void start_await(const std::shared_ptr<actor>& self, net::any_completion_handler<void(send_result)> handler,
-                 outbox::begun& what) {
-  self->out->await(what, std::move(handler), self->executor);
+                 outbox::begun& what, called_on where) {
+  self->out->await(what, {std::move(handler), self->executor, where});
+}
+
+// For a coroutine that runs on `mine`.
+called_on place_of(const net::any_io_executor& mine, const actor& self) {
+  return mine == self.executor ? called_on::connections : called_on::its_executor;
 }
 
 // Parses the JSON on the executor of the receiver's handler.
@@ -89,6 +95,18 @@ struct json_receiver {
     std::move(handler)(problem, std::move(read));
   }
 };
+
+template <class Kind>
+void start_take(const std::shared_ptr<actor>& self,
+                net::any_completion_handler<void(error_code, Kind)> handler, called_on where) {
+  if constexpr (std::is_same_v<Kind, message>) {
+    self->in->receive(inbox::single(std::move(handler), self->executor, where));
+  } else if constexpr (std::is_same_v<Kind, message_batch>) {
+    self->in->receive(inbox::batch(std::move(handler), self->executor, where));
+  } else {
+    self->in->receive(inbox::single(json_receiver{std::move(handler)}, self->executor, where));
+  }
+}
 
 // Throws unless a client may send this close frame (RFC 6455 section 7.4, as in browsers).
 close_reason checked(close_reason how) {
@@ -220,15 +238,11 @@ net::awaitable<Result> connection::take(actor_pointer self) {
   using received = receiving<Result>;
   using kind = received::kind;
   if (auto there = take_at_once<kind>(*self->in)) co_return received::result(std::move(*there));
-  constexpr auto start = [] {
-    if constexpr (std::is_same_v<kind, message>) return &start_receive;
-    if constexpr (std::is_same_v<kind, message_batch>) return &start_receive_batch;
-    if constexpr (std::is_same_v<kind, json_message>) return &start_receive_json;
-  }();
-  using operation = initiation<start, &executor_of, actor_pointer>;
+  const auto where = place_of(co_await net::this_coro::executor, *self);
+  using operation = initiation<&start_take<kind>, &executor_of, actor_pointer>;
   constexpr auto token = received::token;
   co_return co_await net::async_initiate<decltype(token), void(error_code, kind)>(operation{std::move(self)},
-                                                                                  token);
+                                                                                  token, where);
 }
 template net::awaitable<message> connection::take(actor_pointer self);
 template net::awaitable<message_batch> connection::take(actor_pointer self);
@@ -242,9 +256,10 @@ net::awaitable<send_result> connection::send_one(actor_pointer self, lazy_messag
   auto begun = self->out->send_at_once(what.payload(), what.options(), self->executor);
   if (begun.fate) co_return *begun.fate;
   if (begun.later) {
+    const auto where = place_of(co_await net::this_coro::executor, *self);
     co_return co_await net::async_initiate<const net::deferred_t&, operation>(
         initiation<&start_await, &executor_of, actor_pointer>{std::move(self)}, net::deferred,
-        std::ref(begun));
+        std::ref(begun), where);
   }
   co_return co_await net::async_initiate<const net::deferred_t&, operation>(
       initiation<&start_send, &executor_of, actor_pointer>{std::move(self)}, net::deferred, std::cref(what));

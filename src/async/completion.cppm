@@ -90,6 +90,13 @@ inline constexpr auto any_cancellation =
 inline constexpr auto cancellation_with_effects =
     net::cancellation_type::terminal | net::cancellation_type::partial;
 
+// Where the handler of an operation is called. To ask a type-erased handler for its executor costs two
+// allocations, so who knows it already says so.
+enum class called_on : std::uint8_t {
+  its_executor,  // which the handler is asked for
+  connections,   // its executor is the connection's, and kept at work by whoever waits: a coroutine
+};
+
 // Completes exactly once. Never by calling from there: whoever completes may hold a lock or sit on the
 // strand, and what a user does in a handler must delay neither. So it goes through the connection's executor
 // first, and from there to the handler's own, which may be of any kind (the type-erased one of Asio can
@@ -107,6 +114,10 @@ class pending_operation {
         runs_there_(net::get_associated_executor(handler, fallback) ==
                     net::any_completion_executor(fallback)),
         handler_(std::move(handler)) {}
+  pending_operation(handler_type handler, const net::any_io_executor& fallback, called_on where)
+      : pending_operation(where == called_on::connections ? pending_operation(fallback, std::move(handler))
+                                                          : pending_operation(std::move(handler), fallback)) {
+  }
 
   explicit operator bool() const noexcept { return static_cast<bool>(handler_); }
 
@@ -151,9 +162,12 @@ class pending_operation {
   }
 
  private:
+  pending_operation(const net::any_io_executor& connections, handler_type handler)
+      : connection_executor_(connections), runs_there_(true), handler_(std::move(handler)) {}
+
   net::any_io_executor connection_executor_;
-  net::any_completion_executor executor_;
-  bool runs_there_ = false;  // the handler's own executor is the connection's
+  net::any_completion_executor executor_;  // empty: the connection's, which is kept at work by others
+  bool runs_there_ = false;                // the handler's own executor is the connection's
   handler_type handler_;
 };
 

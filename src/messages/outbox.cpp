@@ -101,8 +101,7 @@ outbox::begun outbox::send_at_once(std::string_view payload, const send_options&
   return {.later = std::move(later), .id = id};
 }
 
-void outbox::await(begun& one, operation::handler_type handler, const net::any_io_executor& fallback) {
-  operation op(std::move(handler), fallback);
+void outbox::await(begun& one, operation op) {
   cancel_later(op, one.id);
   const auto later = std::exchange(one.later, nullptr);
   later->wait(std::move(op));

@@ -63,7 +63,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   begun send_at_once(std::string_view payload, const send_options& how, const net::any_io_executor& fallback);
   // Completes with the fate of a message that was begun. Takes `later` out: the caller waits in it, and must
   // not own it.
-  void await(begun& one, operation::handler_type handler, const net::any_io_executor& fallback);
+  void await(begun& one, operation op);
   // There will be a session: from now on messages may wait for it.
   void expect_session();
   // There will be none by itself: those that wait have waited in vain.
