@@ -1,7 +1,8 @@
 // The protocol "holdfast.v1": what a frame means at each point of a session, and what outlives a session so
 // that the next one can resume it. v1_frames.cpp reads and writes the frames.
 module;
-#include <openssl/rand.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/system/error_code.hpp>
@@ -36,8 +37,8 @@ constexpr std::chrono::milliseconds longest_heartbeat = 1h;
 
 std::string random_name() {
   std::array<unsigned char, 16> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
-    throw std::runtime_error("holdfast.v1: OpenSSL provides no random bytes");
+  if (::getentropy(bytes.data(), bytes.size()) != 0)
+    throw std::runtime_error("holdfast.v1: the system provides no random bytes");
   std::string out;
   for (const unsigned char byte : bytes) {
     out += "0123456789abcdef"[byte >> 4U];

@@ -9,7 +9,7 @@ module holdfast.core:masking;
 
 namespace holdfast {
 
-// Unpredictable (OpenSSL's generator), drawn in bulk per thread. Throws std::runtime_error if there is no
+// Unpredictable (getentropy), drawn in bulk per thread. Throws std::runtime_error if there is no
 // entropy.
 std::uint32_t next_mask();
 
