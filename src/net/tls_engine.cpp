@@ -259,7 +259,10 @@ void tls_engine::reserve_output(std::size_t count) {
   if (output_.empty()) output_.reserve(count);
 }
 
-bool tls_engine::has_input() const noexcept { return !input_.empty() || SSL_pending(ssl_.get()) > 0; }
+bool tls_engine::has_input() const noexcept {
+  const bool has_ended = failed_ || (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
+  return has_ended || !input_.empty() || SSL_pending(ssl_.get()) > 0;
+}
 
 void tls_engine::consume_output(std::size_t count) noexcept {
   sent_ += count;

@@ -103,7 +103,7 @@ class tls_engine {
   // Cipher text from the peer, when what was fed before is used up. It must live as long.
   void feed(std::span<const char> bytes) noexcept { input_ = bytes; }
   [[nodiscard]] std::size_t input_bytes() const noexcept { return input_.size(); }
-  // A read would give something, or would at least try.
+  // A read would give something, the end and an error included.
   [[nodiscard]] bool has_input() const noexcept;
   // Cipher text for the peer.
   [[nodiscard]] std::string_view output() const noexcept { return std::string_view(output_).substr(sent_); }
