@@ -21,11 +21,6 @@ constexpr std::size_t wanted_count = 10'000;
 constexpr std::size_t at_a_time = 500;  // fewer than the server's queue holds: none has to knock twice
 constexpr auto patience = 30s;          // for all
 
-double heap_bytes() {
-  const auto now = ::mallinfo2();
-  return static_cast<double>(now.uordblks + now.hblkhd);
-}
-
 // False: not within our patience.
 bool open(net::io_context& context, idle_clients& clients, std::size_t count) {
   const auto end = std::chrono::steady_clock::now() + patience;
@@ -53,6 +48,11 @@ void measure(benchmark::State& state, maker make, std::uint16_t port, std::size_
 }
 
 }  // namespace
+
+double heap_bytes() {
+  const auto now = ::mallinfo2();
+  return static_cast<double>(now.uordblks + now.hblkhd);
+}
 
 void register_idle_memory(const idle_server& against) {
   const auto add = [&against](const char* name, maker make) {

@@ -18,7 +18,9 @@ import tempfile
 
 TOLERANCE = 1.10
 REPETITIONS = 3
-NOISE = 40  # instructions; a count of few hundred moves by so much when a read brings more or fewer messages
+# Instructions; a count of few hundred moves by so much when a read brings more or fewer messages. Where the server is
+# quick, as on a quiet machine, a hand-over brings fewer, and each costs more: write the file there.
+NOISE = 40
 
 
 def listed(program):

@@ -6,10 +6,12 @@
 #include <thread>
 
 #include "clients.hpp"
+#include "idle_memory.hpp"
 #include "server.hpp"
 
 import holdfast;
 import holdfast.testing;
+import holdfast.wire;
 
 namespace bench {
 namespace {
@@ -18,6 +20,16 @@ namespace net = boost::asio;
 namespace testing = holdfast::testing;
 
 constexpr std::size_t dials = 50;  // of one iteration
+
+// The context of one connection with default options: alone, and beside another one that shares the system's
+// store.
+void make_contexts(benchmark::State& state, bool beside) {
+  const auto other = beside ? std::make_unique<holdfast::tls_context>(holdfast::tls_options{}) : nullptr;
+  for (auto _ : state) benchmark::DoNotOptimize(holdfast::tls_context(holdfast::tls_options{}));
+  const auto before = heap_bytes();
+  const holdfast::tls_context one(holdfast::tls_options{});
+  state.counters["KiB"] = (heap_bytes() - before) / 1024;
+}
 
 }  // namespace
 
@@ -67,6 +79,11 @@ void tls_server::register_dials() const {
         [&all = *parts_, resume](benchmark::State& state) { all.measure(state, resume); })
         ->UseRealTime()
         ->Unit(benchmark::kMillisecond);
+  }
+  for (const bool beside : {false, true}) {
+    benchmark::RegisterBenchmark(beside ? "tls_context/shared" : "tls_context/alone",
+                                 [beside](benchmark::State& state) { make_contexts(state, beside); })
+        ->Unit(benchmark::kMicrosecond);
   }
 }
 

@@ -14,7 +14,7 @@ class tls_server {
   tls_server(const tls_server&) = delete;
   tls_server& operator=(const tls_server&) = delete;
 
-  // "wss_dial/full" and "wss_dial/resumed".
+  // "wss_dial/full" and "wss_dial/resumed"; "tls_context/alone" and "tls_context/shared".
   void register_dials() const;
 
  private:

@@ -3,9 +3,6 @@
 # each module; src/ has a folder for each floor (docs/architecture.md).
 
 set(room ${PROJECT_SOURCE_DIR})
-if(NOT DEFINED room_src)
-  set(room_src ${room}/src)
-endif()
 file(GLOB primary_units CONFIGURE_DEPENDS ${room}/modules/*.cppm)
 list(REMOVE_ITEM primary_units ${room}/modules/holdfast.testing.cppm)
 file(GLOB units CONFIGURE_DEPENDS ${room_src}/*/*.cppm)

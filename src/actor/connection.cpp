@@ -82,7 +82,7 @@ void start_await(const std::shared_ptr<actor>& self, net::any_completion_handler
 
 // For a coroutine that runs on `mine`.
 called_on place_of(const net::any_io_executor& mine, const actor& self) {
-  return mine == self.executor ? called_on::connections : called_on::its_executor;
+  return mine == self.executor ? called_on::the_connection : called_on::its_own;
 }
 
 // Parses the JSON on the executor of the receiver's handler.

@@ -90,11 +90,11 @@ inline constexpr auto any_cancellation =
 inline constexpr auto cancellation_with_effects =
     net::cancellation_type::terminal | net::cancellation_type::partial;
 
-// Where the handler of an operation is called. To ask a type-erased handler for its executor costs two
-// allocations, so who knows it already says so.
+// On which executor the handler of an operation is called. To ask a type-erased handler costs two
+// allocations.
 enum class called_on : std::uint8_t {
-  its_executor,  // which the handler is asked for
-  connections,   // its executor is the connection's, and kept at work by whoever waits: a coroutine
+  its_own,         // the handler is asked
+  the_connection,  // it is the connection's, and cannot run out of work: the handler resumes a coroutine
 };
 
 // Completes exactly once. Never by calling from there: whoever completes may hold a lock or sit on the
@@ -115,9 +115,9 @@ class pending_operation {
                     net::any_completion_executor(fallback)),
         handler_(std::move(handler)) {}
   pending_operation(handler_type handler, const net::any_io_executor& fallback, called_on where)
-      : pending_operation(where == called_on::connections ? pending_operation(fallback, std::move(handler))
-                                                          : pending_operation(std::move(handler), fallback)) {
-  }
+      : pending_operation(where == called_on::the_connection
+                              ? pending_operation(fallback, std::move(handler))
+                              : pending_operation(std::move(handler), fallback)) {}
 
   explicit operator bool() const noexcept { return static_cast<bool>(handler_); }
 
@@ -162,11 +162,11 @@ class pending_operation {
   }
 
  private:
-  pending_operation(const net::any_io_executor& connections, handler_type handler)
-      : connection_executor_(connections), runs_there_(true), handler_(std::move(handler)) {}
+  pending_operation(const net::any_io_executor& connection, handler_type handler)
+      : connection_executor_(connection), runs_there_(true), handler_(std::move(handler)) {}
 
   net::any_io_executor connection_executor_;
-  net::any_completion_executor executor_;  // empty: the connection's, which is kept at work by others
+  net::any_completion_executor executor_;  // empty: the connection's, see called_on
   bool runs_there_ = false;                // the handler's own executor is the connection's
   handler_type handler_;
 };

@@ -45,7 +45,7 @@ export enum class tls_verify : std::uint8_t {
 /// redirect or a provider first leads to one, and again before an attempt if they have changed. If the new
 /// ones cannot be used, a warning says so once, what was read before stays in use, and the next attempt tries
 /// again. What is no regular file (a pipe) is read once. Connections whose options name the same files, or
-/// the system's store, share what was read: 0.9 MiB and 25 ms of processor time, if the store is one file.
+/// the system's store, share what was read: 0.8 MiB and 25 ms of processor time, if the store is one file.
 export struct tls_options {
   tls_verify verify = tls_verify::peer;  ///< whether the server has to prove who it is
   std::string ca_file{};  ///< who may issue server certificates; this and the next empty: the system's store

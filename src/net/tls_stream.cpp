@@ -54,7 +54,7 @@ struct tls_stream::implementation {
         engine(std::move(context), std::move(host), port, std::move(server_name)),
         executor(std::move(on)) {}
 
-  // All of these are called under the lock.
+  // All of these are called under the lock, or in the handshake, when nothing else uses the stream.
   bool fill();
   error_code flush();
   std::optional<readiness> shake_hands(tls_result& outcome);
@@ -203,19 +203,15 @@ std::optional<readiness> tls_stream::implementation::shake_hands(tls_result& out
 net::awaitable<tls_result> tls_stream::handshake() {
   auto& self = *implementation_;
   for (tls_result outcome;;) {
-    std::unique_lock lock(self.mutex);
     const auto wanted = self.shake_hands(outcome);
     self.end_of_call();
-    lock.unlock();
     if (wanted) {
       const auto [ec] = co_await self.below.async_wait(*wanted, net::as_tuple(net::use_awaitable));
       if (!ec) continue;
       outcome.error = ec;
     }
     if (outcome.ok()) co_return outcome;
-    lock.lock();
     self.fail(outcome.error);
-    lock.unlock();
     if (outcome.detail.empty()) outcome.detail = error_detail();
     co_return outcome;
   }
@@ -291,7 +287,6 @@ void tls_stream::async_wait(readiness kind, ready_handler handler) {
   self.below.async_wait(kind, std::move(handler));
 }
 
-// The handshake is not guarded from a writer, because nobody writes before it is over.
 bool tls_stream::writes_from_any_thread() const noexcept {
   return implementation_->below.writes_from_any_thread();
 }

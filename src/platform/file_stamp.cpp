@@ -14,6 +14,7 @@ module;
 module holdfast.core;
 
 import :file_stamp;
+import :time;
 
 namespace holdfast {
 namespace {
@@ -94,7 +95,7 @@ file_stamp stamp_of(const std::string& path) {
 }
 
 bool is_settled(const file_stamp& stamp) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto now = clock::wall().time_since_epoch();
   return std::max(stamp.modified, stamp.changed) + coarsest_step < now;
 }
 

@@ -275,4 +275,30 @@ BOOST_AUTO_TEST_CASE(the_end_of_the_session_is_the_fate_of_a_message_that_was_ta
   BOOST_TEST((sent->outcome == delivery::not_sent));
 }
 
+// covers R42
+BOOST_AUTO_TEST_CASE(a_coroutine_that_had_to_wait_goes_on_where_it_was_spawned) {
+  scenario s;
+  auto& conn = connect(s);
+  const auto strand = net::make_strand(s.in.executor());
+  std::vector<bool> there;
+  const auto work = [&]() -> net::awaitable<void> {
+    co_await conn.receive();
+    there.push_back(strand.running_in_this_thread());
+    co_await conn.receive_batch();
+    there.push_back(strand.running_in_this_thread());
+    co_await conn.receive_json();
+    there.push_back(strand.running_in_this_thread());
+    s.in.network()->conditions.window_bytes = 1'000;
+    const auto sent = co_await conn.send(std::string(100'000, 'x'));
+    there.push_back(strand.running_in_this_thread() && sent.ok());
+  };
+  net::co_spawn(strand, work, net::detached);
+  for (int i = 0; i < 3; ++i) {
+    s.in.run_for(1s);
+    conn.send("1", net::detached);
+  }
+  s.in.run_for(1min);
+  BOOST_TEST(there == std::vector<bool>(4, true), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -84,6 +84,23 @@ BOOST_AUTO_TEST_CASE(a_peer_that_says_that_it_ends_gives_eof_behind_its_last_byt
   }
 }
 
+// The write that fails looks for what the peer has said, and finds its end before the reader does.
+BOOST_AUTO_TEST_CASE(an_end_that_a_failed_write_has_found_is_still_an_eof_for_the_reader) {
+  tls_scenario s;
+  BOOST_REQUIRE(s.connect());
+  s.server->stream->close();
+  s.in.run_for(1s);
+  error_code ec;
+  for (int i = 0; i < 10 && !ec; ++i) {
+    s.client->stream->write_some(pattern(1'000), ec);
+    s.in.run_for(1s);
+  }
+  BOOST_TEST((ec && !would_block(ec)));
+  std::string place(100, '\0');
+  BOOST_TEST(s.client->stream->read_some(place, ec) == 0U);
+  BOOST_TEST(ec == net::error::eof);
+}
+
 namespace {
 
 // Hands on what comes, until it is told to cut the line.

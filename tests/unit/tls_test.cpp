@@ -8,7 +8,6 @@
 #include <fstream>
 #include <string>
 #include <string_view>
-#include <thread>
 
 import holdfast;
 import holdfast.testing;
@@ -61,13 +60,30 @@ bool is_shared(const tls_options& given, std::size_t store_bytes) {
   return bytes_read() - before < store_bytes;
 }
 
-// A file that has changed within the last seconds may change again unnoticed, so it is read each time.
-bool is_shared_soon(const tls_options& given, std::size_t store_bytes) {
-  for (int tries = 0; tries < 100; ++tries) {
-    if (is_shared(given, store_bytes)) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+// A file that has changed within the last seconds may change again unnoticed, so it is read each time. Here
+// an hour has passed since.
+class an_hour_later {
+ public:
+  an_hour_later() {
+    const auto then = std::chrono::system_clock::now() + std::chrono::hours(1);
+    time_.jump_wall(then - time_.wall());
+    outer_ = clock::use(&time_);
   }
-  return false;
+  an_hour_later(const an_hour_later&) = delete;
+  an_hour_later& operator=(const an_hour_later&) = delete;
+  ~an_hour_later() { clock::use(outer_); }
+
+ private:
+  virtual_time time_;
+  time_source* outer_ = nullptr;
+};
+
+// As a store is: large enough that reading it cannot be overlooked.
+std::string many_certificates() {
+  const test_authority authority;
+  std::string text;
+  for (int count = 0; count < 50; ++count) text += authority.certificate_pem();
+  return text;
 }
 #endif
 
@@ -97,27 +113,33 @@ BOOST_AUTO_TEST_CASE(the_defaults_verify_and_use_the_trust_of_the_system) {
 #ifdef __linux__
 BOOST_AUTO_TEST_CASE(connections_that_name_the_same_files_share_what_was_read) {
   const temporary_directory here;
-  const test_authority authority;
-  std::string text;
-  for (int count = 0; count < 50; ++count) text += authority.certificate_pem();
+  const auto text = many_certificates();
   const auto store = here.file("store.pem", text);
   BOOST_REQUIRE(bytes_read() != 0U);
   BOOST_TEST(!is_shared({.ca_file = store}, text.size()));
-  BOOST_TEST(is_shared_soon({.ca_file = store}, text.size()));
-  BOOST_TEST(is_shared_soon({.ca_file = store, .server_name = "other"}, text.size()));
-  const tls_context in_use({.ca_file = store});
+  const an_hour_later passed;
+  BOOST_TEST(is_shared({.ca_file = store}, text.size()));
+  BOOST_TEST(is_shared({.ca_file = store, .server_name = "other"}, text.size()));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_has_changed_is_read_again_although_others_share_what_it_was) {
+  const temporary_directory here;
+  const auto text = many_certificates();
+  const tls_options given{.ca_file = here.file("store.pem", text)};
+  const an_hour_later passed;
+  const tls_context in_use(given);
   static_cast<void>(here.file("store.pem", text + "\n"));
-  BOOST_TEST(!is_shared({.ca_file = store}, text.size()));
+  const auto before = bytes_read();
+  const tls_context next(given);
+  BOOST_TEST(bytes_read() - before >= text.size());
 }
 
 BOOST_AUTO_TEST_CASE(the_trust_of_the_system_is_read_once_for_all_connections) {
   const temporary_directory here;
-  const test_authority authority;
-  std::string text;
-  for (int count = 0; count < 50; ++count) text += authority.certificate_pem();
-  const auto store = here.file("store.pem", text);
-  ::setenv("SSL_CERT_FILE", store.c_str(), 1);
-  BOOST_TEST(is_shared_soon({}, text.size()));
+  const auto text = many_certificates();
+  ::setenv("SSL_CERT_FILE", here.file("store.pem", text).c_str(), 1);
+  const an_hour_later passed;
+  BOOST_TEST(is_shared({}, text.size()));
   ::unsetenv("SSL_CERT_FILE");
 }
 #endif
