@@ -46,8 +46,9 @@ bool simulated_link::readable(side at) const {
   return self.eof_sent && self.eof_arrives <= time_.now();
 }
 
+// As a socket does: not before a good part of the window is free, or pieces would grow ever smaller.
 bool simulated_link::writable(side at) const {
-  return reset_ || hears_of_end(at) || ends_[other(at)].pending_bytes < how_.window_bytes;
+  return reset_ || hears_of_end(at) || ends_[other(at)].pending_bytes <= how_.window_bytes / 2;
 }
 
 // A closed peer answers later bytes with a reset, if neither direction is cut off.
@@ -92,7 +93,8 @@ std::size_t simulated_link::read(side at, std::span<char> into, error_code& ec) 
   if (!ec && self.incoming.empty()) ec = net::error::eof;
   if (ec || into.empty()) return 0;
   auto& front = self.incoming.front();
-  const auto count = some(std::min(into.size(), front.bytes.size()));
+  auto count = std::min({into.size(), front.bytes.size(), how_.largest_piece_bytes});
+  if (std::bernoulli_distribution()(random_)) count = some(count);
   std::memcpy(into.data(), front.bytes.data(), count);
   front.bytes.erase(0, count);
   if (front.bytes.empty()) self.incoming.pop_front();
@@ -107,7 +109,7 @@ std::size_t simulated_link::write(side at, std::span<const char> from, error_cod
   if (ends_[at].closed) ec = net::error::bad_descriptor;
   if (!ec && reset_) ec = net::error::connection_reset;
   if (!ec && hears_of_end(at)) ec = net::error::broken_pipe;
-  if (!ec && !writable(at)) ec = net::error::would_block;
+  if (!ec && peer.pending_bytes >= how_.window_bytes) ec = net::error::would_block;
   if (ec || from.empty()) return 0;
   if (at == client && on_use_) std::exchange(on_use_, {})();
   auto most = std::min(from.size(), how_.window_bytes - peer.pending_bytes);

@@ -1,10 +1,14 @@
 // sim — explores random worlds, each made from its seed alone: the same seed shows the same world again.
+#include <algorithm>
+#include <atomic>
 #include <boost/program_options.hpp>
 #include <chrono>
 #include <cstdint>
 #include <exception>
 #include <iostream>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "mutants.hpp"
 #include "report.hpp"
@@ -13,8 +17,21 @@ namespace options = boost::program_options;
 
 namespace {
 
+// Calls `one` with each number below `count`, on as many threads as told, each with what comes next.
+template <class One>
+void share_out(std::uint64_t count, unsigned threads, One one) {
+  std::atomic<std::uint64_t> next = 0;
+  std::vector<std::jthread> all;
+  for (unsigned n = 0; n < std::max(threads, 1U); ++n) {
+    all.emplace_back([&] {
+      for (std::uint64_t number = next++; number < count; number = next++) one(number);
+    });
+  }
+}
+
 int run(const options::variables_map& given) {
   const auto first = given["first"].as<std::uint64_t>();
+  const auto threads = given["threads"].as<unsigned>();
   sim::exploration base;
   base.length = std::chrono::minutes(given["minutes"].as<unsigned>());
   base.without = given["without"].as<std::uint64_t>();
@@ -24,12 +41,12 @@ int run(const options::variables_map& given) {
   if (given.contains("seed")) {
     out.replay(given["seed"].as<std::uint64_t>());
   } else if (given.contains("twice")) {
-    for (std::uint64_t n = 0; n < given["twice"].as<std::uint64_t>(); ++n) out.run_twice(first + n);
+    share_out(given["twice"].as<std::uint64_t>(), threads, [&](auto n) { out.run_twice(first + n); });
   } else {
     if (given.contains("kept")) {
       for (const auto& each : sim::read_kept(given["kept"].as<std::string>())) out.run_kept(each.seed);
     }
-    for (std::uint64_t n = 0; n < given["seeds"].as<std::uint64_t>(); ++n) out.run(first + n);
+    share_out(given["seeds"].as<std::uint64_t>(), threads, [&](auto n) { out.run(first + n); });
   }
   return out.finish() ? 0 : 1;
 }
@@ -38,10 +55,12 @@ int run(const options::variables_map& given) {
 
 int main(int argc, char** argv) {
   options::options_description known("sim: explores random worlds");
+  const auto cores = std::thread::hardware_concurrency();
   known.add_options()("help", "this text")                                                                  //
       ("seeds", options::value<std::uint64_t>()->default_value(2000), "how many worlds")                    //
       ("first", options::value<std::uint64_t>()->default_value(1), "the first seed")                        //
       ("seed", options::value<std::uint64_t>(), "one world, with its timeline")                             //
+      ("threads", options::value<unsigned>()->default_value(cores), "that explore at once")                 //
       ("minutes", options::value<unsigned>()->default_value(5), "of virtual time with faults")              //
       ("without", options::value<std::uint64_t>()->default_value(0), "mask of fault classes to leave out")  //
       ("kept", options::value<std::string>(), "file of seeds to run first")                                 //

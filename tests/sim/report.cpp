@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t shown_lines = 40;
 
-std::uint64_t current_seed = 0;  // for the report of a crash
+thread_local std::uint64_t current_seed = 0;  // for the report of a crash, which its own thread gets
 
 extern "C" void tell_crash(int signal) {
   char text[96];
@@ -70,12 +70,17 @@ finding report::live(std::uint64_t seed, std::uint64_t without, bool keeps_timel
 
 bool report::run(std::uint64_t seed) {
   const auto found = live(seed, 0, false);
-  ++count_;
-  show_progress();
+  const std::scoped_lock lock(mutex_);
+  lived(found.violation.empty());
   if (found.violation.empty()) return true;
-  ++failed_;
   describe(seed, live(seed, 0, true));
   return false;
+}
+
+void report::lived(bool well) {
+  ++count_;
+  if (!well) ++failed_;
+  show_progress();
 }
 
 bool report::run_kept(std::uint64_t seed) {
@@ -94,11 +99,11 @@ bool report::run_kept(std::uint64_t seed) {
 bool report::run_twice(std::uint64_t seed) {
   const auto one = live(seed, 0, true);
   const auto two = live(seed, 0, true);
-  ++count_;
-  show_progress();
   const auto [a, b] = std::ranges::mismatch(one.timeline, two.timeline);
-  if (a == one.timeline.end() && b == two.timeline.end()) return true;
-  ++failed_;
+  const bool same = a == one.timeline.end() && b == two.timeline.end();
+  const std::scoped_lock lock(mutex_);
+  lived(same);
+  if (same) return true;
   std::printf("seed %llu is not the same twice:\n  %s\n  %s\n", static_cast<unsigned long long>(seed),
               a == one.timeline.end() ? "(end)" : a->c_str(), b == two.timeline.end() ? "(end)" : b->c_str());
   return false;
@@ -106,9 +111,8 @@ bool report::run_twice(std::uint64_t seed) {
 
 bool report::replay(std::uint64_t seed) {
   const auto found = live(seed, 0, true);
-  ++count_;
+  lived(found.violation.empty());
   for (const auto& each : found.timeline) std::puts(each.c_str());
-  if (!found.violation.empty()) ++failed_;
   return found.violation.empty();
 }
 

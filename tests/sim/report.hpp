@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ class report {
  public:
   explicit report(exploration base) : base_(base), began_(std::chrono::steady_clock::now()) {}
 
-  // True if nothing was found.
+  // True if nothing was found. It and run_twice() may be called by several threads at once: a world is of one
+  // thread.
   bool run(std::uint64_t seed);
   // The same, and again without what worlds had not yet when it found something: the scenes of
   // drawing_scenes.hpp, then the ways of drawing_ways.hpp, too, then the protocol and moves.
@@ -38,12 +40,14 @@ class report {
 
  private:
   finding live(std::uint64_t seed, std::uint64_t without, bool keeps_timeline) const;
+  void lived(bool well);
   void describe(std::uint64_t seed, const finding& found) const;
   [[nodiscard]] std::uint64_t smallest(std::uint64_t seed) const;
   void show_progress();
   [[nodiscard]] double rate() const;
 
   exploration base_;
+  std::mutex mutex_;  // of what is printed and counted
   const std::chrono::steady_clock::time_point began_;
   std::chrono::steady_clock::time_point shown_{};
   std::uint64_t count_ = 0;
