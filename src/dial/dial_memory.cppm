@@ -1,6 +1,7 @@
 // :dial_memory — what one attempt leaves for the next ones, and what all of them share. Names are never
 // remembered: every attempt resolves afresh (R10).
 module;
+#include <algorithm>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -20,6 +21,7 @@ module holdfast.core:dial_memory;
 import :addresses;
 import :cookies;
 import :credentials;
+import :endpoints;
 import :error;
 import :headers;
 import :network;
@@ -49,18 +51,7 @@ class dial_memory {
  public:
   // Reads the files and variables that the options name; throws option_error. With a network other than the
   // real one, the environment of the process means nothing.
-  explicit dial_memory(const options& given)
-      : network(given.network ? given.network : real_network()),
-        variables(given.proxy.from_environment && network == real_network()
-                      ? process_environment()
-                      : [](std::string_view) { return std::optional<std::string>(); }),
-        has_secure_url(any_is_secure(given)),
-        keeps_cookies_(given.keep_cookies),
-        keeps_answer_(given.provider != nullptr) {
-    const auto to = parse_url(given.url);
-    choose_proxy(given.proxy, to.secure, to.host, to.port, variables);
-    if (has_secure_url) tls.current(given.tls);
-  }
+  explicit dial_memory(const options& given) : dial_memory(given, parse_url(given.url)) {}
 
   // An attempt has failed that the program did not stop: see address_book::attempt_failed().
   bool attempt_failed(const dial_findings& found, const change_reason& why) {
@@ -88,10 +79,21 @@ class dial_memory {
   std::uint64_t credentials_serial = 0;  // of the last ones that were used
 
  private:
-  static bool any_is_secure(const options& given) {
-    bool secure = parse_url(given.url).secure;
-    for (const auto& url : given.endpoints.further_urls) secure = secure || parse_url(url).secure;
-    return secure;
+  // `to` is where options::url leads.
+  dial_memory(const options& given, const target& to)
+      : network(given.network ? given.network : real_network()),
+        variables(given.proxy.from_environment && network == real_network()
+                      ? process_environment()
+                      : [](std::string_view) { return std::optional<std::string>(); }),
+        has_secure_url(to.secure || any_is_secure(given.endpoints)),
+        keeps_cookies_(given.keep_cookies),
+        keeps_answer_(given.provider != nullptr) {
+    choose_proxy(given.proxy, to.secure, to.host, to.port, variables);
+    if (has_secure_url) tls.current(given.tls);
+  }
+
+  static bool any_is_secure(const endpoint_options& given) {
+    return std::ranges::any_of(given.further_urls, [](const auto& url) { return parse_url(url).secure; });
   }
 
   const bool keeps_cookies_;

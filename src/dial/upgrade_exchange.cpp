@@ -58,6 +58,7 @@ net::awaitable<answer_reading> upgrade_exchange::ask(std::string request) {
   const auto not_sent = co_await write_all(stream_, request);
   if (not_sent && !abandoned_) co_return answer_reading{.error = not_sent, .detail = stream_.error_detail()};
   std::string bytes;
+  std::size_t read_again_at = 0;  // a peer that sends byte by byte shall not have all parsed for each
   std::array<char, 2048> piece{};
   while (!abandoned_) {
     const auto room = std::min(piece.size(), limit_bytes_ - bytes.size());
@@ -76,6 +77,9 @@ net::awaitable<answer_reading> upgrade_exchange::ask(std::string request) {
       if (ec == net::error::eof) ec = error::connection_lost;
       co_return answer_reading{.error = ec, .detail = std::move(detail)};
     }
+    const bool has_line = std::string_view(piece.data(), count).find('\n') != std::string_view::npos;
+    if (!has_line && bytes.size() < read_again_at) continue;
+    read_again_at = 2 * bytes.size();
     auto reading = read_answer(bytes);
     if (reading.head || reading.error) co_return reading;
   }

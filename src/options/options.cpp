@@ -125,7 +125,6 @@ upgrade_terms terms_of(const options& given) {
 }
 
 void validate(const options& given) {
-  parse_url(given.url);
   check_endpoints(given);
   check_headers(given);
   check_subprotocols(given);
