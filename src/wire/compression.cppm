@@ -17,9 +17,10 @@ namespace holdfast {
 
 /// Whether and how messages are compressed; off unless asked for, and only if the server agrees.
 ///
-/// Memory: what compresses takes 2^(window bits + 3) bytes and 6 KiB, from the first message on: 262 KiB for
-/// 15 bits, 38 KiB for 12, 10 KiB for 9. What inflates takes 7 KiB and its window, 39 KiB for 15 bits. With
-/// context takeover the connection keeps them; without, it gives them back when it is idle.
+/// Memory: what compresses takes 2^(window bits + 2) bytes, as much again for symbols (16 KiB at most), and
+/// 6 KiB, from the first message on: 150 KiB for 15 bits, 38 KiB for 12, 10 KiB for 9. What inflates takes 7
+/// KiB and its window, 39 KiB for 15 bits. With context takeover the connection keeps them; without, it gives
+/// them back when it is idle.
 ///
 /// Secrets: the length of a compressed message tells how much of it repeats itself or, with context takeover,
 /// what was sent before. Who can have text of his choice sent beside a secret, and sees the lengths (TLS does
@@ -27,7 +28,7 @@ namespace holdfast {
 /// share a connection. `client_no_context_takeover` helps only if they never share a message.
 export struct compression_options {
   bool enabled = false;  ///< offered to the server, which may decline
-  int level = 6;         ///< of our messages: 1 (fast) to 9 (small)
+  int level = 3;         ///< of our messages: 1 (fast) to 9 (small)
   bool client_no_context_takeover =
       false;  ///< ours: each is compressed by itself; larger, but needs no memory between
   bool server_no_context_takeover = false;  ///< the same is demanded of the server
@@ -50,7 +51,7 @@ export struct compression_direction {
 export struct agreed_compression {
   compression_direction client{};  ///< what the client sends
   compression_direction server{};  ///< what the server sends
-  int level = 6;                   ///< of our own messages, as are the minimum_bytes
+  int level = 3;                   ///< of our own messages, as are the minimum_bytes
   /// Our own messages that are smaller are sent as they are.
   std::size_t minimum_bytes = 128;
   bool operator==(const agreed_compression&) const = default;
@@ -82,7 +83,7 @@ export std::optional<accepted_offer> accept_offer(const compression_options& giv
 export class deflater {
  public:
   /// Has no memory until the first message.
-  explicit deflater(compression_direction how, int level = 6, std::size_t minimum_bytes = 0);
+  explicit deflater(compression_direction how, int level = 3, std::size_t minimum_bytes = 0);
   ~deflater();
   /// Takes over the other one, which may then only be assigned to or destroyed.
   deflater(deflater&&) noexcept;

@@ -58,10 +58,11 @@ void append(std::string& to, std::string_view bytes, std::size_t limit) {
 }  // namespace
 
 struct deflater::state {
-  // Sizes the memory for symbols like the window: each takes 2^(bits + 2) bytes.
+  // The window takes 2^(bits + 2) bytes, hashes and symbols 2^(memory level + 9). More than 16 KiB for these
+  // make a message of a kilobyte no smaller (docs/performance.md, Compression).
   state(int level, int window_bits) {
-    if (deflateInit2(&stream, level, Z_DEFLATED, -window_bits, std::min(window_bits - 7, 8),
-                     Z_DEFAULT_STRATEGY) != Z_OK) {
+    const int memory_level = std::min(window_bits - 7, 5);
+    if (deflateInit2(&stream, level, Z_DEFLATED, -window_bits, memory_level, Z_DEFAULT_STRATEGY) != Z_OK) {
       throw std::bad_alloc();
     }
   }
