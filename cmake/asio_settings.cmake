@@ -22,9 +22,14 @@ get_directory_property(asio_options COMPILE_OPTIONS)
 string(TOUPPER "${CMAKE_BUILD_TYPE}" asio_build_type)
 set(asio_given " ${asio_given} ${asio_options} ${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${asio_build_type}} ")
 set(HOLDFAST_ASIO_REFUSALS "")
+set(pc_macros "")
 foreach(macro IN LISTS asio_macros)
   if(asio_given MATCHES "[ ;D]${macro}(=[^ ;]*)?[ ;]")
-    target_compile_definitions(holdfast INTERFACE "${macro}${CMAKE_MATCH_1}")
+    set(definition "${macro}${CMAKE_MATCH_1}")
+    string(APPEND pc_macros " -D${definition}")
+    foreach(form IN LISTS HOLDFAST_FORMS)
+      target_compile_definitions(${form} INTERFACE "${definition}")
+    endforeach()
   else()
     string(APPEND HOLDFAST_ASIO_REFUSALS
       "#if defined(${macro}) && !defined(HOLDFAST_REFUSES_${macro})\n"
@@ -37,7 +42,10 @@ endforeach()
 
 set(asio_settings_folder ${PROJECT_BINARY_DIR}/asio_settings)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/asio_settings.hpp.in ${asio_settings_folder}/holdfast/asio_settings.hpp @ONLY)
-target_include_directories(holdfast INTERFACE
-  $<BUILD_INTERFACE:${asio_settings_folder}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-target_compile_options(holdfast INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include holdfast/asio_settings.hpp>")
-install(FILES ${asio_settings_folder}/holdfast/asio_settings.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/holdfast)
+foreach(form IN LISTS HOLDFAST_FORMS)
+  target_include_directories(${form} PUBLIC
+    $<BUILD_INTERFACE:${asio_settings_folder}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_compile_options(${form} INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include holdfast/asio_settings.hpp>")
+endforeach()
+install(FILES ${asio_settings_folder}/holdfast/asio_settings.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/holdfast
+  COMPONENT dev)

@@ -1,14 +1,11 @@
-# Without HOLDFAST_MODULE everything is compiled from headers that tools/headers.py makes of the modules, library and
-# programs alike: for compilers that cannot do modules, and for sanitizers, because it takes a fraction of the time.
-# holdfast_sources() says where the sources of a target are then.
+# tools/headers.py makes headers of the modules, and sources that include them of those that import: the library has
+# this form for compilers that cannot do modules (holdfast::headers). Without HOLDFAST_MODULE the programs here have it,
+# too: for such compilers, and for sanitizers, because it takes a fraction of the time.
 
 set(HOLDFAST_TWIN ${PROJECT_BINARY_DIR}/headers)
 
-function(holdfast_sources result)
-  if(HOLDFAST_MODULE)
-    set(${result} ${ARGN} PARENT_SCOPE)
-    return()
-  endif()
+# Sets `result` to the files that are made of the given ones.
+function(holdfast_twins result)
   set(mapped)
   foreach(file IN LISTS ARGN)
     cmake_path(ABSOLUTE_PATH file NORMALIZE)
@@ -24,6 +21,15 @@ function(holdfast_sources result)
     list(APPEND mapped ${file})
   endforeach()
   set(${result} ${mapped} PARENT_SCOPE)
+endfunction()
+
+# The sources of a program: those given, or what is made of them.
+function(holdfast_sources result)
+  set(sources ${ARGN})
+  if(NOT HOLDFAST_MODULE)
+    holdfast_twins(sources ${ARGN})
+  endif()
+  set(${result} ${sources} PARENT_SCOPE)
 endfunction()
 
 # add_executable() for a program that imports our modules.
@@ -46,12 +52,14 @@ function(holdfast_precompiled target as)
   endif()
 endfunction()
 
-if(HOLDFAST_MODULE)
+if(NOT HOLDFAST_HEADERS)
   return()
 endif()
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
-set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+if(NOT HOLDFAST_MODULE)
+  set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+endif()
 set(twin_maker ${PROJECT_SOURCE_DIR}/tools/headers.py)
 set(twin_originals ${room_src}/*pp ${room_src}/*.cppm ${PROJECT_SOURCE_DIR}/modules/*)
 foreach(folder tests examples bench fuzz)
@@ -59,8 +67,10 @@ foreach(folder tests examples bench fuzz)
 endforeach()
 file(GLOB_RECURSE twin_originals CONFIGURE_DEPENDS ${twin_originals})
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${twin_maker} ${twin_originals})
-execute_process(COMMAND ${Python3_EXECUTABLE} ${twin_maker} --src ${room_src} ${PROJECT_SOURCE_DIR} ${HOLDFAST_TWIN}
-  RESULT_VARIABLE twin_failed ERROR_VARIABLE twin_problems)
-if(twin_failed)
-  message(FATAL_ERROR "No headers can be made of the modules:\n${twin_problems}")
-endif()
+foreach(call "${HOLDFAST_TWIN}" "${HOLDFAST_TWIN}/installed;--installed")
+  execute_process(COMMAND ${Python3_EXECUTABLE} ${twin_maker} --src ${room_src} ${PROJECT_SOURCE_DIR} ${call}
+    RESULT_VARIABLE twin_failed ERROR_VARIABLE twin_problems)
+  if(twin_failed)
+    message(FATAL_ERROR "No headers can be made of the modules:\n${twin_problems}")
+  endif()
+endforeach()

@@ -1,12 +1,33 @@
 # What holdfast needs, each checked with a message that says what is too old and what would do.
 
-if(NOT CMAKE_GENERATOR MATCHES "Ninja")
-  message(FATAL_ERROR "holdfast is a C++20 module: configure with -G Ninja (found ${CMAKE_GENERATOR})")
+set(found_compiler "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
+if((CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 12) OR
+   (CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14))
+  message(FATAL_ERROR "holdfast needs C++20 with coroutines: GCC 12, clang 14, or newer (found ${found_compiler}). "
+                      "Set CMAKE_CXX_COMPILER, for example to g++-12.")
 endif()
-if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
-  message(FATAL_ERROR "holdfast needs clang 19 or newer, because Boost.Asio does not yet go into a module of other "
-                      "compilers (found ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}). "
-                      "Set CMAKE_CXX_COMPILER, for example to clang++-19.")
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  message(WARNING "holdfast does not support GCC yet: programs may crash, because it destroys some temporaries of coroutines "
+                  "twice (docs/getting_started.md). Set CMAKE_CXX_COMPILER, for example to clang++-19.")
+endif()
+
+# Why there can be no modules; empty: there can.
+set(no_modules "")
+if(NOT CMAKE_GENERATOR MATCHES "Ninja")
+  set(no_modules "CMake builds modules with -G Ninja alone (found ${CMAKE_GENERATOR})")
+elseif(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
+  set(no_modules "Boost.Asio goes into a module of clang 19 or newer alone (found ${found_compiler})")
+elseif(CMAKE_VERSION VERSION_LESS 3.28)
+  set(no_modules "CMake 3.28 or newer builds modules (found ${CMAKE_VERSION})")
+endif()
+if(NOT DEFINED HOLDFAST_MODULE AND no_modules)
+  message(STATUS "holdfast: headers, and no modules, because ${no_modules}")
+  set(HOLDFAST_MODULE OFF)
+endif()
+option(HOLDFAST_MODULE "Build the modules, for import" ON)
+if(HOLDFAST_MODULE AND no_modules)
+  message(FATAL_ERROR "HOLDFAST_MODULE cannot be: ${no_modules}. Leave it out to build the headers.")
 endif()
 
 if(POLICY CMP0167)
@@ -18,7 +39,7 @@ if(NOT Boost_FOUND)
                       "(found: ${Boost_VERSION}${Boost_NOT_FOUND_MESSAGE})")
 endif()
 # A module and its importers must agree on the language.
-if(NOT PROJECT_IS_TOP_LEVEL AND (NOT DEFINED CMAKE_CXX_EXTENSIONS OR CMAKE_CXX_EXTENSIONS))
+if(HOLDFAST_MODULE AND NOT PROJECT_IS_TOP_LEVEL AND (NOT DEFINED CMAKE_CXX_EXTENSIONS OR CMAKE_CXX_EXTENSIONS))
   message(FATAL_ERROR "holdfast is compiled as C++20 without GNU extensions, and so must be what imports it: "
                       "set(CMAKE_CXX_STANDARD 20) and set(CMAKE_CXX_EXTENSIONS OFF) before adding it.")
 endif()

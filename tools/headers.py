@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes headers of the modules: headers.py [--src FOLDER] SOURCE OUT.
+"""Makes headers of the modules: headers.py [--src FOLDER] [--installed] SOURCE OUT.
 
 OUT/include/holdfast gets one header for each module: its interface units in the order of their imports, below one block
 of includes. The bodies, and the programs that import a module, go to OUT under their own paths, with an include in the
@@ -36,7 +36,8 @@ class Unit:
             raise SystemExit(f"headers.py: {path}: only #include can stand above the module declaration")
         self.imports = IMPORT.findall(body)
         line = text[: declared.end()].count("\n") + 1
-        self.body = f'#line {line} "{path}"\n' + EXPORT.sub("", IMPORT.sub("", body))
+        self.place = f'#line {line} "{path}"\n'
+        self.body = EXPORT.sub("", IMPORT.sub("", body))
 
 
 def in_order_of_imports(units):
@@ -57,12 +58,25 @@ def in_order_of_imports(units):
     return ordered
 
 
-def header_text(units):
+# One clear sentence for a compiler that lacks something; what changes Boost.Asio is refused by asio_settings.hpp. Beyond
+# them, names are visible in a shared library, while those of Boost, instantiated in it, are not.
+GUARDS = """\
+#if defined(_MSVC_LANG) ? _MSVC_LANG < 202002L : __cplusplus < 202002L
+#error "holdfast needs C++20: compile with -std=c++20"
+#elif !defined(__cpp_impl_coroutine)
+#error "holdfast needs coroutines: compile with -std=c++20 (GCC 10: and -fcoroutines; clang 14 or newer)"
+#endif
+#include <holdfast/asio_settings.hpp>""".splitlines()
+BEGIN = "#if defined(__GNUC__)\n#pragma GCC visibility push(default)\n#endif\n"
+END = "#if defined(__GNUC__)\n#pragma GCC visibility pop\n#endif\n"
+
+
+def header_text(units, installed):
     ordered = in_order_of_imports(units)
     others = sorted({module for unit in units for module, _ in unit.imports if module})
-    lines = ["#pragma once", *(f'#include "{header_of(other)}"' for other in others)]
+    lines = ["#pragma once", *GUARDS, *(f'#include "{header_of(other)}"' for other in others)]
     lines += dict.fromkeys(line for unit in ordered for line in unit.includes)
-    return "\n".join(lines) + "\n" + "".join(unit.body for unit in ordered)
+    return "\n".join(lines) + "\n" + BEGIN + "".join(("" if installed else unit.place) + unit.body for unit in ordered) + END
 
 
 def program_text(path):
@@ -82,6 +96,7 @@ def write(path, text):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--src", type=pathlib.Path, help="the folder to take in the place of SOURCE/src")
+    arguments.add_argument("--installed", action="store_true", help="only headers, which name no files of this machine")
     arguments.add_argument("source", type=pathlib.Path)
     arguments.add_argument("out", type=pathlib.Path)
     given = arguments.parse_args()
@@ -92,8 +107,10 @@ def main():
         unit = Unit(path)
         modules.setdefault(unit.module, []).append(unit)
     for module, units in modules.items():
-        write(given.out / "include" / header_of(module), header_text(units))
+        write(given.out / "include" / header_of(module), header_text(units, given.installed))
 
+    if given.installed:
+        return
     folders = [(src, "src"), *((given.source / name, name) for name in PROGRAMS)]
     for folder, name in folders:
         for path in sorted([*folder.rglob("*.cpp"), *folder.rglob("*.hpp")]):

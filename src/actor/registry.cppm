@@ -140,7 +140,7 @@ class registry : public net::execution_context::service {
     std::map<std::uint64_t, std::weak_ptr<member>> wanted;
     {
       const std::lock_guard lock(mutex_);
-      for (const auto& [key, each] : members_) {
+      for (const auto& [self, each] : members_) {
         if (each.*those) wanted.emplace(each.number, each.who);
       }
     }
@@ -155,7 +155,7 @@ class registry : public net::execution_context::service {
     std::vector<std::shared_ptr<member>> alive;
     {
       const std::lock_guard lock(mutex_);
-      for (auto& [key, each] : std::exchange(members_, {})) {
+      for (auto& [self, each] : std::exchange(members_, {})) {
         if (auto held = each.who.lock()) alive.push_back(std::move(held));
       }
       timer_.reset();

@@ -91,7 +91,7 @@ inline void door_keeper::shutdown() noexcept {
     const std::lock_guard lock(mutex_);
     all.swap(open_);
   }
-  for (const auto& [key, each] : all) {
+  for (const auto& [self, each] : all) {
     if (const auto alive = each.lock()) alive->close_way();
   }
 }

@@ -224,7 +224,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void settle(std::list<kept_message> messages, error_code why);
   void drop(std::list<kept_message> messages, error_code why);
   // Completes `op`, or writes down for the log that nobody awaits it.
-  void report(operation& op, send_result fate);
+  void report(operation& op, send_result result);
   void arm_expiry();
   void expire();
 

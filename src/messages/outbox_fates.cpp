@@ -63,15 +63,15 @@ outbox::section::~section() {
   }
 }
 
-void outbox::report(operation& op, send_result fate) {
-  if (op) return op.complete(fate);
+void outbox::report(operation& op, send_result result) {
+  if (op) return op.complete(result);
   const auto same = std::ranges::find_if(unheard_, [&](const unheard& each) {
-    return each.fate.outcome == fate.outcome && each.fate.reason == fate.reason;
+    return each.fate.outcome == result.outcome && each.fate.reason == result.reason;
   });
   if (same != unheard_.end()) {
     ++same->count;
   } else {
-    unheard_.push_back({fate, 1});
+    unheard_.push_back({result, 1});
   }
 }
 
@@ -82,13 +82,13 @@ std::size_t outbox::discard_waiting() {
   std::size_t count = waiting_.size();
   drop(waiting_.take_all(), error::message_discarded);
   if (phase_ == phase::no_session || acknowledged_ || buffer_.compresses()) return count;
-  const std::size_t begun = buffer_.inside_message() ? 1 : 0;
-  for (auto& each : frames_.all().subspan(begun)) {
+  const std::size_t leaving = buffer_.inside_message() ? 1 : 0;
+  for (auto& each : frames_.all().subspan(leaving)) {
     payload_bytes_ -= each.payload_bytes;
     report(each.op, {delivery::dropped, error::message_discarded});
     ++count;
   }
-  frames_.truncate(begun);
+  frames_.truncate(leaving);
   buffer_.drop_messages();
   return count;
 }

@@ -16,6 +16,11 @@ module holdfast.core;
 namespace holdfast {
 namespace {
 
+constexpr std::array<std::string_view, 3> credential_fields = {"Authorization", "Proxy-Authorization",
+                                                               "Cookie"};
+constexpr std::array<std::string_view, 6> handshake_fields = {
+    "Upgrade", "Connection", "Date", "Server", "Content-Length", "Transfer-Encoding"};
+
 template <std::size_t count>
 bool is_one_of(std::string_view name, const std::array<std::string_view, count>& names) {
   return std::ranges::any_of(names, [&](std::string_view other) { return is_same_header(name, other); });
@@ -61,19 +66,15 @@ bool is_ours(std::string_view name) {
 }
 
 header_list without_credentials(header_list fields) {
-  static constexpr std::array<std::string_view, 3> secret = {"Authorization", "Proxy-Authorization",
-                                                             "Cookie"};
-  std::erase_if(fields, [](const auto& field) { return is_one_of(field.first, secret); });
+  std::erase_if(fields, [](const auto& field) { return is_one_of(field.first, credential_fields); });
   return fields;
 }
 
 header_list without_handshake(header_list fields) {
-  static constexpr std::array<std::string_view, 6> its_own = {
-      "Upgrade", "Connection", "Date", "Server", "Content-Length", "Transfer-Encoding"};
   constexpr std::string_view prefix = "Sec-WebSocket-";
   std::erase_if(fields, [&](const auto& field) {
     const std::string_view name = field.first;
-    return is_one_of(name, its_own) || is_same_header(name.substr(0, prefix.size()), prefix);
+    return is_one_of(name, handshake_fields) || is_same_header(name.substr(0, prefix.size()), prefix);
   });
   return fields;
 }
