@@ -5,9 +5,10 @@ user space (valgrind's callgrind; making the message is left out) and memory of 
   deflate_curve.py PROGRAM
 
 PROGRAM is `deflate_curve`."""
-import re
 import subprocess
 import sys
+
+from callgrind import instructions
 
 DEFAULT, FIXED, HUFFMAN_ONLY = 0, 4, 2
 STRATEGIES = {DEFAULT: "default", FIXED: "fixed codes", HUFFMAN_ONLY: "Huffman only"}
@@ -17,17 +18,9 @@ SETTINGS = ([(level, 8, DEFAULT, 15) for level in range(1, 10)] + [(level, 5, DE
 FEWER, MORE = 100, 600
 
 
-def instructions(program, settings, count):
-    done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program,
-                           *map(str, settings), str(count)], capture_output=True, text=True, timeout=600)
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode != 0 or not found:
-        sys.exit(done.stderr.strip())
-    return int(found[1])
-
-
 def marginal(program, settings):
-    return (instructions(program, settings, MORE) - instructions(program, settings, FEWER)) / (MORE - FEWER)
+    few, many = (instructions([program, *map(str, settings), str(count)]) for count in (FEWER, MORE))
+    return (many - few) / (MORE - FEWER)
 
 
 # zlib.h: (1 << (windowBits+2)) + (1 << (memLevel+9)), and a small structure.

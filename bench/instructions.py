@@ -11,10 +11,11 @@ what the messages cost, without the start of the program and the connect."""
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
+
+from callgrind import instructions
 
 TOLERANCE = 1.10
 REPETITIONS = 3
@@ -48,21 +49,11 @@ class Servers:
         self.process.wait()
 
 
-def instructions(program, workload, client, count, where):
-    done = subprocess.run(
-        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, "run", workload, client, str(count),
-         *where], capture_output=True, text=True, timeout=600)
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode != 0 or not found:
-        sys.exit(f"{workload} by {client}: {done.stderr.strip()}")
-    return int(found[1])
-
-
 # The first run is long enough for buffers to reach their size.
 def marginal(program, workload, client, at_a_time, where):
     fewer, more = at_a_time // 4, at_a_time // 4 + min(at_a_time, 10_000)
-    first = instructions(program, workload, client, fewer, where)
-    return round((instructions(program, workload, client, more, where) - first) / (more - fewer))
+    first, second = (instructions([program, "run", workload, client, str(count), *where]) for count in (fewer, more))
+    return round((second - first) / (more - fewer))
 
 
 def measure(program, wanted):

@@ -8,8 +8,7 @@ if((CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_
 endif()
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  message(WARNING "holdfast does not support GCC yet: programs may crash, because it destroys some temporaries of coroutines "
-                  "twice (docs/getting_started.md). Set CMAKE_CXX_COMPILER, for example to clang++-19.")
+  message(WARNING "holdfast does not support GCC yet: programs may crash (docs/getting_started.md). Set CMAKE_CXX_COMPILER, for example to clang++-19.")
 endif()
 
 # Why there can be no modules; empty: there can.
@@ -18,8 +17,6 @@ if(NOT CMAKE_GENERATOR MATCHES "Ninja")
   set(no_modules "CMake builds modules with -G Ninja alone (found ${CMAKE_GENERATOR})")
 elseif(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
   set(no_modules "Boost.Asio goes into a module of clang 19 or newer alone (found ${found_compiler})")
-elseif(CMAKE_VERSION VERSION_LESS 3.28)
-  set(no_modules "CMake 3.28 or newer builds modules (found ${CMAKE_VERSION})")
 endif()
 if(NOT DEFINED HOLDFAST_MODULE AND no_modules)
   message(STATUS "holdfast: headers, and no modules, because ${no_modules}")

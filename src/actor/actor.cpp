@@ -120,12 +120,12 @@ net::awaitable<void> actor::see_through(std::shared_ptr<dial_attempt> attempt, w
 
 net::awaitable<actor::ending> actor::dial(std::shared_ptr<dial_attempt> attempt) {
   const auto number = attempt_;
-  // Named, because GCC 12 destroys a closure twice that is made in an awaited expression.
-  std::function<void()> on_news = [weak = weak_from_this()] {
-    if (const auto alive = weak.lock()) alive->wake_.notify();
-  };
-  std::function<bool()> goes_on = [this] { return intent_.goes_on(); };
-  co_await see_through(attempt, wake_, std::move(on_news), std::move(goes_on));
+  co_await see_through(
+      attempt, wake_,
+      [weak = weak_from_this()] {
+        if (const auto alive = weak.lock()) alive->wake_.notify();
+      },
+      [this] { return intent_.goes_on(); });
   const bool wanted = intent_.goes_on();
   const auto& record = attempt->record();
   origin_ = attempt->origin();

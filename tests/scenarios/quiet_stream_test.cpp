@@ -1,4 +1,4 @@
-// What a stream is told when its connection is quiet.
+// A quiet connection asks its stream to give memory back.
 #include <memory>
 #include <optional>
 #include <span>
