@@ -7,10 +7,6 @@ if((CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_
                       "Set CMAKE_CXX_COMPILER, for example to g++-12.")
 endif()
 
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  message(WARNING "holdfast does not support GCC yet: programs may crash (docs/getting_started.md). Set CMAKE_CXX_COMPILER, for example to clang++-19.")
-endif()
-
 # Why there can be no modules; empty: there can.
 set(no_modules "")
 if(NOT CMAKE_GENERATOR MATCHES "Ninja")

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -68,8 +69,7 @@ class fake_gateway {
           valid_ = true;
           events_.clear();
           session_ = &session;
-          co_await session.send(boost::json::serialize(
-              object{{"op", 0}, {"s", ++sequence_}, {"t", "READY"}, {"d", object{{"session_id", "s1"}}}}));
+          co_await session.send(ready());
           break;
         case 6:
           if (!valid_) {
@@ -91,8 +91,13 @@ class fake_gateway {
     for (const auto& each : events_) {
       if (each.at("s").as_int64() > last) co_await session.send(boost::json::serialize(each));
     }
-    co_await session.send(
-        boost::json::serialize(object{{"op", 0}, {"s", ++sequence_}, {"t", "RESUMED"}, {"d", nullptr}}));
+    co_await session.send(dispatch("RESUMED", nullptr));
+  }
+
+  std::string ready() { return dispatch("READY", object{{"session_id", "s1"}}); }
+
+  std::string dispatch(std::string_view name, const boost::json::value& data) {
+    return boost::json::serialize(object{{"op", 0}, {"s", ++sequence_}, {"t", name}, {"d", data}});
   }
 
   boost::asio::any_io_executor executor_;

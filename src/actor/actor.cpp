@@ -120,12 +120,10 @@ net::awaitable<void> actor::see_through(std::shared_ptr<dial_attempt> attempt, w
 
 net::awaitable<actor::ending> actor::dial(std::shared_ptr<dial_attempt> attempt) {
   const auto number = attempt_;
-  co_await see_through(
-      attempt, wake_,
-      [weak = weak_from_this()] {
-        if (const auto alive = weak.lock()) alive->wake_.notify();
-      },
-      [this] { return intent_.goes_on(); });
+  const auto on_news = [weak = weak_from_this()] {
+    if (const auto alive = weak.lock()) alive->wake_.notify();
+  };
+  co_await see_through(attempt, wake_, on_news, [this] { return intent_.goes_on(); });
   const bool wanted = intent_.goes_on();
   const auto& record = attempt->record();
   origin_ = attempt->origin();

@@ -241,7 +241,7 @@ net::awaitable<Result> connection::take(actor_pointer self) {
   const auto where = place_of(co_await net::this_coro::executor, *self);
   using operation = initiation<&start_take<kind>, &executor_of, actor_pointer>;
   constexpr auto token = received::token;
-  co_return co_await net::async_initiate<decltype(token), void(error_code, kind)>(operation{std::move(self)},
+  co_return co_await net::async_initiate<decltype(token), void(error_code, kind)>(operation(std::move(self)),
                                                                                   token, where);
 }
 template net::awaitable<message> connection::take(actor_pointer self);
@@ -258,11 +258,11 @@ net::awaitable<send_result> connection::send_one(actor_pointer self, lazy_messag
   if (begun.later) {
     const auto where = place_of(co_await net::this_coro::executor, *self);
     co_return co_await net::async_initiate<const net::deferred_t&, operation>(
-        initiation<&start_await, &executor_of, actor_pointer>{std::move(self)}, net::deferred,
+        initiation<&start_await, &executor_of, actor_pointer>(std::move(self)), net::deferred,
         std::ref(begun), where);
   }
   co_return co_await net::async_initiate<const net::deferred_t&, operation>(
-      initiation<&start_send, &executor_of, actor_pointer>{std::move(self)}, net::deferred, std::cref(what));
+      initiation<&start_send, &executor_of, actor_pointer>(std::move(self)), net::deferred, std::cref(what));
 }
 void connection::set_message_handler(std::function<void(const message_view&)> handler,
                                      net::any_io_executor executor) {

@@ -98,12 +98,10 @@ net::awaitable<void> actor::move() {
   auto rotation = rotation_;
   const auto attempt = attempt_at_endpoint(rotation);
   mine->dials(attempt);
-  co_await see_through(
-      attempt, mine->wake,
-      [weak = std::weak_ptr(mine)] {
-        if (const auto alive = weak.lock()) alive->wake.notify();
-      },
-      goes_on);
+  const auto on_news = [weak = std::weak_ptr(mine)] {
+    if (const auto alive = weak.lock()) alive->wake.notify();
+  };
+  co_await see_through(attempt, mine->wake, on_news, goes_on);
   auto socket = goes_on() ? attempt->take_socket() : std::nullopt;
   mine->dialled(socket ? std::make_unique<opened_socket>(std::move(*socket)) : nullptr);
   if (!goes_on()) co_return;

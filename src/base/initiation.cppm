@@ -21,6 +21,9 @@ template <auto Start, auto ExecutorOf, class Subject>
 struct initiation {
   using executor_type = net::any_io_executor;
 
+  // With a constructor, because coroutines make initiations where they await (await_temporaries_test.py).
+  explicit initiation(Subject of) : subject(std::move(of)) {}
+
   [[nodiscard]] executor_type get_executor() const noexcept { return ExecutorOf(subject); }
   template <class Handler, class... Arguments>
   void operator()(Handler&& handler, Arguments&&... arguments) const {

@@ -171,20 +171,20 @@ net::awaitable<void> session::read_first_bytes() {
   if (std::exchange(was_idle_, false)) first_bytes_.shrink();
   const auto place = decoder_.prepare(first_bytes_.place());
   constexpr auto token = net::as_tuple(net::deferred);
-  const auto [ec, count] = co_await net::async_initiate<decltype(token), void(error_code, std::size_t)>(
-      [this, place](auto handler) {
-        // Completes off the strand, goes onto it for our work, and leaves it for the handler of the receiver.
-        stream_.async_read_some(
-            place, net::bind_executor(where_->own, [this, handler = std::move(handler)](
-                                                       error_code failed, std::size_t bytes) mutable {
-              completion_scope scope(where_->own);
-              dispatch_to(where_->strand, [handler = std::move(handler), failed, bytes]() mutable {
-                std::move(handler)(failed, bytes);
-              });
-              scope.leave();
-            }));
-      },
-      token);
+  const auto read = [this, place](auto handler) {
+    // Completes off the strand, goes onto it for our work, and leaves it for the handler of the receiver.
+    stream_.async_read_some(
+        place, net::bind_executor(where_->own, [this, handler = std::move(handler)](
+                                                   error_code failed, std::size_t bytes) mutable {
+          completion_scope scope(where_->own);
+          dispatch_to(where_->strand, [handler = std::move(handler), failed, bytes]() mutable {
+            std::move(handler)(failed, bytes);
+          });
+          scope.leave();
+        }));
+  };
+  const auto [ec, count] =
+      co_await net::async_initiate<decltype(token), void(error_code, std::size_t)>(read, token);
   decoder_.commit(count);
   socket_is_empty_ = count != 0 && count < place.size();
   if (count == place.size()) first_bytes_.grow();

@@ -17,10 +17,14 @@
 
 namespace {
 
+struct closing {
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
+
 // The descriptors that are open, each with whether a child would inherit it.
 std::map<int, bool> descriptors() {
   std::map<int, bool> open;
-  const std::unique_ptr<DIR, decltype(&::closedir)> folder(::opendir("/proc/self/fd"), &::closedir);
+  const std::unique_ptr<DIR, closing> folder(::opendir("/proc/self/fd"));
   BOOST_REQUIRE(folder != nullptr);
   while (const auto* entry = ::readdir(folder.get())) {
     const std::string_view name = entry->d_name;

@@ -34,7 +34,8 @@ net::awaitable<void> insist(credential_provider provider, std::atomic<int>& answ
                             std::atomic<int>& wrong) {
   std::uint64_t last = 0;
   for (int i = 0; i < rounds; ++i) {
-    const auto got = co_await provider({.refused = i % 2 == 1, .serial = last});
+    const credential_request ask{.refused = i % 2 == 1, .serial = last};
+    const auto got = co_await provider(ask);
     ++answers;
     if (got.token != "token" || got.serial < last) ++wrong;
     if (i % 2 == 1 && got.serial == last) ++wrong;

@@ -374,7 +374,7 @@ void user::destroy() {
 
 namespace {
 
-net::awaitable<void> hold(holdfast::connection conn) {
+net::awaitable<void> hold([[maybe_unused]] holdfast::connection conn) {
   holdfast::timer forever(co_await net::this_coro::executor);
   co_await forever.async_wait_until(clock::time_point::max(), net::as_tuple(net::use_awaitable));
 }
