@@ -14,7 +14,7 @@ MODULE = re.compile(r"^(?:export )?module ([\w.]+)(:\w+)?;$", re.M)
 IMPORT = re.compile(r"^(?:export )?import ([\w.]*)(:\w+)?;$", re.M)
 FRAGMENT = re.compile(r"^module;$", re.M)
 EXPORT = re.compile(r"^export ", re.M)
-PROGRAMS = ("tests", "examples", "bench", "fuzz")
+PROGRAMS = ("tests", "examples", "tool", "bench", "fuzz")
 
 
 def header_of(module):

@@ -1,6 +1,6 @@
 """permessage-deflate with a server that we did not write: what goes there and back is what it was.
 
-Usage: compression_test.py COMPRESSED_ECHO WATCH, which are the paths of the programs.
+Usage: compression_test.py COMPRESSED_ECHO HOLDFAST, which are the paths of the programs.
 """
 import signal
 import sys
@@ -30,7 +30,7 @@ def watch_compresses_when_asked_to(watch):
 
 def main():
     skip_without_websockets()
-    echo, watch = sys.argv[1:]
+    echo, watch = sys.argv[1], [sys.argv[2], "watch"]
     for server_options, client_options, agreed in (
             ([], [], ["remote_no_context_takeover=False", "local_no_context_takeover=False"]),
             (["--no-takeover"], [], ["remote_no_context_takeover=True", "local_no_context_takeover=True"]),

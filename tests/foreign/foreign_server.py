@@ -18,9 +18,10 @@ def skip_without_websockets():
 
 
 class Program:
-    """A process that is killed at the end of the `with` block."""
+    """A process that is killed at the end of the `with` block. `first` is a program, or a list of it and its first words."""
 
-    def __init__(self, *command, stdin=subprocess.DEVNULL):
+    def __init__(self, first, *more, stdin=subprocess.DEVNULL):
+        command = [*first, *more] if isinstance(first, list) else [first, *more]
         self.name = pathlib.Path(command[0]).name
         self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         text=True, bufsize=1)

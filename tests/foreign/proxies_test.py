@@ -1,6 +1,6 @@
-"""examples/watch through proxies that we did not write: tinyproxy and microsocks, with and without a password.
+"""holdfast watch through proxies that we did not write: tinyproxy and microsocks, with and without a password.
 
-Usage: proxies_test.py WATCH, which is the path of the program.
+Usage: proxies_test.py HOLDFAST, which is the path of the tool.
 """
 import contextlib
 import os
@@ -179,7 +179,7 @@ def a_variable_of_no_use_is_passed_over_with_one_warning(watch):
 
 def a_wrong_url_is_one_line_that_names_the_field(watch):
     for url in f"https://{USER}:{PASSWORD}@127.0.0.1", f"http://{USER}:{PASSWORD}/@127.0.0.1", "socks5://":
-        ended = subprocess.run([watch, "ws://127.0.0.1:1/", "--proxy", url], capture_output=True, text=True,
+        ended = subprocess.run([*watch, "ws://127.0.0.1:1/", "--proxy", url], capture_output=True, text=True,
                                timeout=PATIENCE)
         print(url, "->", ended.stderr, end="")
         assert ended.returncode == 2, ended
@@ -198,13 +198,14 @@ def main():
                  a_server_that_cannot_be_reached_is_reported_as_such):
         for make in Tinyproxy, Microsocks:
             print(f"--- {test.__name__}: {make.__name__}")
-            test(sys.argv[1], make)
+            test([sys.argv[1], "watch"], make)
     for test in (a_proxy_of_the_environment_is_not_for_this_machine,
                  the_variable_of_a_desktop_is_understood,
                  a_variable_of_no_use_is_passed_over_with_one_warning,
                  a_wrong_url_is_one_line_that_names_the_field):
         print(f"--- {test.__name__}")
-        test(sys.argv[1])
+        test([sys.argv[1], "watch"])
 
 
-main()
+if __name__ == "__main__":
+    main()

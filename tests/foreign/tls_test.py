@@ -1,6 +1,6 @@
 """wss:// to servers that we did not write, nginx, haproxy and OpenSSL: whom it trusts, what it says if not, and coming back.
 
-Usage: tls_test.py WATCH, which is the path of examples/watch.
+Usage: tls_test.py HOLDFAST, which is the path of the tool.
 """
 import contextlib
 import dataclasses
@@ -274,7 +274,7 @@ def a_file_that_cannot_be_used_is_one_line_that_names_the_field(watch, world):
                            (("--ca", ours.key), "options.tls.ca_file"),
                            (("--cert", "/no/such/file"), "options.tls.certificate_file"),
                            (("--cert", ours.certificate, "--key", foreign.key), "options.tls.key_file")):
-        ended = subprocess.run([watch, *options, world.behind_nginx("good")], capture_output=True, text=True,
+        ended = subprocess.run([*watch, *options, world.behind_nginx("good")], capture_output=True, text=True,
                                timeout=PATIENCE)
         print(options, "->", ended.stderr, end="")
         assert ended.returncode == 2 and ended.stdout == "", ended
@@ -284,7 +284,7 @@ def a_file_that_cannot_be_used_is_one_line_that_names_the_field(watch, world):
 def main():
     skip_without_websockets()
     skip_without("nginx", "haproxy", "openssl")
-    watch = sys.argv[1]
+    watch = [sys.argv[1], "watch"]
     with tempfile.TemporaryDirectory() as directory:
         certificates = Certificates(pathlib.Path(directory))
         with make_world(certificates) as world:
@@ -308,4 +308,5 @@ def main():
             test(watch, certificates)
 
 
-main()
+if __name__ == "__main__":
+    main()

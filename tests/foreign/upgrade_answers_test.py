@@ -1,7 +1,7 @@
 """What servers that we did not write, nginx and Python's websockets, may answer to the upgrade, and what follows.
 Last, answers byte for byte that neither of them gives.
 
-Usage: upgrade_answers_test.py WATCH, which is the path of examples/watch.
+Usage: upgrade_answers_test.py HOLDFAST, which is the path of the tool.
 """
 import base64
 import contextlib
@@ -24,6 +24,7 @@ from watch_program import Watch
 
 LOCATIONS = """
   location / { proxy_pass http://127.0.0.1:ECHO; }
+  location /named { proxy_pass http://127.0.0.1:ECHO; add_header X-Node n1 always; }
   location /down { proxy_pass http://127.0.0.1:NOBODY; }
   location /missing { return 404; }
   location /busy { add_header Retry-After 2 always; return 503; }
@@ -314,7 +315,8 @@ def main():
                      an_answer_that_is_refused_says_what_came_and_what_was_wanted,
                      every_refusal_may_ask_for_rest):
             print(f"--- {test.__name__}")
-            test(sys.argv[1], world)
+            test([sys.argv[1], "watch"], world)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""examples/watch as the tests of what a server may answer see it: one outcome after the other.
+"""holdfast watch as the tests of what a server may answer see it: one outcome after the other.
 
 Its lines are "12:34:56  " and a state, or a message. See describe() in src/state/state.cpp.
 """

@@ -1,6 +1,6 @@
-"""examples/watch against a server that we did not write: connect, echo, kill it, restart it, Ctrl-C; and its options.
+"""holdfast watch against a server that we did not write: connect, echo, kill it, restart it, Ctrl-C; and its options.
 
-Usage: watch_test.py WATCH, which is the path of the program.
+Usage: watch_test.py HOLDFAST, which is the path of the tool.
 """
 import http.server
 import signal
@@ -14,7 +14,7 @@ from raw_server import CLOSE, TEXT, RawServer, frame
 
 def comes_back_after_the_server_was_killed(watch):
     with EchoServer() as server:
-        with Program(watch, server.url, "--send", "hello", "--stdin", "--header", "X-Test: yes",
+        with Program(watch, server.url, "--send", "hello", "--header", "X-Test: yes",
                      stdin=subprocess.PIPE) as program:
             program.expect(r"  connecting$")
             program.expect(rf"  connected to 127\.0\.0\.1:{server.port}$")
@@ -61,7 +61,7 @@ def a_final_answer_ends_it_with_status_1(watch):
 
 def what_is_wrong_is_one_line_that_names_the_field(watch):
     url = "ws://127.0.0.1:1/"
-    for arguments, field in (([], "options.url"),
+    for arguments, field in (([], "URL"),
                              (["http://127.0.0.1/"], "options.url"),
                              (["ws://127.0.0.1:70000/"], "options.url"),
                              (["no url"], "options.url"),
@@ -72,8 +72,13 @@ def what_is_wrong_is_one_line_that_names_the_field(watch):
                              ([url, "--ping", "5", "--no-heartbeat"], "--no-heartbeat"),
                              ([url, "--invalid-text", "any"], "--invalid-text"),
                              ([url, "--close-text", "x" * 124], "--close-text"),
-                             ([url, "--unknown"], "--unknown")):
-        ended = subprocess.run([watch, *arguments], capture_output=True, text=True, timeout=PATIENCE)
+                             ([url, "--unknown"], "--unknown"),
+                             ([url, "-o", "retry.cap"], "FIELD=VALUE"),
+                             ([url, "-o", "retry.lid=1s"], "retry.lid"),
+                             ([url, "-o", "retry.cap=soon"], "retry.cap"),
+                             ([url, "-o", "retry.cap=1ms"], "options.retry.cap"),
+                             ([url, "--token", "a", "--token-env", "HOME"], "--token-env")):
+        ended = subprocess.run([*watch, *arguments], capture_output=True, text=True, timeout=PATIENCE)
         print(arguments, "->", ended.stderr, end="")
         assert ended.returncode == 2, (arguments, ended)
         assert ended.stdout == "" and ended.stderr.count("\n") == 1, (arguments, ended)
@@ -136,7 +141,7 @@ def main():
                  the_server_is_told_the_close_text,
                  what_is_wrong_is_one_line_that_names_the_field):
         print(f"--- {test.__name__}")
-        test(sys.argv[1])
+        test([sys.argv[1], "watch"])
 
 
 main()

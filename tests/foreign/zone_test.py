@@ -1,6 +1,6 @@
-"""examples/watch and a device on the same link, which has nothing but a link-local address (RFC 6874).
+"""holdfast watch and a device on the same link, which has nothing but a link-local address (RFC 6874).
 
-Usage: zone_test.py WATCH, which is the path of the program. Skipped (77) where no network of its own can be made.
+Usage: zone_test.py HOLDFAST, which is the path of the tool. Skipped (77) where no network of its own can be made.
 """
 import base64
 import contextlib
@@ -108,7 +108,7 @@ def a_zone_goes_to_no_proxy(watch):
                 program.close()
         finally:
             del os.environ["http_proxy"]
-        ended = subprocess.run([watch, device.url(f"%25{LINK}"), "--proxy", "http://127.0.0.1:9"],
+        ended = subprocess.run([*watch, device.url(f"%25{LINK}"), "--proxy", "http://127.0.0.1:9"],
                                capture_output=True, text=True, timeout=PATIENCE)
         assert ended.returncode == 2 and "options.proxy.url" in ended.stderr and "zone" in ended.stderr, ended
 
@@ -121,7 +121,7 @@ def main():
                  an_interface_that_does_not_exist_is_told_in_one_line,
                  a_zone_goes_to_no_proxy):
         print(f"--- {test.__name__}")
-        test(sys.argv[1])
+        test([sys.argv[1], "watch"])
 
 
 main()

@@ -1,0 +1,81 @@
+// holdfast COMMAND …: what people do at a terminal with a WebSocket. stdout has data, stderr has talk.
+#include <algorithm>
+#include <array>
+#include <boost/program_options/errors.hpp>
+#include <cstddef>
+#include <exception>
+#include <iostream>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "command.hpp"
+
+import holdfast;
+
+namespace {
+
+constexpr std::string_view usage = R"(usage: holdfast COMMAND [OPTION]...
+
+  watch URL       states and messages as they happen; sends the lines of standard input
+  doctor URL      one dial, explained: names, addresses, proxy, TLS, upgrade, and what to do if it fails
+  explain         what a retry policy does: the table, and the waits after each failure
+  serve           a server to try things against, that behaves well or badly
+
+holdfast COMMAND --help explains the options of a command, holdfast --version prints the version.
+Exit status: 0 it ended well, 1 the connection failed, 2 the command line is wrong.
+)";
+
+struct command {
+  std::string_view name;
+  int (*run)(tool::arguments);
+};
+constexpr std::array commands = {command{"watch", tool::watch}, command{"doctor", tool::doctor},
+                                 command{"explain", tool::explain}, command{"serve", tool::serve}};
+
+int run(std::string_view name, tool::arguments given) {
+  const auto found = std::ranges::find(commands, name, &command::name);
+  if (found == commands.end())
+    throw tool::usage_error("there is no command \"" + holdfast::one_line(name, 60) +
+                            "\"; see holdfast --help");
+  return found->run(given);
+}
+
+// The library checks the options; what it says has the field's name in it.
+int complain(std::string_view command, std::string_view problem) {
+  std::cerr << "holdfast" << (command.empty() ? "" : " ") << command << ": " << problem << '\n';
+  return tool::used_wrongly;
+}
+
+}  // namespace
+
+int main(int argc, char* argv[]) {
+  const auto words = std::span(argv, static_cast<std::size_t>(argc)).subspan(argc > 0 ? 1 : 0);
+  const std::string_view first = words.empty() ? "" : words.front();
+  if (first.empty()) {
+    std::cerr << usage;
+    return tool::used_wrongly;
+  }
+  if (first == "--help" || first == "-h" || first == "help") {
+    std::cout << usage;
+    return tool::ended_well;
+  }
+  if (first == "--version") {
+    std::cout << "holdfast " << HOLDFAST_VERSION << '\n';
+    return tool::ended_well;
+  }
+  const bool is_command = std::ranges::find(commands, first, &command::name) != commands.end();
+  const auto name = is_command ? first : std::string_view();
+  try {
+    return run(first, words.subspan(1));
+  } catch (const tool::usage_error& wrong) {
+    return complain(name, wrong.what());
+  } catch (const boost::program_options::error& wrong) {
+    return complain(name, wrong.what());
+  } catch (const holdfast::option_error& wrong) {
+    return complain(name, wrong.what());
+  } catch (const std::exception& wrong) {
+    complain(name, wrong.what());
+    return tool::failed;
+  }
+}
