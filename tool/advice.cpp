@@ -1,7 +1,7 @@
-#include "advice.hpp"
-
 #include <boost/asio/error.hpp>
 #include <string>
+
+#include "advice.hpp"
 
 import holdfast;
 

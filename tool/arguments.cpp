@@ -1,5 +1,3 @@
-#include "arguments.hpp"
-
 #include <algorithm>
 #include <boost/asio.hpp>
 #include <boost/program_options.hpp>
@@ -10,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "arguments.hpp"
 #include "command.hpp"
 #include "fields.hpp"
 #include "token.hpp"

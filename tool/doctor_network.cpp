@@ -1,5 +1,3 @@
-#include "doctor_network.hpp"
-
 #include <boost/asio.hpp>
 #include <cstdint>
 #include <memory>
@@ -7,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "doctor_network.hpp"
 #include "doctor_report.hpp"
 
 import holdfast;

@@ -1,11 +1,10 @@
-#include "doctor_report.hpp"
-
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
 
+#include "doctor_report.hpp"
 #include "output.hpp"
 
 namespace tool {

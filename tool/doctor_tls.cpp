@@ -1,5 +1,3 @@
-#include "doctor_tls.hpp"
-
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -14,6 +12,7 @@
 #include <utility>
 
 #include "doctor_report.hpp"
+#include "doctor_tls.hpp"
 
 import holdfast;
 

@@ -1,5 +1,3 @@
-#include "fields.hpp"
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -17,6 +15,7 @@
 #include <vector>
 
 #include "command.hpp"
+#include "fields.hpp"
 
 import holdfast;
 

@@ -1,5 +1,3 @@
-#include "output.hpp"
-
 #include <unistd.h>
 
 #include <boost/json/object.hpp>
@@ -14,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "output.hpp"
 
 namespace tool {
 namespace {

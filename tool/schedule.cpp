@@ -1,11 +1,11 @@
-#include "schedule.hpp"
-
 #include <algorithm>
 #include <chrono>
 #include <iomanip>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "schedule.hpp"
 
 import holdfast;
 

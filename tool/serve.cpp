@@ -106,7 +106,7 @@ class test_server {
       throw usage_error("--status must be a number from 200 to 599");
     if (given.count("retry-after") != 0)
       answer.headers.emplace_back("Retry-After", std::to_string(given["retry-after"].as<unsigned>()));
-    server_.on_upgrade([this, answer](const auto&) {
+    server_.on_upgrade([answer](const auto&) {
       print_event("refused an upgrade with " + std::to_string(answer.status));
       return std::optional(answer);
     });

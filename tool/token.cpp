@@ -1,20 +1,20 @@
-#include "token.hpp"
-
 #include <algorithm>
 #include <array>
 #include <boost/asio.hpp>
 #include <boost/program_options/variables_map.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <fstream>
 #include <functional>
-#include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "command.hpp"
+#include "token.hpp"
 
 import holdfast;
 
@@ -51,16 +51,28 @@ std::string of_command(const std::string& command) {
   return first_line(std::move(out));
 }
 
-// The command runs beside the loop, which must not block.
+// On a thread of its own, because a command must not block the loop; which ends only when the command has.
 boost::asio::awaitable<holdfast::credentials> ask(std::function<std::string()> source) {
-  static boost::asio::thread_pool beside(1);
-  auto token = std::make_shared<std::string>();
-  const auto fetch = [token, source = std::move(source)]() -> boost::asio::awaitable<void> {
-    *token = source();
-    co_return;
+  namespace net = boost::asio;
+  const auto here = net::prefer(co_await net::this_coro::executor, net::execution::outstanding_work.tracked);
+  const auto begin = [&](auto handler) {
+    std::thread([here, source, handler = std::move(handler)]() mutable {
+      std::exception_ptr thrown;
+      std::string token;
+      try {
+        token = source();
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+      net::post(here, [handler = std::move(handler), thrown, token = std::move(token)]() mutable {
+        std::move(handler)(thrown, std::move(token));
+      });
+    }).detach();
   };
-  co_await boost::asio::co_spawn(beside, fetch, boost::asio::use_awaitable);
-  holdfast::credentials found{.token = *token};
+  auto token =
+      co_await net::async_initiate<const net::use_awaitable_t<>, void(std::exception_ptr, std::string)>(
+          begin, net::use_awaitable);
+  holdfast::credentials found{.token = std::move(token)};
   co_return found;
 }
 

@@ -127,7 +127,8 @@ class watcher {
   static boost::json::object message_json(const holdfast::message& got) {
     if (got.kind == holdfast::message_kind::text) return {{"kind", "text"}, {"payload", got.payload}};
     std::string hex;
-    for (const unsigned char byte : got.payload) {
+    for (const char each : got.payload) {
+      const auto byte = static_cast<unsigned char>(each);
       constexpr std::string_view digits = "0123456789abcdef";
       hex += digits[byte >> 4U];
       hex += digits[byte & 15U];
