@@ -20,6 +20,8 @@ module;
 
 module holdfast.core;
 
+import :ascii;
+
 namespace holdfast {
 namespace {
 
@@ -58,18 +60,11 @@ std::optional<Number> to_number(std::string_view digits) {
   return out;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
-
 // Returns the form that names are compared in: lower case, without brackets and without the final dot.
 std::string plain_name(std::string_view text) {
   if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
   if (text.ends_with('.')) text.remove_suffix(1);
-  return lower(text);
+  return ascii::lower(text);
 }
 
 // ::ffff:192.0.2.1 becomes 192.0.2.1. A zone is dropped, because it does not name another server.
@@ -168,7 +163,7 @@ std::string to_proxy_url(std::string_view value) {
   const auto authority = colon == std::string_view::npos ? 0 : colon + 3;
   while (value.size() > authority && value.ends_with('/')) value.remove_suffix(1);
   // GNOME's settings export a SOCKS proxy without its version, and mean version 5.
-  if (colon != std::string_view::npos && lower(value.substr(0, colon)) == "socks")
+  if (colon != std::string_view::npos && ascii::lower(value.substr(0, colon)) == "socks")
     return "socks5" + std::string(value.substr(colon));
   return std::string(value);
 }

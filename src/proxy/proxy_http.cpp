@@ -14,6 +14,7 @@ module;
 
 module holdfast.core;
 
+import :ascii;
 import :proxy_dialogue;
 
 namespace holdfast {
@@ -22,15 +23,13 @@ namespace {
 constexpr std::size_t most_head_bytes = 16 << 10;  // of all answers together, including interim ones
 constexpr std::size_t most_scheme_names = 3;       // of authentication schemes, in an error
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; }
+bool is_forbidden(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; }
 
 // RFC 9112 section 4. `line` may be only the beginning of a line.
 constexpr std::string_view status_line = "HTTP/1.# ###";
 bool begins_status_line(std::string_view line) {
   for (std::size_t i = 0; i < std::min(line.size(), status_line.size()); ++i) {
-    if (status_line[i] == '#' ? !is_digit(line[i]) : line[i] != status_line[i]) return false;
+    if (status_line[i] == '#' ? !ascii::is_digit(line[i]) : line[i] != status_line[i]) return false;
   }
   return line.size() <= status_line.size() || line[status_line.size()] == ' ';
 }
@@ -44,7 +43,7 @@ std::string connect_request(const proxy_server& proxy, std::string_view host, st
   if (!proxy.username.empty() || !proxy.password.empty())
     out += "\r\nProxy-Authorization: Basic " + base64(proxy.username + ':' + proxy.password);
   if (!user_agent.empty()) out += "\r\nUser-Agent: ";
-  std::ranges::copy_if(user_agent, std::back_inserter(out), [](char c) { return !is_control(c); });
+  std::ranges::copy_if(user_agent, std::back_inserter(out), [](char c) { return !is_forbidden(c); });
   return out + "\r\n\r\n";
 }
 
@@ -90,7 +89,7 @@ class http_connect final : public proxy_dialogue {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (http_status == 0 && !begins_status_line(line)) return invalid("it is not HTTP");
     if (!whole) return;
-    if (std::ranges::any_of(line, is_control)) return invalid("it has a control character in its header");
+    if (std::ranges::any_of(line, is_forbidden)) return invalid("it has a control character in its header");
     if (http_status == 0) {
       take_status_line(line);
     } else if (!line.empty()) {

@@ -12,19 +12,14 @@ module;
 
 module holdfast.core;
 
+import :ascii;
+
 namespace holdfast {
 namespace {
 
 constexpr std::uint16_t http_port = 80;
 constexpr std::uint16_t socks_port = 1080;
 constexpr std::size_t socks_most_bytes = 255;  // RFC 1929 section 2: the length is one byte
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
@@ -51,7 +46,7 @@ class checked_url {
 
  private:
   [[nodiscard]] proxy_kind kind() const {
-    const auto scheme = lower(parts_.scheme());
+    const auto scheme = ascii::lower(parts_.scheme());
     if (scheme == "http") return proxy_kind::http;
     if (scheme == "socks5" || scheme == "socks5h") return proxy_kind::socks5;
     if (scheme == "https")

@@ -19,6 +19,8 @@ module;
 
 module holdfast.core;
 
+import :ascii;
+
 namespace holdfast {
 namespace {
 
@@ -28,21 +30,12 @@ constexpr std::size_t most_bytes_of_one = 4096;       // RFC 6265 section 6.1
 constexpr std::chrono::hours longest_life{24 * 400};  // RFC 6265bis section 5.5
 constexpr auto never = time_point::max();
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view blank = " \t";
-  const auto first = text.find_first_not_of(blank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blank) - first + 1);
-}
-
 // Removes the text up to and including `by` from the front of `rest`. Returns it trimmed, without `by`.
 std::string_view take_until(std::string_view& rest, char by) {
   const auto end = rest.find(by);
   const auto taken = rest.substr(0, end);
   rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  return trim(taken);
+  return ascii::trim(taken);
 }
 
 struct pair_of_texts {
@@ -53,14 +46,15 @@ struct pair_of_texts {
 // Splits "name=value" and trims both. Without a "=" the whole text is the name.
 pair_of_texts split_pair(std::string_view text) {
   const auto name = take_until(text, '=');
-  return {name, trim(text)};
+  return {name, ascii::trim(text)};
 }
 
 // RFC 6265 section 5.1.1: the parts of a date may come in any order, with any delimiters.
 class cookie_date {
  public:
   void read(std::string_view token) {
-    const auto digits = static_cast<std::size_t>(std::ranges::find_if_not(token, is_digit) - token.begin());
+    const auto digits =
+        static_cast<std::size_t>(std::ranges::find_if_not(token, ascii::is_digit) - token.begin());
     if (!has_time_ && digits != 0 && token.find(':') != std::string_view::npos) {
       has_time_ = read_time(token);
     } else if (day_ == 0 && (digits == 1 || digits == 2)) {
@@ -97,7 +91,8 @@ class cookie_date {
   bool read_time(std::string_view token) {
     for (auto* part : {&hour_, &minute_, &second_}) {
       const auto text = take_until(token, ':');
-      const auto digits = static_cast<std::size_t>(std::ranges::find_if_not(text, is_digit) - text.begin());
+      const auto digits =
+          static_cast<std::size_t>(std::ranges::find_if_not(text, ascii::is_digit) - text.begin());
       if (digits == 0 || digits > 2) return false;
       *part = number(text.substr(0, digits));
     }
@@ -117,9 +112,7 @@ class cookie_date {
 };
 
 std::optional<time_point> read_date(std::string_view text) {
-  const auto is_delimiter = [](char c) {
-    return !is_digit(c) && c != ':' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z');
-  };
+  const auto is_delimiter = [](char c) { return !ascii::is_digit(c) && c != ':' && !ascii::is_letter(c); };
   cookie_date date;
   while (!text.empty()) {
     const auto end = std::ranges::find_if(text, is_delimiter) - text.begin();
@@ -133,7 +126,7 @@ std::optional<time_point> read_date(std::string_view text) {
 std::optional<time_point> read_max_age(std::string_view text, time_point now) {
   const bool negative = text.starts_with('-');
   const auto digits = text.substr(negative ? 1 : 0);
-  if (digits.empty() || !std::ranges::all_of(digits, is_digit)) return std::nullopt;
+  if (digits.empty() || !std::ranges::all_of(digits, ascii::is_digit)) return std::nullopt;
   std::int64_t seconds = 0;
   const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
   if (negative || (ec == std::errc{} && seconds == 0)) return time_point::min();

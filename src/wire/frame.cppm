@@ -18,6 +18,9 @@ export enum class peer_role : std::uint8_t {
   server,  ///< the end that answered it
 };
 
+// RSV1 of a message's first frame: it is compressed (RFC 7692 section 6).
+inline constexpr unsigned compressed_bit = 0x40;
+
 /// RFC 6455 section 5.2; continuation frames are never sent.
 export enum class opcode : std::uint8_t {
   text = 0x1,    ///< the message is UTF-8

@@ -36,7 +36,6 @@ namespace {
 constexpr std::uint64_t reserve_bytes = 128 * 1024;
 constexpr std::uint64_t worth_reading_directly = 8 * 1024;
 constexpr std::size_t max_control_payload = 125;  // RFC 6455 section 5.5
-constexpr unsigned compressed_bit = 0x40;         // RSV1 (RFC 7692 section 6)
 constexpr unsigned all_reserved_bits = 0x70;
 
 std::uint64_t big_endian(const char* bytes, std::size_t count) noexcept {

@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::size_t max_close_reason = 123;             // RFC 6455 section 5.5.1: 125 minus the code
 constexpr std::size_t keep_compressed_bytes = 64 * 1024;  // kept by a thread for its next message
-constexpr unsigned compressed_bit = 0x40;                 // RSV1 (RFC 7692 section 6)
 
 // `bits`: the first byte without FIN.
 void encode(byte_queue& to, peer_role from, unsigned bits, std::string_view payload) {

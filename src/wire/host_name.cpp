@@ -15,6 +15,7 @@ module;
 
 module holdfast.core;
 
+import :ascii;
 import :url_text;
 
 namespace holdfast {
@@ -37,10 +38,7 @@ host_name refused(std::string_view problem) { return {.problem = problem}; }
 host_name checked(std::string_view name) {
   if (name.empty()) return refused("has no host");
   if (!std::ranges::all_of(name, is_of_host)) return refused(forbidden);
-  host_name out{.ascii = std::string(name)};
-  std::ranges::transform(out.ascii, out.ascii.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
+  return {.ascii = ascii::lower(name)};
 }
 
 #if HOLDFAST_HAS_IDN

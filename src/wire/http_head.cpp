@@ -20,6 +20,8 @@ module;
 
 module holdfast.core;
 
+import :ascii;
+
 namespace holdfast {
 namespace {
 
@@ -28,13 +30,6 @@ namespace http = boost::beast::http;
 constexpr unsigned most_interim_answers = 20;
 constexpr std::string_view protocol_name = "HTTP/";
 constexpr std::size_t most_quoted = 40;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-std::string_view trim(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-  return text.substr(0, text.find_last_not_of(" \t") + 1);
-}
 
 // Fills `head`, or returns the error; need_more if the head is incomplete. The caller limits the size: a
 // client reads no more than limits.upgrade_bytes.
@@ -88,17 +83,17 @@ std::string take_status_line(std::string_view line, head_lines& into) {
   if (!is_field_value(line)) return "the status line has a control character: " + in_quotes(line);
   const auto version = line.substr(0, line.find_first_of(" \t"));
   const auto digits = version.substr(protocol_name.size());
-  if (digits.size() != 3 || digits[0] != '1' || digits[1] != '.' || !is_digit(digits[2]))
+  if (digits.size() != 3 || digits[0] != '1' || digits[1] != '.' || !ascii::is_digit(digits[2]))
     return "the answer is " + in_quotes(version) + ", wanted \"HTTP/1.1\"";
-  const auto rest = trim(line.substr(version.size()));
+  const auto rest = ascii::trim(line.substr(version.size()));
   const auto status = rest.substr(0, rest.find_first_of(" \t"));
-  if (status.size() != 3 || status[0] == '0' || !std::ranges::all_of(status, is_digit))
+  if (status.size() != 3 || status[0] == '0' || !std::ranges::all_of(status, ascii::is_digit))
     return "the status line is " + in_quotes(line) + ", wanted a status of three digits";
   into.head.emplace();
   into.head->version = digits[2] == '0' ? 10 : 11;
   for (const char digit : status)
     into.head->status = 10 * into.head->status + static_cast<unsigned>(digit - '0');
-  into.reason = trim(rest.substr(status.size()));
+  into.reason = ascii::trim(rest.substr(status.size()));
   return {};
 }
 
@@ -109,17 +104,17 @@ std::string take_field(std::string_view line, header_list& fields) {
   if (line.front() == ' ' || line.front() == '\t') {
     if (fields.empty()) return "white space comes before the first header field: " + in_quotes(line);
     auto& value = fields.back().second;
-    const auto more = trim(line);
+    const auto more = ascii::trim(line);
     if (!value.empty() && !more.empty()) value += ' ';
     value += more;
     return {};
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return "a header line has no colon: " + in_quotes(line);
-  const auto name = trim(line.substr(0, colon));
+  const auto name = ascii::trim(line.substr(0, colon));
   if (name.empty()) return "a header line has no name: " + in_quotes(line);
   if (!is_token(name)) return "a header field has a name that is not allowed: " + in_quotes(name);
-  fields.emplace_back(name, trim(line.substr(colon + 1)));
+  fields.emplace_back(name, ascii::trim(line.substr(colon + 1)));
   return {};
 }
 

@@ -13,6 +13,8 @@ module;
 
 module holdfast.core;
 
+import :ascii;
+
 namespace holdfast {
 namespace {
 
@@ -41,21 +43,13 @@ constexpr std::array<std::string_view, 12> months{"January",   "February", "Marc
                                                   "May",       "June",     "July",     "August",
                                                   "September", "October",  "November", "December"};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-std::string_view trim(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-  return text.substr(0, text.find_last_not_of(" \t") + 1);
-}
-
 // Removes the quotes around the text, unless there are more of them inside.
 std::string_view unquote(std::string_view text) {
-  text = trim(text);
+  text = ascii::trim(text);
   if (text.size() < 2 || (text.front() != '"' && text.front() != '\'') || text.front() != text.back())
     return text;
   const auto inside = text.substr(1, text.size() - 2);
-  return inside.find(text.front()) == std::string_view::npos ? trim(inside) : text;
+  return inside.find(text.front()) == std::string_view::npos ? ascii::trim(inside) : text;
 }
 
 // Returns the index of `word` among `names`, or names.size(). At least three letters of a name are enough.
@@ -87,7 +81,8 @@ int to_number(std::string_view digits) {
 }
 
 std::optional<int> take_digits(std::string_view& text, std::size_t count) {
-  if (text.size() < count || !std::ranges::all_of(text.substr(0, count), is_digit)) return std::nullopt;
+  if (text.size() < count || !std::ranges::all_of(text.substr(0, count), ascii::is_digit))
+    return std::nullopt;
   const auto value = to_number(text.substr(0, count));
   text.remove_prefix(count);
   return value;
@@ -104,7 +99,7 @@ std::optional<double> take_number(std::string_view& text) {
     const char c = text.front();
     if (c == '.' && !has_point) {
       has_point = true;
-    } else if (is_digit(c)) {
+    } else if (ascii::is_digit(c)) {
       has_digit = true;
       if (value > 1e30 || place > 1e15) continue;
       value = 10 * value + (c - '0');
@@ -138,11 +133,11 @@ std::optional<double> read_span(std::string_view text) {
   std::optional<double> total;
   while (!text.empty()) {
     const auto number = take_number(text);
-    text = trim(text);
-    const auto unit = unit_of(take_while(text, is_letter));
+    text = ascii::trim(text);
+    const auto unit = unit_of(take_while(text, ascii::is_letter));
     if (!number || !unit) return std::nullopt;
     total = total.value_or(0) + *number * *unit;
-    text = trim(text);
+    text = ascii::trim(text);
   }
   return total;
 }
@@ -163,7 +158,8 @@ std::optional<double> take_time(std::string_view& text) {
   if (!hour || !take(text, ':')) return std::nullopt;
   const auto minute = take_digits(text, 2);
   std::optional<double> second = 0.0;
-  if (take(text, ':')) second = text.empty() || !is_digit(text.front()) ? std::nullopt : take_number(text);
+  if (take(text, ':'))
+    second = text.empty() || !ascii::is_digit(text.front()) ? std::nullopt : take_number(text);
   if (!minute || !second || *hour > 23 || *minute > 59 || *second >= 61) return std::nullopt;
   return 3600.0 * *hour + 60.0 * *minute + *second;
 }
@@ -203,7 +199,7 @@ std::optional<double> read_iso_date(std::string_view text) {
   if (!year || !dash || !month || !second_dash || !day) return std::nullopt;
   if (!take(text, 'T') && !take(text, 't') && !take(text, ' ')) return std::nullopt;
   const auto time = take_time(text);
-  const auto zone = read_zone(trim(text));
+  const auto zone = read_zone(ascii::trim(text));
   if (!time || !zone) return std::nullopt;
   return to_moment(*year, *month, *day, *time, *zone);
 }
@@ -228,9 +224,9 @@ std::optional<double> read_http_date(std::string_view text, int year_now) {
   std::string_view year;
   int month = 0;
   for (auto before = text.substr(0, colon - 2); !before.empty();) {
-    if (const auto digits = take_while(before, is_digit); !digits.empty()) {
+    if (const auto digits = take_while(before, ascii::is_digit); !digits.empty()) {
       (day.empty() ? day : year) = digits;
-    } else if (const auto word = take_while(before, is_letter); word.empty()) {
+    } else if (const auto word = take_while(before, ascii::is_letter); word.empty()) {
       if (std::string_view(" ,-\t").find(before.front()) == std::string_view::npos) return std::nullopt;
       before.remove_prefix(1);
     } else if (const auto found = find_name(word, months); found < months.size()) {
@@ -239,14 +235,15 @@ std::optional<double> read_http_date(std::string_view text, int year_now) {
       return std::nullopt;
     }
   }
-  behind = trim(behind);
+  behind = ascii::trim(behind);
   if (year.empty()) {  // asctime: the year comes last
     const auto at = behind.find_last_of(" \t") + 1;
     year = behind.substr(at);
-    behind = trim(behind.substr(0, at));
+    behind = ascii::trim(behind.substr(0, at));
   }
   const auto zone = read_zone(behind);
-  if (!time || !zone || month == 0 || day.empty() || day.size() > 2 || !std::ranges::all_of(year, is_digit))
+  if (!time || !zone || month == 0 || day.empty() || day.size() > 2 ||
+      !std::ranges::all_of(year, ascii::is_digit))
     return std::nullopt;
   const auto full_year = read_year(year, year_now);
   return full_year ? to_moment(*full_year, month, to_number(day), *time, *zone) : std::nullopt;
@@ -275,7 +272,7 @@ std::optional<double> read_wish(std::string_view text, double unit, const presen
   auto rest = text;
   const bool negative = take(rest, '-');
   if (!negative) take(rest, '+');
-  const auto unsigned_text = trim(rest);
+  const auto unsigned_text = ascii::trim(rest);
   rest = unsigned_text;
   const auto number = take_number(rest);
   if (number && rest.empty()) {
@@ -295,7 +292,7 @@ std::vector<std::string_view> split(std::string_view text) {
   text = unquote(text);
   while (!text.empty()) {
     auto end = text.find(',');
-    const auto word = trim(text.substr(0, end));
+    const auto word = ascii::trim(text.substr(0, end));
     const auto bare = word.substr(std::min(word.find_first_not_of("\"'"), word.size()));
     if (end != std::string_view::npos && find_name(bare, weekdays) < weekdays.size())
       end = text.find(',', end + 1);

@@ -17,20 +17,13 @@ module;
 
 module holdfast.core;
 
+import :ascii;
 import :masking;
 
 namespace holdfast {
 namespace {
 
 constexpr std::string_view deflate_name = "permessage-deflate";
-
-std::string to_lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 // Returns the elements of a list, from all fields of that name (RFC 9110 section 5.6.1), trimmed and without
 // empty ones. A comma in quotes does not separate.
@@ -112,10 +105,10 @@ std::string describe_offer(std::span<const std::string> offered, const upgrade_t
 // repeated.
 bool resembles_secret(std::string_view chosen, std::span<const std::string> offered,
                       const upgrade_terms& terms) {
-  const auto lower = to_lower(chosen);
+  const auto lower = ascii::lower(chosen);
   return std::ranges::any_of(offered, [&](const std::string& each) {
     if (std::ranges::find(terms.subprotocols, each) != terms.subprotocols.end()) return false;
-    const auto secret = to_lower(each);
+    const auto secret = ascii::lower(each);
     return secret.find(lower) != std::string::npos || lower.find(secret) != std::string::npos;
   });
 }
@@ -215,7 +208,7 @@ checked_answer check_answer(const http_head& answer, const upgrade_terms& terms,
   if (auto problem = wrong_subprotocol(chosen, terms, offered); !problem.empty())
     return refuse(error::subprotocol_mismatch, std::move(problem));
 
-  const auto extensions = to_lower(answer.joined("Sec-WebSocket-Extensions"));
+  const auto extensions = ascii::lower(answer.joined("Sec-WebSocket-Extensions"));
   const auto compression = read_agreement(terms.compression, extensions);
   if (compression.has_error())
     return refuse(error::upgrade_invalid, wrong_extensions(answer, terms.compression));

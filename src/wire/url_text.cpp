@@ -8,6 +8,7 @@ module;
 
 module holdfast.core;
 
+import :ascii;
 import :url_text;
 
 namespace holdfast {
@@ -20,9 +21,7 @@ constexpr std::string_view of_path = "-._~!$&'()*+,;=:@/";
 constexpr std::string_view of_query = "-._~!$&()*+,;=:@/?";
 constexpr std::string_view of_fragment = "-._~!$&'()*+,;=:@/?";
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_hex(char c) { return ascii::is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool is_beyond_ascii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
 
 bool begins_escape(std::string_view text) {
@@ -40,7 +39,7 @@ void append_escape(std::string& out, char c) {
 void append_encoded(std::string& out, std::string_view text, std::string_view allowed) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    const bool stays = is_letter(c) || is_digit(c) || c == '\t' || c == '\r' || c == '\n' ||
+    const bool stays = ascii::is_letter(c) || ascii::is_digit(c) || c == '\t' || c == '\r' || c == '\n' ||
                        allowed.find(c) != std::string_view::npos || begins_escape(text.substr(i));
     if (stays) {
       out += c;
@@ -93,9 +92,10 @@ std::string_view take_until(std::string_view& text, std::string_view ends) {
 
 // Removes and returns "ws:", or nothing if the text is a relative reference.
 std::string_view take_scheme(std::string_view& text) {
-  if (text.empty() || !is_letter(text.front())) return {};
-  const auto end = std::ranges::find_if_not(
-      text, [](char c) { return is_letter(c) || is_digit(c) || c == '+' || c == '-' || c == '.'; });
+  if (text.empty() || !ascii::is_letter(text.front())) return {};
+  const auto end = std::ranges::find_if_not(text, [](char c) {
+    return ascii::is_letter(c) || ascii::is_digit(c) || c == '+' || c == '-' || c == '.';
+  });
   if (end == text.end() || *end != ':') return {};
   const auto scheme = text.substr(0, static_cast<std::size_t>(end - text.begin()) + 1);
   text.remove_prefix(scheme.size());
