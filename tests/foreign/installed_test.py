@@ -92,7 +92,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         where = pathlib.Path(folder)
         prefix = where / "prefix"
-        run("cmake", "--install", build, "--prefix", prefix)
+        run("cmake", "--install", build, "--prefix", prefix, "--component", "dev")
         included = where / "first.cpp"
         included.write_text(including(source.read_text(encoding="utf-8")), encoding="utf-8")
         given = flags(prefix, "holdfast")
