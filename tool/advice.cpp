@@ -52,9 +52,8 @@ std::string of_proxy(const holdfast::change_reason& why) {
   if (why.error == error::proxy_unauthorized)
     return "The proxy wants a user name and a password, or others: http://user:password@host:port.";
   if (why.error == error::proxy_refused)
-    return "The proxy works, but does not connect to the server: it cannot reach it, or must not. Ask "
-           "whoever runs the proxy, "
-           "or list the server in NO_PROXY.";
+    return "The proxy works, but does not connect to the server: it cannot reach it, or its rules "
+           "forbid it. Ask the administrator of the proxy, or list the server in NO_PROXY.";
   if (why.error == error::proxy_invalid)
     return "What answers there is no proxy of this kind. Check the scheme (http:// or socks5://) and the "
            "port; --proxy and the "

@@ -14,7 +14,6 @@
 #include "doctor_report.hpp"
 #include "doctor_tls.hpp"
 #include "output.hpp"
-#include "schedule.hpp"
 
 import holdfast;
 import holdfast.wire;
@@ -44,7 +43,7 @@ std::string without_password(const holdfast::proxy_server& proxy) {
 }
 
 // The connection has a network of our own, and therefore would not ask the environment: it is asked here.
-void choose_way(holdfast::options& given, const report& to) {
+void choose_way(holdfast::options& given) {
   const auto target = holdfast::read_url(given.url).to;
   const auto real = holdfast::process_environment();
   std::string last;  // the variable that was set and asked for last: the one that has decided
@@ -61,19 +60,18 @@ void choose_way(holdfast::options& given, const report& to) {
   };
   const auto warning =
       holdfast::environment_problem(given.proxy, target.secure, target.host, target.port, real);
-  if (!warning.empty()) to.line("proxy", warning, report::mark::bad);
+  if (!warning.empty()) report("proxy", warning, colour::bad);
   const auto chosen = choose(noting);
   if (!chosen)
-    return to.line("proxy", choose(without_exceptions) ? "none, because NO_PROXY lists the server" : "none");
-  if (!given.proxy.url.empty()) return to.line("proxy", without_password(*chosen) + ", as asked for");
-  to.line("proxy", without_password(*chosen) + ", because the variable " + last + " says so");
+    return report("proxy", choose(without_exceptions) ? "none, because NO_PROXY lists the server" : "none");
+  if (!given.proxy.url.empty()) return report("proxy", without_password(*chosen) + ", as asked for");
+  report("proxy", without_password(*chosen) + ", because the variable " + last + " says so");
   given.proxy.url = *real(last);
 }
 
 class examination {
  public:
-  examination(holdfast::options given, const report& to)
-      : to_(to), policy_(given.retry), conn_(io_, observed(std::move(given))) {}
+  explicit examination(holdfast::options given) : conn_(io_, observed(std::move(given))) {}
 
   int run() {
     net::signal_set signals(io_, SIGINT, SIGTERM);
@@ -86,56 +84,61 @@ class examination {
 
  private:
   holdfast::options observed(holdfast::options given) {
-    given.retry = holdfast::retry_policy::once();
-    given.log = [this](holdfast::log_level, std::string_view line) { to_.line("note", std::string(line)); };
+    given.log = [](holdfast::log_level, std::string_view line) { report("note", line); };
     const holdfast::connection checked(io_, given);  // throws for a file that cannot be used
     given.tls = {.verify = given.tls.verify,
                  .server_name = given.tls.server_name,
-                 .context = observed_context(given.tls, to_),
+                 .context = observed_context(given.tls),
                  .resume_sessions = false};  // so that the certificates are shown
-    given.network = observed_network(to_);
+    given.network = observed_network();
     return given;
   }
 
+  // Ends with the first attempt.
   net::awaitable<void> follow() {
     auto watch = conn_.watch();
     for (;;) {
       const auto change = co_await watch.next_state();
+      if (change.to == connection_state::connecting) continue;
       if (change.to == connection_state::connected) {
         tell_upgrade(change);
-        const auto [ec, time] = co_await conn_.ping(net::as_tuple(net::use_awaitable));
-        to_.line("round trip", ec ? ec.message() : duration_text(time),
-                 ec ? report::mark::bad : report::mark::none);
-        to_.line("verdict", "it works", report::mark::good);
-        status_ = ended_well;
-        conn_.close();
-        co_return;
+        co_await measure();
+      } else if (change.reason.error) {
+        tell_failure(change);
       }
-      if (change.to == connection_state::disconnected && change.reason.error) co_return tell_failure(change);
+      conn_.close();
+      co_return;
     }
   }
 
-  void tell_upgrade(const holdfast::state_change& change) const {
-    to_.line("upgrade",
-             "HTTP 101 of " + change.origin + " at " + change.peer +
-                 (change.subprotocol.empty() ? ", no subprotocol" : ", subprotocol " + change.subprotocol));
-    for (const auto& [name, value] : change.headers) to_.line("  header", name + ": " + value);
+  net::awaitable<void> measure() {
+    const auto [ec, time] = co_await conn_.ping(net::as_tuple(net::use_awaitable));
+    if (ec) {
+      report("round trip", ec.message(), colour::bad);
+      report("verdict", "it connects, but the server answered no ping", colour::bad);
+    } else {
+      report("round trip", duration_text(time));
+      report("verdict", "it works", colour::good);
+      status_ = ended_well;
+    }
   }
 
-  void tell_failure(const holdfast::state_change& change) const {
-    to_.line("wrong", describe(change.reason), report::mark::bad);
-    to_.line("what to do", advice(change.reason, change.origin.starts_with("wss:")));
-    constexpr unsigned shown = 3;
-    const holdfast::attempt_record failure{.reason = change.reason, .may_refresh = false};
-    const auto next = explain(policy_, failure, shown);
-    const auto rule = " [" + next.front().rule + "]";
-    const bool is_final = next.front().latest < holdfast::clock::duration{};
-    to_.line("a program",
-             (is_final ? "would not try again" : "would try again after " + waits_text(next)) + rule);
+  static void tell_upgrade(const holdfast::state_change& change) {
+    report("upgrade",
+           "HTTP 101 of " + change.origin + " at " + change.peer +
+               (change.subprotocol.empty() ? ", no subprotocol" : ", subprotocol " + change.subprotocol));
+    for (const auto& [name, value] : change.headers) report("  header", name + ": " + value);
   }
 
-  const report& to_;
-  const holdfast::retry_policy policy_;
+  // The retry policy of the options has decided what a program would do.
+  static void tell_failure(const holdfast::state_change& change) {
+    report("wrong", describe(change.reason), colour::bad);
+    report("what to do", advice(change.reason, change.origin.starts_with("wss:")));
+    report("a program", (change.retry_in ? "would try again after " + duration_text(*change.retry_in)
+                                         : std::string("would not try again")) +
+                            " [" + change.rule + "]");
+  }
+
   net::io_context io_{1};
   holdfast::connection conn_;
   int status_ = failed;
@@ -147,11 +150,11 @@ int doctor(arguments words) {
   const auto [given, is_answered] = parse(words, doctor_arguments(), "url");
   if (is_answered) return ended_well;
   auto options = make_options(given);
-  const report to;
   validate(options);
-  to.line("url", to_origin(holdfast::read_url(options.url).to));
-  choose_way(options, to);
-  return examination(std::move(options), to).run();
+  if (!options.endpoints.further_urls.empty()) throw usage_error("--also: doctor examines one URL at a time");
+  report("url", to_origin(holdfast::read_url(options.url).to));
+  choose_way(options);
+  return examination(std::move(options)).run();
 }
 
 }  // namespace tool

@@ -3,13 +3,10 @@
 
 #include <memory>
 
-#include "doctor_report.hpp"
-
 import holdfast;
 
 namespace tool {
 
-// `to` must outlive it.
-std::shared_ptr<holdfast::network> observed_network(const report& to);
+std::shared_ptr<holdfast::network> observed_network();
 
 }  // namespace tool

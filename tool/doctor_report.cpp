@@ -7,20 +7,19 @@
 #include "doctor_report.hpp"
 #include "output.hpp"
 
+import holdfast;
+
 namespace tool {
 
-void report::line(std::string_view word, const std::string& text, mark as) const {
+void report(std::string_view word, std::string_view text, colour as) {
   constexpr std::size_t column = 13;
   std::string out(word);
   out.resize(std::max(column, out.size() + 1), ' ');
-  print(out + printable(text), as == mark::good  ? colour::good
-                               : as == mark::bad ? colour::bad
-                                                 : colour::none);
+  print(out + holdfast::one_line(text, text.size()), as);
 }
 
-void report::timed(std::string_view word, const std::string& text, std::chrono::nanoseconds took,
-                   mark as) const {
-  line(word, text + "  (" + duration_text(took) + ")", as);
+void report_timed(std::string_view word, const std::string& text, std::chrono::nanoseconds took, colour as) {
+  report(word, text + " (" + duration_text(took) + ")", as);
 }
 
 }  // namespace tool

@@ -1,20 +1,17 @@
-// What `doctor` writes down: a word, and what is to be said about it, as it happens.
+// The lines of `doctor`: a word, and what there is to report, as it happens.
 #pragma once
 
 #include <chrono>
 #include <string>
 #include <string_view>
 
+#include "output.hpp"
+
 namespace tool {
 
-class report {
- public:
-  enum class mark { none, good, bad };
-
-  void line(std::string_view word, const std::string& text, mark as = mark::none) const;
-  // The same with how long it took.
-  void timed(std::string_view word, const std::string& text, std::chrono::nanoseconds took,
-             mark as = mark::none) const;
-};
+void report(std::string_view word, std::string_view text, colour as = colour::none);
+// The same with how long it took.
+void report_timed(std::string_view word, const std::string& text, std::chrono::nanoseconds took,
+                  colour as = colour::none);
 
 }  // namespace tool

@@ -21,7 +21,6 @@ namespace {
 
 // What one handshake has said so far; belongs to the context.
 struct handshake {
-  const report& to;
   const SSL* of = nullptr;  // a redirect makes another one
   std::chrono::steady_clock::time_point begun{};
   bool chain_is_told = false;
@@ -70,7 +69,7 @@ std::string names_of(X509* certificate) {
   return out;
 }
 
-void tell_certificate(const report& to, X509* each, bool is_servers) {
+void tell_certificate(X509* each, bool is_servers) {
   auto text = name_text(X509_get_subject_name(each));
   if (is_servers) {
     if (const auto names = names_of(each); !names.empty()) text += ", for " + names;
@@ -78,7 +77,7 @@ void tell_certificate(const report& to, X509* each, bool is_servers) {
   const auto* last = X509_get0_notAfter(each);
   text += ", from " + date_text(X509_get0_notBefore(each)) + " to " + date_text(last);
   const bool is_over = X509_cmp_current_time(last) < 0;
-  to.line(is_servers ? "certificate" : "issued by", text, is_over ? report::mark::bad : report::mark::none);
+  report(is_servers ? "certificate" : "issued by", text, is_over ? colour::bad : colour::none);
 }
 
 // Called for each certificate from the root down, and for each fault: the first call sees the whole chain.
@@ -88,7 +87,7 @@ int note_chain(int is_good, X509_STORE_CTX* state) {
   auto& now = of(ssl);
   if (std::exchange(now.chain_is_told, true)) return is_good;
   auto* const chain = X509_STORE_CTX_get0_chain(state);
-  for (int i = 0; i < sk_X509_num(chain); ++i) tell_certificate(now.to, sk_X509_value(chain, i), i == 0);
+  for (int i = 0; i < sk_X509_num(chain); ++i) tell_certificate(sk_X509_value(chain, i), i == 0);
   return is_good;
 }
 
@@ -101,14 +100,13 @@ void note_progress(const SSL* ssl, int where, int) {
     now.chain_is_told = now.is_told = false;
   } else if ((where & SSL_CB_HANDSHAKE_DONE) != 0 &&
              !std::exchange(now.is_told, true)) {  // tickets come in others
-    now.to.timed("tls", std::string(SSL_get_version(ssl)) + ", " + SSL_get_cipher_name(ssl), at - now.begun);
+    report_timed("tls", std::string(SSL_get_version(ssl)) + ", " + SSL_get_cipher_name(ssl), at - now.begun);
   }
 }
 
 }  // namespace
 
-std::shared_ptr<boost::asio::ssl::context> observed_context(const holdfast::tls_options& given,
-                                                            const report& to) {
+std::shared_ptr<boost::asio::ssl::context> observed_context(const holdfast::tls_options& given) {
   using context = boost::asio::ssl::context;
   auto out = std::make_shared<context>(context::tls_client);
   out->set_options(context::no_tlsv1 | context::no_tlsv1_1);
@@ -121,7 +119,7 @@ std::shared_ptr<boost::asio::ssl::context> observed_context(const holdfast::tls_
     out->use_private_key_file(given.key_file.empty() ? given.certificate_file : given.key_file, context::pem);
   }
   auto* const native = out->native_handle();
-  SSL_CTX_set_ex_data(native, slot(), new handshake{to});
+  SSL_CTX_set_ex_data(native, slot(), new handshake);
   SSL_CTX_set_verify(native, SSL_VERIFY_PEER, note_chain);
   SSL_CTX_set_info_callback(native, note_progress);
   return out;

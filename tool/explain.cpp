@@ -32,7 +32,7 @@ po::options_description explain_arguments() {
       "usage: holdfast explain [OPTION]...\n"
       "Prints what a retry policy does after each kind of failure. With --http-status, --close-code or "
       "--stage: the waits if\n"
-      "that failure comes again and again",
+      "that failure repeats",
       100);
   // clang-format off
   out.add_options()
@@ -99,7 +99,7 @@ constexpr std::size_t title_width = 36;
 constexpr std::size_t rule_width = 28;
 
 void print_table(const holdfast::retry_policy& policy) {
-  print(padded("failure", title_width) + padded("rule", rule_width) + "waits, if it comes again and again");
+  print(padded("failure", title_width) + padded("rule", rule_width) + "waits if it repeats");
   for (const auto& each : examples(policy)) {
     constexpr unsigned shown = 3;
     const auto entries = explain(policy, each.failure, shown);
@@ -121,16 +121,6 @@ void print_schedule(const std::vector<holdfast::schedule_entry>& entries, bool j
     }
     print(boost::json::serialize(line));
   }
-}
-
-std::chrono::milliseconds to_duration(const po::variables_map& given, const char* name) {
-  holdfast::options scratch;
-  try {
-    set_field(scratch, "close_timeout=" + given[name].as<std::string>());
-  } catch (const usage_error&) {
-    throw usage_error("--" + std::string(name) + " must be a duration, such as 250ms, 20s, 5min or 1h");
-  }
-  return scratch.close_timeout;
 }
 
 stage to_stage(const std::string& name) {
@@ -178,8 +168,10 @@ attempt_record to_failure(const po::variables_map& given) {
                        status);
   out.reason.close_code = static_cast<std::uint16_t>(code);
   if (at == stage::session)
-    out.session_length = given.count("lasted") != 0 ? to_duration(given, "lasted") : 1h;
-  if (given.count("retry-after") != 0) out.retry_after = to_duration(given, "retry-after");
+    out.session_length =
+        given.count("lasted") != 0 ? read_duration("--lasted", given["lasted"].as<std::string>()) : 1h;
+  if (given.count("retry-after") != 0)
+    out.retry_after = read_duration("--retry-after", given["retry-after"].as<std::string>());
   return out;
 }
 

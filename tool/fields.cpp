@@ -273,6 +273,12 @@ void set_field(options& out, std::string_view assignment) {
     throw usage_error("-o " + std::string(name) + ": the value must be " + std::string(found->looks));
 }
 
+std::chrono::milliseconds read_duration(const std::string& option, std::string_view text) {
+  using duration = kind<std::chrono::milliseconds>;
+  if (const auto value = duration::read(text)) return *value;
+  throw usage_error(option + " must be " + std::string(duration::looks));
+}
+
 std::string list_fields() {
   std::string out;
   for (const auto& each : fields()) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/program_options/errors.hpp>
+#include <boost/system/system_error.hpp>
 #include <cstddef>
 #include <exception>
 #include <iostream>
@@ -33,14 +34,6 @@ struct command {
 constexpr std::array commands = {command{"watch", tool::watch}, command{"doctor", tool::doctor},
                                  command{"explain", tool::explain}, command{"serve", tool::serve}};
 
-int run(std::string_view name, tool::arguments given) {
-  const auto found = std::ranges::find(commands, name, &command::name);
-  if (found == commands.end())
-    throw tool::usage_error("there is no command \"" + holdfast::one_line(name, 60) +
-                            "\"; see holdfast --help");
-  return found->run(given);
-}
-
 // The library checks the options; what it says has the field's name in it.
 int complain(std::string_view command, std::string_view problem) {
   std::cerr << "holdfast" << (command.empty() ? "" : " ") << command << ": " << problem << '\n';
@@ -64,16 +57,21 @@ int main(int argc, char* argv[]) {
     std::cout << "holdfast " << HOLDFAST_VERSION << '\n';
     return tool::ended_well;
   }
-  const bool is_command = std::ranges::find(commands, first, &command::name) != commands.end();
-  const auto name = is_command ? first : std::string_view();
+  const auto found = std::ranges::find(commands, first, &command::name);
+  if (found == commands.end())
+    return complain("", "there is no command \"" + holdfast::one_line(first, 60) + "\"; see holdfast --help");
+  const auto name = found->name;
   try {
-    return run(first, words.subspan(1));
+    return found->run(words.subspan(1));
   } catch (const tool::usage_error& wrong) {
     return complain(name, wrong.what());
   } catch (const boost::program_options::error& wrong) {
     return complain(name, wrong.what());
   } catch (const holdfast::option_error& wrong) {
     return complain(name, wrong.what());
+  } catch (const boost::system::system_error& wrong) {  // whose what() names source locations
+    complain(name, wrong.code().message());
+    return tool::failed;
   } catch (const std::exception& wrong) {
     complain(name, wrong.what());
     return tool::failed;

@@ -78,15 +78,6 @@ void print_json(std::string_view event, boost::json::object more) {
 
 void say(std::string_view line) { std::cerr << line << '\n'; }
 
-std::string printable(std::string text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool c1 = byte >= 0x80 && byte < 0xA0 && i != 0 && text[i - 1] == '\xC2';
-    if (byte < 0x20 || byte == 0x7F || c1) text[i] = ' ';
-  }
-  return text;
-}
-
 std::string duration_text(std::chrono::nanoseconds value) {
   const auto seconds = std::chrono::duration<double>(value).count();
   std::ostringstream out;

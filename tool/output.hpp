@@ -1,4 +1,5 @@
-// What the commands print: lines for people, and objects for programs. Nothing of a peer steers the terminal.
+// What the commands print: lines for people, and objects for programs. The callers
+// pass texts of a peer through holdfast::one_line().
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -19,8 +20,6 @@ void print_json(std::string_view event, boost::json::object more);
 // One line of talk.
 void say(std::string_view line);
 
-// No control characters, nor those of U+0080 to U+009F.
-std::string printable(std::string text);
 // "12.3 ms", "1.20 s"
 std::string duration_text(std::chrono::nanoseconds value);
 

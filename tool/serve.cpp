@@ -1,8 +1,10 @@
 // holdfast serve: a server of holdfast.testing on a real port, that behaves well or badly.
+#include <algorithm>
 #include <array>
 #include <boost/asio.hpp>
 #include <boost/program_options.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <iterator>
@@ -61,15 +63,21 @@ std::string contents(const std::string& option, const std::string& path) {
 class test_server {
  public:
   explicit test_server(const po::variables_map& given)
-      : script_(given["script"].as<std::string>()), after_(to_while(given)), server_(io_.get_executor()) {
+      : script_(given["script"].as<std::string>()),
+        after_(read_duration("--after", given["after"].as<std::string>())),
+        server_(io_.get_executor()) {
     constexpr std::array scripts = {"echo", "drop", "silence", "refuse", "restart"};
     if (std::ranges::find(scripts, script_) == scripts.end())
       throw usage_error("--script must be echo, drop, silence, refuse or restart");
+    if (after_ <= std::chrono::milliseconds{}) throw usage_error("--after must be longer than zero");
     if (script_ == "refuse") refuse(given);
     if (given.count("compress") != 0) server_.agree_to_compression({.enabled = true});
     if (given.count("cert") != 0) speak_tls(given);
     server_.on_session([this](server_session& session) { return serve(session, ++sessions_); });
-    where_ = {net::ip::make_address(given["address"].as<std::string>()), given["port"].as<std::uint16_t>()};
+    boost::system::error_code no_address;
+    const auto address = net::ip::make_address(given["address"].as<std::string>(), no_address);
+    if (no_address) throw usage_error("--address must be an address of this machine, such as 127.0.0.1");
+    where_ = {address, given["port"].as<std::uint16_t>()};
     listen();
     where_.port(acceptor_->local_endpoint().port());
   }
@@ -87,18 +95,6 @@ class test_server {
   }
 
  private:
-  static std::chrono::milliseconds to_while(const po::variables_map& given) {
-    holdfast::options scratch;
-    try {
-      set_field(scratch, "close_timeout=" + given["after"].as<std::string>());
-    } catch (const usage_error&) {
-      throw usage_error("--after must be a duration, such as 250ms, 20s, 5min or 1h");
-    }
-    if (scratch.close_timeout <= std::chrono::milliseconds{})
-      throw usage_error("--after must be longer than zero");
-    return scratch.close_timeout;
-  }
-
   void refuse(const po::variables_map& given) {
     holdfast::testing::http_answer answer{.status = given["status"].as<unsigned>()};
     constexpr unsigned first = 200, last = 599;
@@ -130,7 +126,7 @@ class test_server {
 
   net::awaitable<void> serve(server_session& session, unsigned number) {
     const auto name = "session " + std::to_string(number);
-    print_event(name + " opened: " + printable(session.request().path));
+    print_event(name + " opened: " + holdfast::one_line(session.request().path, most_path_bytes));
     if (script_ == "drop") {
       if (const bool open = co_await session.echo_for(after_); open) session.drop();
     } else if (script_ == "silence") {
@@ -162,6 +158,8 @@ class test_server {
       print_event("listens again");
     }
   }
+
+  static constexpr std::size_t most_path_bytes = 200;
 
   const std::string script_;
   const std::chrono::milliseconds after_;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "arguments.hpp"
@@ -44,6 +45,9 @@ colour colour_of(connection_state state) {
       return colour::busy;
   }
 }
+
+// On one line, and so that it cannot steer the terminal; --json has the text as it is.
+std::string shown(std::string_view text) { return holdfast::one_line(text, text.size()); }
 
 boost::json::object to_json(const holdfast::state_change& change) {
   boost::json::object out{
@@ -107,7 +111,7 @@ class watcher {
     if (given_.json) return print_json("state", to_json(change));
     auto line = describe(change);
     if (change.to == connection_state::connected && !change.subprotocol.empty())
-      line += ", subprotocol " + printable(change.subprotocol);
+      line += ", subprotocol " + shown(change.subprotocol);
     print_event(line, colour_of(change.to));
   }
 
@@ -118,7 +122,7 @@ class watcher {
       if (given_.json) {
         print_json("message", message_json(got));
       } else {
-        print_event(text ? "< " + printable(got.payload)
+        print_event(text ? "< " + shown(got.payload)
                          : "< " + std::to_string(got.payload.size()) + " bytes, binary");
       }
     }
@@ -161,7 +165,7 @@ class watcher {
     }
     const auto outcome = std::string(to_string(sent.outcome));
     if (!sent.ok()) return print_event(outcome + ": " + sent.reason.message(), colour::bad);
-    print_event("> " + printable(text) + "  " + outcome, colour::quiet);
+    print_event("> " + shown(text) + "  " + outcome, colour::quiet);
   }
 
   // kill -USR1
@@ -194,9 +198,10 @@ class watcher {
 po::options_description watch_arguments() {
   po::options_description out(
       "usage: holdfast watch URL [OPTION]...\n"
-      "Prints the states and messages of a WebSocket connection until Ctrl-C. Each line of standard input is "
-      "sent, and its\n"
-      "fate is told; while there is no connection it waits. On SIGUSR1 the round trip is measured",
+      "Prints the states and messages of a WebSocket connection until Ctrl-C. Sends each line of standard "
+      "input, and reports\n"
+      "what became of it. During an outage a line waits for the next session. SIGUSR1 measures the round "
+      "trip",
       100);
   // clang-format off
   out.add_options()

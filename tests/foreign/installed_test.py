@@ -43,6 +43,15 @@ def lives(*program):
         server.expect("^closed 1000$")
 
 
+def outlives_attempts_that_fail(*program):
+    """Each attempt ends in code that GCC 12 has compiled wrongly (await_temporaries_test.py)."""
+    with Program(*program, "ws://127.0.0.1:1/") as client:
+        for _ in range(4):
+            client.expect("^disconnected .*Connection refused")
+        client.process.send_signal(signal.SIGINT)
+        assert client.exit_status() == 0
+
+
 def flags(prefix, *packages):
     paths = ":".join(str(path) for path in prefix.glob("lib/**/pkgconfig"))
     return shlex.split(run("pkg-config", "--cflags", "--libs", *packages, env={**os.environ, "PKG_CONFIG_PATH": paths}))
@@ -56,6 +65,7 @@ def names_no_file_of_the_build(prefix, build):
 def by_the_compiler_alone(compiler, source, where, given):
     run(compiler, "-std=c++20", source, *given, "-o", where / "alone")
     lives(str(where / "alone"))
+    outlives_attempts_that_fail(str(where / "alone"))
 
 
 def by_cmake(compiler, source, where, prefix):

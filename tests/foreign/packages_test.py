@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from foreign_server import skip_without_websockets
+from foreign_server import EchoServer, skip_without_websockets
 from installed_test import PROJECT, including, lives
 
 TOOLS = ["g++", "pkg-config", "cmake", "make"]
@@ -79,8 +79,10 @@ def main():
         build_first_program(root)
         for program in ("/root/project/alone", "/root/project/build/first"):
             lives("chroot", str(root), program)
+        with EchoServer() as server:
+            assert "it works" in inside(root, f"holdfast doctor {server.url}")
         compiler = inside(root, "g++ --version").splitlines()[0]
-    print(f"{suite}: {', '.join(pathlib.Path(package).name for package in packages)}: the first program lives ({compiler})")
+    print(f"{suite}: {', '.join(pathlib.Path(package).name for package in packages)}: the first program lives, and so does the tool ({compiler})")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def completion(tool, source, *words):
 def wrong_words_are_one_line(tool, _):
     for words in (["fly"], ["watch"], ["watch", "ws://a/", "ws://b/"], ["explain", "--http-status", "99"], ["explain", "--stage", "moon"],
                   ["explain", "--http-status", "404", "--close-code", "1000"], ["explain", "-o", "retry.factor=0"],
-                  ["serve", "--script", "dance"], ["serve", "--after", "0ms"], ["serve", "--port", "99999"], ["serve", "--cert", "/no/such"]):
+                  ["serve", "--script", "dance"], ["serve", "--after", "0ms"], ["serve", "--port", "99999"], ["serve", "--address", "here"], ["serve", "--cert", "/no/such"]):
         text = run(tool, *words, status=2)
         assert text.count("\n") == 1 and text.startswith("holdfast"), (words, text)
     assert "usage" in run(tool, status=2)
