@@ -44,7 +44,6 @@ def lives(*program):
 
 
 def outlives_attempts_that_fail(*program):
-    """Each attempt ends in code that GCC 12 has compiled wrongly (await_temporaries_test.py)."""
     with Program(*program, "ws://127.0.0.1:1/") as client:
         for _ in range(4):
             client.expect("^disconnected .*Connection refused")
