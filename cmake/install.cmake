@@ -8,6 +8,9 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/holdfast)
 if(HOLDFAST_MODULE)
   install(TARGETS holdfast holdfast_testing EXPORT holdfast-targets COMPONENT dev
     FILE_SET CXX_MODULES DESTINATION ${CMAKE_INSTALL_DATADIR}/holdfast/modules COMPONENT dev)
+  if(NOT HOLDFAST_PARTITIONS)  # in the place of those that were compiled, which name the sources of this machine
+    install(DIRECTORY ${HOLDFAST_AS_MODULES}/installed/modules DESTINATION ${CMAKE_INSTALL_DATADIR}/holdfast COMPONENT dev)
+  endif()
   install(EXPORT holdfast-targets NAMESPACE holdfast:: DESTINATION ${package_dir} CXX_MODULES_DIRECTORY cxx-modules
     COMPONENT dev)
 endif()
@@ -15,7 +18,7 @@ endif()
 if(HOLDFAST_HEADERS)
   install(TARGETS holdfast_headers holdfast_testing_headers EXPORT holdfast-headers-targets COMPONENT dev)
   install(EXPORT holdfast-headers-targets NAMESPACE holdfast:: DESTINATION ${package_dir} COMPONENT dev)
-  install(DIRECTORY ${HOLDFAST_TWIN}/installed/include/holdfast DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
+  install(DIRECTORY ${HOLDFAST_AS_HEADERS}/installed/include/holdfast DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
 
   set(pc_libraries "-lssl -lcrypto -lz")
   if(HOLDFAST_HAS_IDN)

@@ -3,14 +3,18 @@
 # own, because the names in a module are mangled with the module: holdfast::holdfast is imported, holdfast::headers is
 # included. modules/ has the primary interface unit of each module; src/ has a folder for each floor (docs/architecture.md).
 
-file(GLOB primary_units CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/modules/*.cppm)
-list(REMOVE_ITEM primary_units ${PROJECT_SOURCE_DIR}/modules/holdfast.testing.cppm)
-file(GLOB units CONFIGURE_DEPENDS ${room_src}/*/*.cppm)
-file(GLOB bodies CONFIGURE_DEPENDS ${room_src}/*/*.cpp)
-file(GLOB testing_units CONFIGURE_DEPENDS ${room_src}/testing/*.cppm)
-file(GLOB testing_bodies CONFIGURE_DEPENDS ${room_src}/testing/*.cpp)
-list(REMOVE_ITEM units ${testing_units})
-list(REMOVE_ITEM bodies ${testing_bodies})
+# What both modules and headers are compiled from: a source for each folder, see forms.cmake.
+function(holdfast_bodies result assembled)
+  file(GLOB bodies CONFIGURE_DEPENDS ${room_src}/*/*.cpp)
+  set(found)
+  foreach(body IN LISTS bodies)
+    cmake_path(GET body PARENT_PATH folder)
+    cmake_path(GET folder FILENAME folder)
+    list(APPEND found ${assembled}/src/${folder}.cpp)
+  endforeach()
+  list(REMOVE_DUPLICATES found)
+  set(${result} ${found} PARENT_SCOPE)
+endfunction()
 
 # What both forms share: holdfast_form(target exported archive source …).
 function(holdfast_form target exported archive)
@@ -34,35 +38,51 @@ endfunction()
 
 set(HOLDFAST_FORMS)  # the libraries, without those of holdfast.testing
 
+if(HOLDFAST_PARTITIONS)
+  set(module_dirs ${PROJECT_SOURCE_DIR}/modules ${room_src})
+  file(GLOB units CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/modules/*.cppm ${room_src}/*/*.cppm)
+  file(GLOB bodies CONFIGURE_DEPENDS ${room_src}/*/*.cpp)
+elseif(HOLDFAST_MODULE)
+  set(module_dirs ${HOLDFAST_AS_MODULES}/modules)
+  set(units)
+  foreach(module holdfast.core holdfast holdfast.wire holdfast.v1 holdfast.testing)
+    list(APPEND units ${module_dirs}/${module}.cppm)
+  endforeach()
+  holdfast_bodies(bodies ${HOLDFAST_AS_MODULES})
+endif()
+
 if(HOLDFAST_MODULE)
-  set(module_dirs BASE_DIRS ${PROJECT_SOURCE_DIR}/modules ${room_src})
+  set(testing_units ${units})
+  list(FILTER testing_units INCLUDE REGEX "/holdfast.testing.cppm$|/src/testing/")
+  set(testing_bodies ${bodies})
+  list(FILTER testing_bodies INCLUDE REGEX "/src/testing[./]")
+  list(REMOVE_ITEM units ${testing_units})
+  list(REMOVE_ITEM bodies ${testing_bodies})
+
   holdfast_form(holdfast holdfast holdfast_module ${bodies})
-  target_sources(holdfast PUBLIC FILE_SET CXX_MODULES ${module_dirs} FILES ${primary_units} ${units})
+  target_sources(holdfast PUBLIC FILE_SET CXX_MODULES BASE_DIRS ${module_dirs} FILES ${units})
   holdfast_links(holdfast)
 
   holdfast_form(holdfast_testing testing holdfast_testing_module ${testing_bodies})
-  target_sources(holdfast_testing PUBLIC FILE_SET CXX_MODULES ${module_dirs} FILES
-    ${PROJECT_SOURCE_DIR}/modules/holdfast.testing.cppm ${testing_units})
+  target_sources(holdfast_testing PUBLIC FILE_SET CXX_MODULES BASE_DIRS ${module_dirs} FILES ${testing_units})
   target_link_libraries(holdfast_testing PUBLIC holdfast)
   list(APPEND HOLDFAST_FORMS holdfast)
 endif()
 
 if(HOLDFAST_HEADERS)
-  holdfast_twins(bodies ${bodies})
+  holdfast_bodies(bodies ${HOLDFAST_AS_HEADERS})
+  set(testing_bodies ${HOLDFAST_AS_HEADERS}/src/testing.cpp)
+  list(REMOVE_ITEM bodies ${testing_bodies})
   holdfast_form(holdfast_headers headers holdfast ${bodies})
-  target_include_directories(holdfast_headers PUBLIC $<BUILD_INTERFACE:${HOLDFAST_TWIN}/include>)
+  target_include_directories(holdfast_headers PUBLIC $<BUILD_INTERFACE:${HOLDFAST_AS_HEADERS}/include>)
   target_precompile_headers(holdfast_headers PRIVATE <holdfast/core.hpp>)
   holdfast_links(holdfast_headers)
 
-  holdfast_twins(testing_bodies ${testing_bodies})
   holdfast_form(holdfast_testing_headers testing_headers holdfast_testing ${testing_bodies})
-  target_precompile_headers(holdfast_testing_headers PRIVATE <holdfast/testing.hpp>)
   target_link_libraries(holdfast_testing_headers PUBLIC holdfast_headers)
   # The headers say what may be seen of a shared library.
   set_target_properties(holdfast_headers holdfast_testing_headers PROPERTIES CXX_SCAN_FOR_MODULES OFF
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
-  # Several bodies at a time: most of what each of them costs is the same templates of Asio.
-  set_target_properties(holdfast_headers holdfast_testing_headers PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
   list(APPEND HOLDFAST_FORMS holdfast_headers)
 endif()
 

@@ -1,7 +1,9 @@
-"""The installed headers, as a user has them: the README's first program, by the compiler alone with pkg-config and by CMake
-with Unix Makefiles, runs against a server; what is missing is one clear sentence.
+"""The installed library, as a user has it: the README's first program runs against a server. From headers it is compiled
+by the compiler alone with pkg-config, and by CMake with Unix Makefiles, and what is missing is one clear sentence; by
+import it is compiled by CMake with Ninja, in few steps.
 
-Usage: installed_test.py BUILD COMPILER PROGRAM, where PROGRAM is the source of the first program.
+Usage: installed_test.py BUILD COMPILER PROGRAM [OPTION …], where PROGRAM is the source of the first program, and OPTION is
+what the compiler needs because the library was compiled with it, such as -fsanitize=address.
 """
 import os
 import pathlib
@@ -20,6 +22,15 @@ find_package(holdfast 0.1 CONFIG REQUIRED{components})
 add_executable(first first.cpp)
 target_link_libraries(first PRIVATE holdfast::headers)
 """
+IMPORTING = """cmake_minimum_required(VERSION 3.28)
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_EXTENSIONS OFF)
+project(first LANGUAGES CXX)
+find_package(holdfast 0.1 CONFIG REQUIRED)
+add_executable(first first.cpp)
+target_link_libraries(first PRIVATE holdfast::holdfast)
+"""
+MOST_STEPS = 30  # of a consumer's first build by import
 
 
 def run(*words, **how):
@@ -57,24 +68,37 @@ def flags(prefix, *packages):
 
 
 def names_no_file_of_the_build(prefix, build):
-    for file in [*prefix.glob("include/**/*.hpp"), *prefix.glob("lib/**/*.pc"), *prefix.glob("lib/**/*.cmake")]:
+    files = (file for kind in ("include/**/*.hpp", "share/**/*.cppm", "lib/**/*.pc", "lib/**/*.cmake") for file in prefix.glob(kind))
+    for file in files:
         assert str(build) not in file.read_text(encoding="utf-8"), f"{file} names {build}"
 
 
-def by_the_compiler_alone(compiler, source, where, given):
-    run(compiler, "-std=c++20", source, *given, "-o", where / "alone")
+def by_the_compiler_alone(compiler, options, source, where, given):
+    run(compiler, "-std=c++20", *options, source, *given, "-o", where / "alone")
     lives(str(where / "alone"))
     outlives_attempts_that_fail(str(where / "alone"))
 
 
-def by_cmake(compiler, source, where, prefix):
+def by_import(compiler, options, source, where, prefix):
+    project = where / "importing"
+    project.mkdir()
+    (project / "first.cpp").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    (project / "CMakeLists.txt").write_text(IMPORTING, encoding="utf-8")
+    run("cmake", "-G", "Ninja", "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={prefix}",
+        f"-DCMAKE_CXX_COMPILER={compiler}", f"-DCMAKE_CXX_FLAGS={' '.join(options)}", "-DCMAKE_BUILD_TYPE=Release")
+    steps = re.findall(r"^\[\d+/(\d+)\]", run("cmake", "--build", project / "build"), re.MULTILINE)
+    assert 0 < int(steps[-1]) < MOST_STEPS, f"{steps[-1]} steps"
+    lives(str(project / "build" / "first"))
+
+
+def by_cmake(compiler, options, source, where, prefix):
     for components in ("", " COMPONENTS headers"):
         project = where / "project"
         project.mkdir(exist_ok=True)
         (project / "first.cpp").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
         (project / "CMakeLists.txt").write_text(PROJECT.format(components=components), encoding="utf-8")
         run("cmake", "-G", "Unix Makefiles", "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={prefix}",
-            f"-DCMAKE_CXX_COMPILER={compiler}")
+            f"-DCMAKE_CXX_COMPILER={compiler}", f"-DCMAKE_CXX_FLAGS={' '.join(options)}")
     run("cmake", "--build", project / "build")
     lives(str(project / "build" / "first"))
 
@@ -97,18 +121,21 @@ def is_refused_in_one_sentence(compiler, given):
 
 def main():
     skip_without_websockets()
-    build, compiler, source = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
+    build, compiler, source, options = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3]), sys.argv[4:]
     with tempfile.TemporaryDirectory() as folder:
         where = pathlib.Path(folder)
         prefix = where / "prefix"
         run("cmake", "--install", build, "--prefix", prefix, "--component", "dev")
-        included = where / "first.cpp"
-        included.write_text(including(source.read_text(encoding="utf-8")), encoding="utf-8")
-        given = flags(prefix, "holdfast")
         names_no_file_of_the_build(prefix, build)
-        by_the_compiler_alone(compiler, included, where, given)
-        by_cmake(compiler, included, where, prefix)
-        is_refused_in_one_sentence(compiler, given)
+        if (prefix / "include" / "holdfast" / "holdfast.hpp").exists():
+            included = where / "first.cpp"
+            included.write_text(including(source.read_text(encoding="utf-8")), encoding="utf-8")
+            given = flags(prefix, "holdfast")
+            by_the_compiler_alone(compiler, options, included, where, given)
+            by_cmake(compiler, options, included, where, prefix)
+            is_refused_in_one_sentence(compiler, given)
+        if (prefix / "share" / "holdfast" / "modules").exists():
+            by_import(compiler, options, source, where, prefix)
 
 
 if __name__ == "__main__":

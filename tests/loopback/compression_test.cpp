@@ -11,6 +11,8 @@
 
 #include "loopback.hpp"
 
+BOOST_AUTO_TEST_SUITE(compression_on_real_sockets)
+
 namespace {
 
 template <class T>
@@ -20,8 +22,6 @@ T get(std::future<T> from) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(compression_on_real_sockets)
 
 BOOST_AUTO_TEST_CASE(threads_that_send_at_once_share_one_context) {
   constexpr int threads = 4;

@@ -15,6 +15,8 @@
 
 #include "loopback.hpp"
 
+BOOST_AUTO_TEST_SUITE(open_descriptors)
+
 namespace {
 
 struct closing {
@@ -50,8 +52,6 @@ struct made_since {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(open_descriptors)
 
 // covers R49
 BOOST_AUTO_TEST_CASE(a_child_inherits_no_descriptor_of_a_connection_or_of_its_server) {

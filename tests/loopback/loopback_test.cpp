@@ -11,6 +11,8 @@
 
 #include "loopback.hpp"
 
+BOOST_AUTO_TEST_SUITE(real_sockets)
+
 namespace {
 
 net::awaitable<void> echo_until_told_to_drop(server_session& session) {
@@ -39,8 +41,6 @@ void rethrow(const std::exception_ptr& thrown) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(real_sockets)
 
 BOOST_AUTO_TEST_CASE(text_binary_and_a_large_message_come_back_as_they_were) {
   loopback here;

@@ -15,6 +15,8 @@
 
 #include "counting_network.hpp"
 
+BOOST_AUTO_TEST_SUITE(threads)
+
 namespace {
 
 // Operations under way, counted on any thread; and the handlers that count them.
@@ -246,8 +248,6 @@ class user {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(threads)
 
 // covers R15, R33, R36, R42
 BOOST_AUTO_TEST_CASE(all_functions_from_all_threads_at_once_and_every_operation_completes) {

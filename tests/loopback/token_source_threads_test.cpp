@@ -10,6 +10,8 @@
 
 #include "loopback.hpp"
 
+BOOST_AUTO_TEST_SUITE(token_sources)
+
 namespace {
 
 constexpr int many = 16;
@@ -44,8 +46,6 @@ net::awaitable<void> insist(credential_provider provider, std::atomic<int>& answ
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(token_sources)
 
 // covers R33, R41
 BOOST_AUTO_TEST_CASE(askers_on_four_threads_all_get_an_answer_and_there_is_one_fetch_at_a_time) {

@@ -9,6 +9,8 @@
 
 #include "loopback.hpp"
 
+BOOST_AUTO_TEST_SUITE(transports)
+
 namespace {
 
 // Both ends of a connection; the server's end reads only when it is told to.
@@ -45,8 +47,6 @@ struct tcp_pair {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(transports)
 
 #ifdef __linux__
 

@@ -15,6 +15,8 @@ import holdfast.core;
 
 using namespace holdfast;
 
+BOOST_AUTO_TEST_SUITE(addresses_remembered)
+
 namespace {
 
 const change_reason hung_up{.error = error::connection_lost, .at = stage::upgrade};
@@ -67,8 +69,6 @@ struct dialler {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(addresses_remembered)
 
 // covers R47
 BOOST_AUTO_TEST_CASE(an_address_that_failed_above_tcp_goes_behind_the_others) {

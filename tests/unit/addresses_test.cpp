@@ -11,6 +11,8 @@ import holdfast.core;
 
 using namespace holdfast;
 
+BOOST_AUTO_TEST_SUITE(addresses)
+
 namespace {
 
 // "a" to "f" is an IPv6 address, "1" to "9" an IPv4 one.
@@ -37,8 +39,6 @@ std::string interleaved(std::string_view names, std::optional<peer_address> last
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(addresses)
 
 // covers R44
 BOOST_AUTO_TEST_CASE(families_alternate_and_keep_the_order_of_the_resolver_within_them) {

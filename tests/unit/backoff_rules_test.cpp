@@ -18,6 +18,8 @@ import holdfast.core;
 using namespace holdfast;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(backoff_rules)
+
 namespace {
 
 attempt_record failed_attempt(unsigned attempt = 1) {
@@ -86,8 +88,6 @@ void check_explained(const retry_policy& policy, const attempt_record& failure) 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(backoff_rules)
 
 // covers R1, G38
 BOOST_AUTO_TEST_CASE(a_thousand_clients_dropped_at_once_do_not_come_back_in_a_burst) {

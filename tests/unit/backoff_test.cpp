@@ -19,6 +19,8 @@ import holdfast.core;
 using namespace holdfast;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(backoff)
+
 namespace {
 
 attempt_record failed_attempt(unsigned attempt = 1) {
@@ -82,8 +84,6 @@ std::string rule_for(const attempt_record& record, const retry_policy& policy = 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(backoff)
 
 // covers R8, G46
 BOOST_AUTO_TEST_CASE(any_close_that_we_did_not_ask_for_is_retried) {

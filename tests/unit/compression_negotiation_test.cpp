@@ -15,6 +15,8 @@ import holdfast.wire;
 using namespace holdfast;
 using namespace std::string_view_literals;
 
+BOOST_AUTO_TEST_SUITE(compression_negotiation)
+
 namespace {
 
 void check_invalid(const compression_options& offered, std::string_view answer) {
@@ -28,8 +30,6 @@ void check_invalid(const compression_options& offered, std::string_view answer) 
 const compression_options on{.enabled = true};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(compression_negotiation)
 
 BOOST_AUTO_TEST_CASE(an_offer_says_what_the_options_say) {
   BOOST_TEST(offer({}) == "");

@@ -12,6 +12,8 @@ import holdfast.wire;
 using namespace holdfast;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(cookies)
+
 namespace {
 
 // 2026-03-01 12:00:00
@@ -40,8 +42,6 @@ std::string kept(std::string value, clock::duration later = {}) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cookies)
 
 // covers R56
 BOOST_AUTO_TEST_CASE(a_cookie_goes_back_to_the_origin_that_set_it_and_to_no_other) {

@@ -13,6 +13,8 @@ import holdfast.core;
 using namespace holdfast;
 using namespace std::string_literals;
 
+BOOST_AUTO_TEST_SUITE(credentials_are_checked)
+
 namespace {
 
 using list = std::vector<std::string>;
@@ -35,8 +37,6 @@ void check_header_refused(std::string name, std::string value) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(credentials_are_checked)
 
 // covers R41
 BOOST_AUTO_TEST_CASE(usual_credentials_are_accepted) {

@@ -19,6 +19,8 @@ import holdfast.wire;
 using namespace holdfast;
 using namespace std::string_literals;
 
+BOOST_AUTO_TEST_SUITE(deflate)
+
 namespace {
 
 constexpr std::size_t limit = 1 << 20;
@@ -68,8 +70,6 @@ std::vector<std::string> some_messages() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(deflate)
 
 BOOST_AUTO_TEST_CASE(messages_come_back_with_every_window_and_with_and_without_context) {
   for (int bits = 9; bits <= 15; ++bits) {

@@ -20,6 +20,8 @@ import holdfast.core;
 using namespace holdfast;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(endpoints)
+
 namespace {
 
 constexpr clock::duration stable_after = 10s;
@@ -70,8 +72,6 @@ bool is_at_once(const retry_decision& decision) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(endpoints)
 
 // covers G39
 BOOST_AUTO_TEST_CASE(primary_down_and_second_up_is_connected_to_the_second_at_once) {

@@ -21,6 +21,8 @@ import holdfast.wire;
 using namespace holdfast;
 using namespace std::string_literals;
 
+BOOST_AUTO_TEST_SUITE(frame_compression)
+
 namespace {
 
 constexpr std::size_t limit = 1 << 20;
@@ -66,8 +68,6 @@ void check_fails(codec& from, error why, unsigned close_code) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(frame_compression)
 
 BOOST_AUTO_TEST_CASE(a_compressed_message_is_read_masked_or_not) {
   for (const auto role : {peer_role::server, peer_role::client}) {

@@ -18,6 +18,8 @@ import holdfast.wire;
 using namespace holdfast;
 using frames::frame;
 
+BOOST_AUTO_TEST_SUITE(frame_decode)
+
 namespace {
 
 constexpr std::size_t limit = 1 << 20;
@@ -97,8 +99,6 @@ void check_conversation(const std::vector<seen_event>& events) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(frame_decode)
 
 BOOST_AUTO_TEST_CASE(a_conversation_is_read_in_one_piece) {
   check_conversation(decode(legal_conversation()));

@@ -15,6 +15,8 @@ import holdfast.wire;
 
 using namespace holdfast;
 
+BOOST_AUTO_TEST_SUITE(frame_direct_read)
+
 namespace {
 
 constexpr std::size_t limit = 1 << 20;
@@ -61,8 +63,6 @@ struct direct_reader {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(frame_direct_read)
 
 BOOST_AUTO_TEST_CASE(whatever_is_read_directly_the_messages_are_the_same) {
   std::mt19937 random(11);

@@ -21,6 +21,8 @@ import holdfast.wire;
 
 using namespace holdfast;
 
+BOOST_AUTO_TEST_SUITE(frame_encode)
+
 namespace {
 
 constexpr std::size_t limit = 1 << 20;
@@ -65,8 +67,6 @@ struct reader {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(frame_encode)
 
 BOOST_AUTO_TEST_CASE(messages_of_every_size_survive_the_way_in_both_directions) {
   for (const bool to_server : {true, false}) {

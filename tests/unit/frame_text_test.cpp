@@ -18,6 +18,8 @@ import holdfast.wire;
 using namespace holdfast;
 using namespace std::string_literals;
 
+BOOST_AUTO_TEST_SUITE(frame_text)
+
 namespace {
 
 constexpr std::size_t limit = 1 << 20;
@@ -124,8 +126,6 @@ void check_delivered(utf8_rule rule, const std::string& text, message_kind kind,
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(frame_text)
 
 // covers R63
 BOOST_AUTO_TEST_CASE(text_fails_at_its_first_bad_octet_within_a_frame) {

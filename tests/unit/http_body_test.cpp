@@ -10,6 +10,8 @@ import holdfast.core;
 
 using namespace holdfast;
 
+BOOST_AUTO_TEST_SUITE(http_bodies)
+
 namespace {
 
 using fields = std::vector<std::pair<std::string, std::string>>;
@@ -26,8 +28,6 @@ void check(const body_beginning& got, std::string_view text, bool enough) {
 const fields chunked{{"Transfer-Encoding", "chunked"}};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(http_bodies)
 
 BOOST_AUTO_TEST_CASE(a_body_of_a_given_length_ends_there) {
   const fields four{{"Content-Length", "4"}};

@@ -13,6 +13,8 @@ import holdfast.wire;
 using namespace holdfast;
 using namespace std::string_literals;
 
+BOOST_AUTO_TEST_SUITE(http_heads)
+
 namespace {
 
 const std::string status_line = "HTTP/1.1 101 Switching Protocols\r\n";
@@ -41,8 +43,6 @@ void check_incomplete(const std::string& bytes) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(http_heads)
 
 // covers R50
 BOOST_AUTO_TEST_CASE(a_status_line_needs_no_reason_and_no_space_before_it) {

@@ -8,14 +8,14 @@ import holdfast.core;
 using namespace holdfast;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(intents)
+
 namespace {
 
 constexpr clock::duration grace = 30s;
 constexpr clock::time_point start{1h};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(intents)
 
 BOOST_AUTO_TEST_CASE(automatic_mode_wants_a_session_from_the_start) {
   BOOST_TEST(intent(connect_mode::automatic, grace).wants_session());

@@ -7,6 +7,8 @@ import holdfast.core;
 using namespace holdfast;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(jumps)
+
 namespace {
 
 // Both clocks, and a detector that looks at them.
@@ -24,8 +26,6 @@ struct machine {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(jumps)
 
 // covers R27
 BOOST_AUTO_TEST_CASE(a_suspend_is_noticed_once) {

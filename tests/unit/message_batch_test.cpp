@@ -19,6 +19,8 @@ using namespace holdfast;
 using namespace std::chrono_literals;
 using namespace std::string_literals;
 
+BOOST_AUTO_TEST_SUITE(message_batches)
+
 namespace {
 
 constexpr clock::time_point at(std::chrono::seconds since) { return clock::time_point(since); }
@@ -83,8 +85,6 @@ std::string some_payload(std::mt19937& random) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(message_batches)
 
 // covers R68
 BOOST_AUTO_TEST_CASE(a_message_of_which_nothing_was_said_has_session_0_and_no_time) {

@@ -13,6 +13,8 @@ import holdfast.wire;
 using namespace holdfast;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(options_are_validated)
+
 namespace {
 
 options good() { return {.url = "ws://example.org/chat"}; }
@@ -70,8 +72,6 @@ void check_all_refused(const std::vector<wrong_option>& wrong) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(options_are_validated)
 
 BOOST_AUTO_TEST_CASE(the_defaults_are_valid) { BOOST_CHECK_NO_THROW(validate(good())); }
 

@@ -15,6 +15,8 @@ import holdfast.wire;
 
 using namespace holdfast;
 
+BOOST_AUTO_TEST_SUITE(the_choice_of_a_proxy)
+
 namespace {
 
 using variables = std::map<std::string, std::string, std::less<>>;
@@ -55,8 +57,6 @@ void check(const std::vector<exception_case>& table) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(the_choice_of_a_proxy)
 
 // covers R43
 BOOST_AUTO_TEST_CASE(without_an_option_and_with_an_empty_environment_is_none) {

@@ -15,6 +15,8 @@ import holdfast.wire;
 using namespace holdfast;
 using namespace proxy_test;
 
+BOOST_AUTO_TEST_SUITE(an_http_proxy)
+
 namespace {
 
 proxy_handshake make_plain() { return {{.host = "proxy", .port = 3128}, "example.org", 443, "holdfast"}; }
@@ -51,8 +53,6 @@ constexpr auto failed = proxy_progress::failed;
 constexpr auto needs_input = proxy_progress::needs_input;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(an_http_proxy)
 
 // RFC 9110 sections 7.2 and 9.3.6.
 // covers R43

@@ -14,6 +14,8 @@ import holdfast.wire;
 using namespace holdfast;
 using namespace proxy_test;
 
+BOOST_AUTO_TEST_SUITE(a_socks5_proxy)
+
 namespace {
 
 proxy_handshake make(std::string_view host, std::string username = {}, std::string password = {}) {
@@ -59,8 +61,6 @@ constexpr auto failed = proxy_progress::failed;
 constexpr auto needs_input = proxy_progress::needs_input;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(a_socks5_proxy)
 
 // covers R43
 BOOST_AUTO_TEST_CASE(opens_the_way_without_credentials) {

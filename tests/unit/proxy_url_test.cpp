@@ -10,6 +10,8 @@ import holdfast.wire;
 
 using namespace holdfast;
 
+BOOST_AUTO_TEST_SUITE(a_url_of_a_proxy)
+
 namespace {
 
 void check_understood(std::string_view url, const proxy_server& expected) {
@@ -44,8 +46,6 @@ constexpr auto http = proxy_kind::http;
 constexpr auto socks5 = proxy_kind::socks5;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(a_url_of_a_proxy)
 
 // covers R43
 BOOST_AUTO_TEST_CASE(names_a_kind_a_host_and_a_port) {

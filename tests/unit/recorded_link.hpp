@@ -18,6 +18,7 @@ namespace v1_test {
 
 using namespace std::string_literals;
 using namespace std::chrono_literals;
+inline const auto per_element = boost::test_tools::per_element();
 
 class recorded_link final : public holdfast::protocol_link {
  public:

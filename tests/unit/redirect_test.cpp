@@ -12,6 +12,8 @@ import holdfast.wire;
 
 using namespace holdfast;
 
+BOOST_AUTO_TEST_SUITE(redirects)
+
 namespace {
 
 redirect_target at(std::string url) {
@@ -39,8 +41,6 @@ bool keeps_origin(std::string here, std::string_view location) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(redirects)
 
 BOOST_AUTO_TEST_CASE(all_five_statuses_lead_to_the_same_place) {
   for (const unsigned status : {301U, 302U, 303U, 307U, 308U}) {

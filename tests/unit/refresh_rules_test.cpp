@@ -16,6 +16,8 @@ import holdfast.core;
 using namespace holdfast;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(refresh_rules)
+
 namespace {
 
 // An answer of `status` to the upgrade of a connection that has a provider.
@@ -60,8 +62,6 @@ void check_stops(const retry_decision& decision, std::string_view rule) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(refresh_rules)
 
 // covers R41
 BOOST_AUTO_TEST_CASE(refused_credentials_are_refreshed_once_and_at_once) {

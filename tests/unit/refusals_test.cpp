@@ -15,6 +15,8 @@ import holdfast.core;
 using namespace holdfast;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(refusals_of_servers)
+
 namespace {
 
 attempt_record answered(unsigned status) {
@@ -84,8 +86,6 @@ bool is_at_cap(const retry_decision& decision) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(refusals_of_servers)
 
 // covers R54
 BOOST_AUTO_TEST_CASE(before_the_first_stable_session_a_refusal_is_final_at_once) {

@@ -15,6 +15,8 @@ import holdfast.wire;
 using namespace holdfast;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(retry_after_values)
+
 namespace {
 
 // By the server's clock it is this moment, unless a test says otherwise.
@@ -45,8 +47,6 @@ void check_all(const std::vector<row>& rows, const std::string& name = "Retry-Af
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(retry_after_values)
 
 // covers R52
 BOOST_AUTO_TEST_CASE(it_counts_with_every_status_that_refuses) {

@@ -17,6 +17,8 @@ import holdfast.core;
 
 using namespace holdfast;
 
+BOOST_AUTO_TEST_SUITE(send_buffers)
+
 namespace {
 
 using lines = std::vector<std::string>;
@@ -70,8 +72,6 @@ struct wire {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(send_buffers)
 
 BOOST_AUTO_TEST_CASE(an_unused_buffer_has_nothing_to_write) {
   wire w;

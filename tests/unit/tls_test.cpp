@@ -16,6 +16,8 @@ import holdfast.wire;
 using namespace holdfast;
 using namespace holdfast::testing;
 
+BOOST_AUTO_TEST_SUITE(tls)
+
 namespace {
 
 // A directory that lives as long as the test.
@@ -102,8 +104,6 @@ void check_refused(const Options& given, std::string_view field, std::string_vie
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(tls)
 
 BOOST_AUTO_TEST_CASE(the_defaults_verify_and_use_the_trust_of_the_system) {
   BOOST_CHECK(tls_options{}.verify == tls_verify::peer);

@@ -12,6 +12,8 @@ import holdfast.wire;
 
 using namespace holdfast;
 
+BOOST_AUTO_TEST_SUITE(upgrade_checks)
+
 namespace {
 
 const std::string key = "dGhlIHNhbXBsZSBub25jZQ==";  // RFC 6455 section 1.3
@@ -60,8 +62,6 @@ options compressing() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(upgrade_checks)
 
 // covers R50
 BOOST_AUTO_TEST_CASE(lists_may_be_spread_and_written_in_any_case) {

@@ -9,6 +9,8 @@ import holdfast.wire;
 
 using namespace holdfast;
 
+BOOST_AUTO_TEST_SUITE(urls)
+
 namespace {
 
 void check_refused(std::string_view url, std::string_view reason) {
@@ -32,8 +34,6 @@ void check_leads_to(std::string_view url, const target& wanted) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(urls)
 
 // RFC 6455 section 3.
 BOOST_AUTO_TEST_CASE(the_default_port_is_80_for_ws_and_443_for_wss) {

@@ -13,6 +13,8 @@ import holdfast.core;
 
 using namespace holdfast;
 
+BOOST_AUTO_TEST_SUITE(utf8)
+
 namespace {
 
 // Decodes by the bit patterns alone, then asks whether the value may be written that way.
@@ -82,8 +84,6 @@ std::string sequence(std::initializer_list<unsigned> bytes) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(utf8)
 
 BOOST_AUTO_TEST_CASE(known_texts_are_judged_rightly) {
   for (const std::string_view valid :

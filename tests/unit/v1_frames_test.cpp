@@ -22,8 +22,6 @@ using namespace v1_test;
 
 namespace {
 
-const auto per_element = boost::test_tools::per_element();
-
 lines answer_to(std::string_view frame, v1_options how = {}) {
   dialogue chat(how);
   chat.log_in();

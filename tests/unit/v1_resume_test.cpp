@@ -12,9 +12,9 @@ import holdfast;
 using namespace holdfast;
 using namespace v1_test;
 
-namespace {
+BOOST_AUTO_TEST_SUITE(v1_resume)
 
-const auto per_element = boost::test_tools::per_element();
+namespace {
 
 // A session that has brought the events up to `last`, and whose successor has said hello.
 dialogue dropped_after(std::uint64_t last) {
@@ -27,8 +27,6 @@ dialogue dropped_after(std::uint64_t last) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(v1_resume)
 
 BOOST_AUTO_TEST_CASE(asks_for_what_follows_the_last_event) {
   dialogue chat;

@@ -20,12 +20,6 @@ import holdfast.v1;
 using namespace holdfast;
 using namespace v1_test;
 
-namespace {
-
-const auto per_element = boost::test_tools::per_element();
-
-}  // namespace
-
 BOOST_AUTO_TEST_SUITE(v1_login)
 
 BOOST_AUTO_TEST_CASE(says_who_we_are) {

@@ -27,6 +27,8 @@ using namespace std::chrono_literals;
 using namespace std::string_literals;
 using namespace std::string_view_literals;
 
+BOOST_AUTO_TEST_SUITE(values)
+
 namespace {
 
 // Written where a program awaits, GCC 12 destroys it twice (await_temporaries_test.py).
@@ -85,8 +87,6 @@ change_reason closed_with(std::string text) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(values)
 
 BOOST_AUTO_TEST_CASE(every_error_has_one_line_of_its_own_without_source_locations) {
   std::set<std::string> messages;

@@ -18,6 +18,8 @@ import holdfast.core;
 using namespace holdfast;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(wishes_and_addresses)
+
 namespace {
 
 attempt_record answered(unsigned status) {
@@ -73,8 +75,6 @@ std::vector<attempt_record> wishes(clock::duration wish) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(wishes_and_addresses)
 
 // covers R53
 BOOST_AUTO_TEST_CASE(a_wish_holds_whichever_way_it_came_until_the_program_overrides_it) {

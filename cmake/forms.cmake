@@ -1,0 +1,81 @@
+# The forms that the sources are compiled in. tools/assemble.py puts the units of each module into one, and the bodies of
+# each folder into one, for import or as headers: one by one they take ten times as long. As headers, for compilers that
+# cannot do modules (holdfast::headers), it makes sources that include of the programs that import, too; without
+# HOLDFAST_MODULE the programs here have that form, which sanitizers and benchmarks use. HOLDFAST_PARTITIONS compiles the
+# units as they are, for what reads compile_commands.json: clang-tidy and editors.
+
+cmake_dependent_option(HOLDFAST_PARTITIONS "Compile each unit of the modules by itself" OFF HOLDFAST_MODULE OFF)
+
+set(HOLDFAST_AS_MODULES ${PROJECT_BINARY_DIR}/modules)
+set(HOLDFAST_AS_HEADERS ${PROJECT_BINARY_DIR}/headers)
+
+# The sources of a program: those given, or what is made of them.
+function(holdfast_sources result)
+  set(sources ${ARGN})
+  if(NOT HOLDFAST_MODULE)
+    set(sources)
+    foreach(file IN LISTS ARGN)
+      cmake_path(ABSOLUTE_PATH file NORMALIZE)
+      cmake_path(IS_PREFIX PROJECT_BINARY_DIR "${file}" generated)
+      if(NOT generated)
+        cmake_path(RELATIVE_PATH file BASE_DIRECTORY ${PROJECT_SOURCE_DIR})
+        cmake_path(APPEND HOLDFAST_AS_HEADERS ${file} OUTPUT_VARIABLE file)
+      endif()
+      list(APPEND sources ${file})
+    endforeach()
+  endif()
+  set(${result} ${sources} PARENT_SCOPE)
+endfunction()
+
+# add_executable() for a program that imports our modules.
+function(holdfast_program name)
+  holdfast_sources(sources ${ARGN})
+  add_executable(${name} ${sources})
+endfunction()
+
+# holdfast_precompile(target header …): the headers that all sources of a target begin with.
+function(holdfast_precompile target)
+  if(NOT HOLDFAST_MODULE)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
+# holdfast_precompiled(target as): those of another target, which is compiled with the same options.
+function(holdfast_precompiled target as)
+  if(NOT HOLDFAST_MODULE AND NOT target STREQUAL as)
+    target_precompile_headers(${target} REUSE_FROM ${as})
+  endif()
+endfunction()
+
+if(NOT HOLDFAST_MODULE)
+  set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+endif()
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+set(assembler ${PROJECT_SOURCE_DIR}/tools/assemble.py)
+set(originals ${room_src}/*pp ${room_src}/*.cppm ${PROJECT_SOURCE_DIR}/modules/*)
+if(HOLDFAST_HEADERS)
+  foreach(folder tests examples tool bench fuzz)
+    list(APPEND originals ${PROJECT_SOURCE_DIR}/${folder}/*pp)
+  endforeach()
+endif()
+file(GLOB_RECURSE originals CONFIGURE_DEPENDS ${originals})
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${assembler} ${originals})
+
+function(holdfast_assemble form out)
+  foreach(call "${out}" "--installed;${out}/installed")
+    list(POP_BACK call folder)
+    execute_process(COMMAND ${Python3_EXECUTABLE} ${assembler} ${form} --src ${room_src} ${call} ${PROJECT_SOURCE_DIR} ${folder}
+      RESULT_VARIABLE failed ERROR_VARIABLE problems)
+    if(failed)
+      message(FATAL_ERROR "The sources cannot be put together:\n${problems}")
+    endif()
+  endforeach()
+endfunction()
+
+if(HOLDFAST_MODULE)
+  holdfast_assemble(modules ${HOLDFAST_AS_MODULES})
+endif()
+if(HOLDFAST_HEADERS)
+  holdfast_assemble(headers ${HOLDFAST_AS_HEADERS})
+endif()
