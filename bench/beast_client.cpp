@@ -31,27 +31,33 @@ class beast_client final : public client {
       : server_(net::ip::address_v4::loopback(), to.port),
         host_("127.0.0.1:" + std::to_string(to.port)),
         path_(to.path),
+        compressed_(to.compressed),
         socket_(make_stream(to)) {
     auto& lowest = beast::get_lowest_layer(*socket_);
     lowest.connect(server_);
     lowest.set_option(tcp::no_delay(true));
     if constexpr (std::is_same_v<Stream, secure_stream>)
       socket_->next_layer().handshake(net::ssl::stream_base::client);
+    if (compressed_) {
+      beast::websocket::permessage_deflate how;
+      how.client_enable = true;
+      socket_->set_option(how);
+    }
     socket_->handshake(host_, path_);
     to.text ? socket_->text(true) : socket_->binary(true);
   }
 
   void echo(std::size_t count, std::size_t in_flight, std::size_t payload_bytes) override {
     run([&]() -> net::awaitable<void> {
-      const std::string payload(payload_bytes, 'x');
+      const payloads payload(payload_bytes, compressed_);
       beast::flat_buffer buffer;
       for (std::size_t i = 0; i < in_flight; ++i)
-        co_await socket_->async_write(net::buffer(payload), net::use_awaitable);
+        co_await socket_->async_write(net::buffer(payload[i]), net::use_awaitable);
       for (std::size_t received = 0; received < count; ++received) {
         buffer.clear();
         co_await socket_->async_read(buffer, net::use_awaitable);
         if (received + in_flight < count)
-          co_await socket_->async_write(net::buffer(payload), net::use_awaitable);
+          co_await socket_->async_write(net::buffer(payload[received]), net::use_awaitable);
       }
     });
   }
@@ -108,6 +114,7 @@ class beast_client final : public client {
   const tcp::endpoint server_;
   const std::string host_;
   const std::string path_;
+  const bool compressed_;
   net::io_context context_{1};
   std::optional<net::ssl::context> tls_;
   const std::unique_ptr<Stream> socket_;

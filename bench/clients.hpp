@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace bench {
 
@@ -22,6 +24,19 @@ struct target {
   std::string path{};
   bool text = false;            // what the client sends
   std::string authority_pem{};  // whom to trust for wss://; empty: ws://
+  bool compressed = false;      // permessage-deflate, as each library sets it up by itself
+};
+
+// What a client sends: the same bytes each time, or for compression a conversation.
+class payloads {
+ public:
+  payloads(std::size_t bytes, bool compressed);
+  [[nodiscard]] const std::string& operator[](std::size_t index) const {
+    return texts_[index % texts_.size()];
+  }
+
+ private:
+  std::vector<std::string> texts_;
 };
 
 class client {

@@ -4,21 +4,19 @@
 //   after
 #include <zlib.h>
 
-#include <array>
 #include <charconv>
 #include <cstddef>
-#include <cstdint>
 #include <exception>
 #include <iostream>
-#include <random>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include "conversation.hpp"
+
 namespace {
 
-constexpr std::size_t message_bytes = 1024;
 constexpr std::size_t tail_bytes = 4;  // not sent (RFC 7692 section 7.2.1)
 
 int number(std::string_view text) {
@@ -28,40 +26,14 @@ int number(std::string_view text) {
   return out;
 }
 
-class conversation {
- public:
-  std::string next() {
-    const auto user = std::to_string(below(5000));
-    std::string out = R"({"type":"message","id":")" + std::to_string(random_()) + R"(","channel":"C)" +
-                      std::to_string(below(40)) + R"(","user":{"id":"U)" + user + R"(","name":"user)" + user +
-                      R"(","roles":["member"]},"ts":)" +
-                      std::to_string(1'760'000'000'000 + 3'217 * ++count_) +
-                      R"(,"edited":false,"reactions":[{"name":"thumbsup","count":)" +
-                      std::to_string(below(20)) + R"(}],"text":")";
-    while (out.size() < message_bytes - 2) out.append(words.at(below(words.size()))) += ' ';
-    return out += "\"}";
-  }
-
- private:
-  static constexpr std::array<std::string_view, 24> words{
-      "build",  "deploy",  "release", "server", "client",  "message", "morning",    "please",
-      "review", "failed",  "green",   "today",  "channel", "thread",  "again",      "before",
-      "nobody", "latency", "window",  "time",   "timeout", "retry",   "connection", "socket"};
-
-  std::size_t below(std::size_t limit) { return static_cast<std::size_t>(random_() % limit); }
-
-  std::mt19937_64 random_{7};
-  std::uint64_t count_ = 0;
-};
-
 void compress(std::span<char*> settings) {
   z_stream stream{};
   if (deflateInit2(&stream, number(settings[0]), Z_DEFLATED, -number(settings[3]), number(settings[1]),
                    number(settings[2])) != Z_OK)
     throw std::invalid_argument("zlib refuses these settings");
   const int count = number(settings[4]);
-  conversation source;
-  std::string place(4 * message_bytes, '\0');
+  bench::conversation source;
+  std::string place(4 * bench::conversation::message_bytes, '\0');
   std::size_t before = 0;
   std::size_t after = 0;
   for (int n = 0; n < count; ++n) {

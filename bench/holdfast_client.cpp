@@ -32,7 +32,8 @@ std::string url_of(const target& to) {
 class holdfast_client final : public client {
  public:
   holdfast_client(holdfast::options given, way by, bool text)
-      : connection_(context_, std::move(given)),
+      : compressed_(given.compression.enabled),
+        connection_(context_, std::move(given)),
         by_(by),
         how_{text ? holdfast::message_kind::text : holdfast::message_kind::binary} {
     connection_.add_connection_listener("bench",
@@ -42,7 +43,7 @@ class holdfast_client final : public client {
   }
 
   void echo(std::size_t count, std::size_t in_flight, std::size_t payload_bytes) override {
-    const std::string payload(payload_bytes, 'x');
+    const payloads payload(payload_bytes, compressed_);
     run([&] {
       return by_ == way::awaited ? echo_each(count, in_flight, payload) : echo_all(count, in_flight, payload);
     });
@@ -63,20 +64,20 @@ class holdfast_client final : public client {
   }
 
  private:
-  net::awaitable<void> echo_each(std::size_t count, std::size_t in_flight, const std::string& payload) {
-    for (std::size_t i = 0; i < in_flight; ++i) check(co_await connection_.send(payload, how_));
+  net::awaitable<void> echo_each(std::size_t count, std::size_t in_flight, const payloads& payload) {
+    for (std::size_t i = 0; i < in_flight; ++i) check(co_await connection_.send(payload[i], how_));
     for (std::size_t received = 0; received < count; ++received) {
       co_await connection_.receive();
-      if (received + in_flight < count) check(co_await connection_.send(payload, how_));
+      if (received + in_flight < count) check(co_await connection_.send(payload[received], how_));
     }
   }
-  net::awaitable<void> echo_all(std::size_t count, std::size_t in_flight, const std::string& payload) {
-    for (std::size_t i = 0; i < in_flight; ++i) connection_.send(payload, how_, net::detached);
+  net::awaitable<void> echo_all(std::size_t count, std::size_t in_flight, const payloads& payload) {
+    for (std::size_t i = 0; i < in_flight; ++i) connection_.send(payload[i], how_, net::detached);
     for (std::size_t received = 0, sent = in_flight; received < count;) {
       const auto batch = co_await connection_.receive_batch();
       received += batch.size();
       for (std::size_t i = 0; i < batch.size() && sent < count; ++i, ++sent)
-        connection_.send(payload, how_, net::detached);
+        connection_.send(payload[sent], how_, net::detached);
     }
   }
   net::awaitable<void> receive_each(std::size_t count) {
@@ -126,6 +127,7 @@ class holdfast_client final : public client {
     if (change.reason.error && change.reason.at != holdfast::stage::session) failure_ = describe(change);
   }
 
+  const bool compressed_;
   net::io_context context_{1};
   holdfast::connection connection_;
   const way by_;
@@ -139,7 +141,9 @@ class holdfast_client final : public client {
 }  // namespace
 
 std::unique_ptr<client> make_holdfast_client(const target& to, way by) {
-  return std::make_unique<holdfast_client>(quick_options(url_of(to), to.authority_pem), by, to.text);
+  auto given = quick_options(url_of(to), to.authority_pem);
+  given.compression.enabled = to.compressed;
+  return std::make_unique<holdfast_client>(std::move(given), by, to.text);
 }
 std::unique_ptr<client> make_holdfast_tls_client(const std::string& url, const std::string& authority_pem,
                                                  bool resume_sessions) {

@@ -5,7 +5,9 @@
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 
 namespace bench {
 
@@ -13,12 +15,21 @@ class idle_clients {
  public:
   virtual ~idle_clients() = default;
   virtual void start_one() = 0;
+  // How many have been opened; cheap.
+  [[nodiscard]] std::size_t opened() const noexcept { return opened_; }
   // How many are open now.
   [[nodiscard]] virtual std::size_t open_count() const = 0;
-};
 
-// Each with the default options (but patient with a server that answers no ping), and a listener.
-std::unique_ptr<idle_clients> make_idle_holdfast(boost::asio::io_context& context, std::uint16_t port);
-std::unique_ptr<idle_clients> make_idle_beast(boost::asio::io_context& context, std::uint16_t port);
+ protected:
+  std::size_t opened_ = 0;
+};
+using idle_clients_maker = std::function<std::unique_ptr<idle_clients>(boost::asio::io_context&)>;
+
+// wss:// if there is an authority to trust. Ours share one set of options: the defaults, but patient with a
+// server that answers no ping; Beast's share one ssl::context.
+idle_clients_maker idle_holdfast(std::uint16_t port, std::string authority_pem);
+idle_clients_maker idle_beast(std::uint16_t port, std::string authority_pem);
+// wss:// by the system's store; each with options of its own, as a program makes them that thinks of nothing.
+idle_clients_maker idle_holdfast_as_it_comes(std::uint16_t port);
 
 }  // namespace bench

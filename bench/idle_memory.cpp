@@ -2,70 +2,148 @@
 
 #include <benchmark/benchmark.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
-#include <memory>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <string>
 
 #include "idle_clients.hpp"
+#include "idle_server.hpp"
+
+import holdfast.testing;
 
 namespace bench {
 namespace {
 
 namespace net = boost::asio;
 using namespace std::chrono_literals;
-using maker = std::unique_ptr<idle_clients> (*)(net::io_context&, std::uint16_t);
+using clock = std::chrono::steady_clock;
+using seconds = std::chrono::duration<double>;
 
-constexpr std::size_t wanted_count = 10'000;
+constexpr std::size_t plain_count = 10'000;
+constexpr std::size_t secure_count = 1'000;
 constexpr std::size_t at_a_time = 500;  // fewer than the server's queue holds: none has to knock twice
-constexpr auto patience = 30s;          // for all
+constexpr auto patience = 60s;          // for all
+constexpr auto system_store = "/etc/ssl/certs/ca-certificates.crt";
+
+double resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  double all = 0;
+  double resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 // False: not within our patience.
 bool open(net::io_context& context, idle_clients& clients, std::size_t count) {
-  const auto end = std::chrono::steady_clock::now() + patience;
+  const auto end = clock::now() + patience;
   for (std::size_t started = 1; started <= count; ++started) {
     clients.start_one();
     if (started % at_a_time != 0 && started != count) continue;
-    while (clients.open_count() != started) {
-      if (std::chrono::steady_clock::now() > end) return false;
+    while (clients.opened() != started) {
+      if (clock::now() > end) return false;
       context.run_one_for(100ms);
     }
   }
-  context.run_for(100ms);  // what a handshake leaves to be done behind it
-  return clients.open_count() == count;
+  return true;
 }
 
-void measure(benchmark::State& state, maker make, std::uint16_t port, std::size_t count) {
+void measure(benchmark::State& state, const idle_clients_maker& make, std::size_t count) {
   for (auto _ : state) {
     net::io_context context{1};
-    const auto clients = make(context, port);
-    const auto before = heap_bytes();
+    const auto clients = make(context);
+    ::malloc_trim(0);  // what was freed before must not count as resident
+    const auto heap = heap_bytes();
+    const auto resident = resident_bytes();
+    const auto processor = processor_seconds();
+    const auto start = clock::now();
     if (!open(context, *clients, count)) return state.SkipWithError("not all connections were open at once");
-    state.counters["heap_bytes"] = (heap_bytes() - before) / static_cast<double>(count);
-    state.counters["connections"] = static_cast<double>(count);
+    const seconds taken = clock::now() - start;
+    const auto spent = processor_seconds() - processor;
+    context.run_for(100ms);  // what a handshake leaves to be done behind it
+    if (clients->open_count() != count) return state.SkipWithError("not all connections stayed open");
+    const auto connections = static_cast<double>(count);
+    state.counters["connections"] = connections;
+    state.counters["heap_KiB"] = (heap_bytes() - heap) / connections / 1024;
+    state.counters["RSS_KiB"] = (resident_bytes() - resident) / connections / 1024;
+    state.counters["CPU_ms"] = spent / connections * 1000;
+    state.counters["opened_a_second"] = connections / taken.count();
   }
 }
 
+// The system's store with one authority more, for OpenSSL's defaults to find.
+class store_with {
+ public:
+  explicit store_with(const std::string& authority_pem)
+      : path_(std::filesystem::temp_directory_path() /
+              ("holdfast_bench_" + std::to_string(::getpid()) + ".pem")) {
+    std::ofstream file(path_);
+    if (std::ifstream others(system_store); others) file << others.rdbuf();
+    file << authority_pem;
+    if (!file.flush()) throw std::runtime_error("the benchmark cannot write " + path_.string());
+    ::setenv("SSL_CERT_FILE", path_.c_str(), 1);
+  }
+  ~store_with() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  store_with(const store_with&) = delete;
+  store_with& operator=(const store_with&) = delete;
+
+ private:
+  const std::filesystem::path path_;
+};
+
 }  // namespace
+
+struct idle_memory::parts {
+  parts() : shown(authority.issue({.ip = "127.0.0.1"})), identity(shown.certificate_pem, shown.key_pem) {}
+
+  void add(const std::string& name, std::size_t wanted, const idle_server& against,
+           idle_clients_maker make) const {
+    benchmark::RegisterBenchmark(("idle_memory/" + name).c_str(),
+                                 [make = std::move(make), count = std::min(wanted, against.capacity())](
+                                     benchmark::State& state) { measure(state, make, count); })
+        ->Iterations(1)
+        ->Repetitions(1)
+        ->UseRealTime()
+        ->Unit(benchmark::kMillisecond);
+  }
+
+  holdfast::testing::test_authority authority;
+  holdfast::testing::issued_certificate shown;
+  tls_identity identity;
+  idle_server plain;
+  idle_server secure{&identity};
+  store_with store{authority.certificate_pem()};
+};
 
 double heap_bytes() {
   const auto now = ::mallinfo2();
   return static_cast<double>(now.uordblks + now.hblkhd);
 }
 
-void register_idle_memory(const idle_server& against) {
-  const auto add = [&against](const char* name, maker make) {
-    const auto count = std::min(wanted_count, against.capacity());
-    benchmark::RegisterBenchmark(name, [make, count, port = against.port()](
-                                           benchmark::State& state) { measure(state, make, port, count); })
-        ->Iterations(1)
-        ->Repetitions(1)
-        ->UseRealTime()
-        ->Unit(benchmark::kMillisecond);
-  };
-  add("idle_memory/beast", make_idle_beast);
-  add("idle_memory/holdfast", make_idle_holdfast);
+idle_memory::idle_memory() : parts_(std::make_unique<parts>()) {}
+idle_memory::~idle_memory() = default;
+
+void idle_memory::register_all() const {
+  const auto& all = *parts_;
+  const auto authority_pem = all.authority.certificate_pem();
+  all.add("ws/beast", plain_count, all.plain, idle_beast(all.plain.port(), {}));
+  all.add("ws/holdfast", plain_count, all.plain, idle_holdfast(all.plain.port(), {}));
+  all.add("wss/beast", secure_count, all.secure, idle_beast(all.secure.port(), authority_pem));
+  all.add("wss/holdfast", secure_count, all.secure, idle_holdfast(all.secure.port(), authority_pem));
+  all.add("wss/holdfast_system_store", secure_count, all.secure,
+          idle_holdfast_as_it_comes(all.secure.port()));
 }
 
 }  // namespace bench

@@ -1,16 +1,28 @@
-// How much heap a connection takes that is open and does nothing, with many of them in one process.
+// What a connection costs that is open and does nothing, with many of them in one process: heap, resident
+// memory, and the processor's time to open it.
 #pragma once
 
-#include "idle_server.hpp"
+#include <memory>
 
 namespace bench {
-
-inline constexpr double idle_bar_kib = 8.0;  // holdfast is meant to stay below
 
 // Of this process, as malloc counts it.
 double heap_bytes();
 
-// "idle_memory/client", with the counters "connections" and "heap_bytes" (of one connection).
-void register_idle_memory(const idle_server& against);
+class idle_memory {
+ public:
+  // Forks: to be made before any thread is started.
+  idle_memory();
+  ~idle_memory();
+  idle_memory(const idle_memory&) = delete;
+  idle_memory& operator=(const idle_memory&) = delete;
+
+  // "idle_memory/SCHEME/CLIENT", with counters for one connection.
+  void register_all() const;
+
+ private:
+  struct parts;
+  std::unique_ptr<parts> parts_;
+};
 
 }  // namespace bench

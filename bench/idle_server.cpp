@@ -10,9 +10,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
+#include <memory>
 #include <stdexcept>
-
-#include "sockets.hpp"
 
 namespace bench {
 namespace {
@@ -35,10 +35,11 @@ void watch(int events, int fd, std::uint32_t what) {
   if (::epoll_ctl(events, EPOLL_CTL_ADD, fd, &entry) != 0) ::_exit(1);
 }
 
-[[noreturn]] void hold_connections(int listener, int lifeline) {
+[[noreturn]] void hold_connections(int listener, int lifeline, const tls_identity* identity) {
   const int events = ::epoll_create1(EPOLL_CLOEXEC);
   watch(events, listener, EPOLLIN);
   watch(events, lifeline, 0);  // that it is closed is always told
+  std::map<int, std::unique_ptr<byte_pipe>> open;
   for (epoll_event next{};;) {
     if (::epoll_wait(events, &next, 1, -1) != 1) {
       if (errno == EINTR) continue;
@@ -47,12 +48,15 @@ void watch(int events, int fd, std::uint32_t what) {
     const int fd = next.data.fd;
     if (fd == lifeline) ::_exit(0);
     if (fd != listener) {
+      open.erase(fd);
       ::close(fd);
       continue;
     }
     const int accepted = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     if (accepted < 0) continue;
-    if (answer_upgrade(*plain_pipe(accepted))) {
+    auto with = identity == nullptr ? plain_pipe(accepted) : identity->accept(accepted);
+    if (with && answer_upgrade(*with)) {
+      open[accepted] = std::move(with);
       watch(events, accepted, EPOLLRDHUP);
     } else {
       ::close(accepted);
@@ -62,7 +66,7 @@ void watch(int events, int fd, std::uint32_t what) {
 
 }  // namespace
 
-idle_server::idle_server() {
+idle_server::idle_server(const tls_identity* identity) {
   const auto limit = raise_file_limit();
   capacity_ = limit - std::min(limit, other_files);
   const auto listening = listen_on_loopback(1024);
@@ -73,7 +77,7 @@ idle_server::idle_server() {
   if (child_ < 0) throw std::runtime_error("the benchmark cannot start a process for its server");
   if (child_ == 0) {
     ::close(ends[1]);
-    hold_connections(listening.fd, ends[0]);
+    hold_connections(listening.fd, ends[0], identity);
   }
   lifeline_ = ends[1];
   ::close(ends[0]);

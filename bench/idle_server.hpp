@@ -8,12 +8,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sockets.hpp"
+
 namespace bench {
 
 class idle_server {
  public:
-  // Forks: to be made before any thread is started. Raises the limit of open files as far as it may.
-  idle_server();
+  // Forks: to be made before any thread is started. Raises the limit of open files as far as it may. With
+  // `identity`, over TLS.
+  explicit idle_server(const tls_identity* identity = nullptr);
   ~idle_server();
   idle_server(const idle_server&) = delete;
   idle_server& operator=(const idle_server&) = delete;

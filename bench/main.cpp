@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "idle_memory.hpp"
-#include "idle_server.hpp"
 #include "report.hpp"
 #include "server.hpp"
 #include "tls_dials.hpp"
+#include "two_contexts.hpp"
 #include "workloads.hpp"
 
 int main(int argc, char** argv) {
@@ -22,12 +22,13 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&count, pointers.data());
   if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return 2;
 
-  const bench::idle_server idle_server;  // forks, so it is the first
+  const bench::idle_memory idle_memory;  // forks, so it is the first
   const bench::servers servers;
   const bench::tls_server tls_server;
   bench::use_processor(0);
   bench::register_workloads(servers);
-  bench::register_idle_memory(idle_server);
+  bench::register_two_contexts(servers);
+  idle_memory.register_all();
   tls_server.register_dials();
   bench::report report;
   benchmark::RunSpecifiedBenchmarks(&report);

@@ -60,6 +60,7 @@ void run(std::span<char*> words) {
   if (who == what.clients.end()) throw std::invalid_argument("no such client: " + std::string(words[1]));
   bench::target to{.port = number<std::uint16_t>(words[3]), .path = bench::server::path(what.behind)};
   to.text = what.behind.text;
+  to.compressed = what.behind.what == bench::behaviour::compressed;
   if (words.size() > 4) {
     std::ifstream file(words[4]);
     to.authority_pem.assign(std::istreambuf_iterator<char>(file), {});

@@ -18,7 +18,9 @@ class report final : public benchmark::ConsoleReporter {
 
  private:
   void print_rates() const;
-  void print_idle_memory() const;
+  void print_wire_bytes(const std::string& name) const;
+  void print_idle() const;
+  void print_two_contexts() const;
   void print_tls_dials() const;
   // 0: was not measured, or failed.
   [[nodiscard]] double rate(const std::string& name) const { return value(rates_, name); }
@@ -26,8 +28,9 @@ class report final : public benchmark::ConsoleReporter {
 
   std::map<std::string, double> rates_;           // items a second, the median
   std::map<std::string, double> processor_time_;  // of the client's thread, for the same work
-  std::map<std::string, double> heap_bytes_;
-  double idle_count_ = 0;
+  std::map<std::string, double> wire_bytes_;      // of one message, where it is compressed
+  std::map<std::string, benchmark::UserCounters> idle_;
+  std::map<std::string, double> nanoseconds_;  // of processor time for one message, see two_contexts.hpp
 };
 
 }  // namespace bench

@@ -16,13 +16,16 @@
 #include <span>
 #include <vector>
 
+#include "conversation.hpp"
+
 import holdfast;
 import holdfast.wire;
 
 namespace bench {
 namespace {
 
-constexpr std::array<std::string_view, 4> names{"echo", "flood", "sink", "drop"};  // as in `behaviour`
+constexpr std::array<std::string_view, 5> names{"echo", "flood", "sink", "drop",
+                                                "compressed"};  // as in `behaviour`
 
 std::optional<job> parse_path(std::string_view path) {
   job out;
@@ -50,6 +53,70 @@ std::string encoded(const job& what, std::size_t count) {
 
 std::size_t frame_bytes(std::size_t payload_bytes, bool masked) {
   return payload_bytes + (payload_bytes > 0xFFFF ? 10U : payload_bytes > 125 ? 4U : 2U) + (masked ? 4U : 0U);
+}
+
+// Frames of the server, each compressed by itself.
+std::vector<std::string> compressed_frames() {
+  holdfast::frame_encoder encoder(holdfast::peer_role::server);
+  encoder.agree({.server = {.context_takeover = false}});
+  conversation source;
+  std::vector<std::string> out(64);
+  for (auto& frame : out) {
+    holdfast::byte_queue place;
+    encoder.message(place, holdfast::message_kind::text, source.next());
+    frame = place.view();
+  }
+  return out;
+}
+
+// Finds where the frames of a client end.
+class frame_counter {
+ public:
+  // How many frames end in these bytes, which follow those before.
+  std::size_t count(std::string_view bytes) {
+    std::size_t found = 0;
+    for (head_.append(bytes.substr(skip(bytes))); !head_.empty();) {
+      const auto length = static_cast<unsigned char>(head_.size() > 1 ? head_[1] : 0) & 0x7FU;
+      const std::size_t head_bytes =
+          length == 126 ? 8 : 6;  // with the mask; no message here has more than 64 KiB
+      if (head_.size() < head_bytes) break;
+      const auto at = [this](std::size_t i) { return std::size_t{static_cast<unsigned char>(head_[i])}; };
+      const auto frame_size = head_bytes + (length == 126 ? at(2) << 8U | at(3) : length);
+      ++found;
+      left_ = frame_size - std::min(frame_size, head_.size());
+      head_.erase(0, std::min(frame_size, head_.size()));
+    }
+    return found;
+  }
+
+ private:
+  std::size_t skip(std::string_view bytes) {
+    const auto skipped = std::min(left_, bytes.size());
+    left_ -= skipped;
+    return skipped;
+  }
+
+  std::string head_;
+  std::size_t left_ = 0;  // of the frame that was counted last
+};
+
+void serve_compressed(byte_pipe& with, std::atomic<double>& bytes_of_one) {
+  const auto frames = compressed_frames();
+  frame_counter requests;
+  std::vector<char> place(1 << 18);
+  std::size_t bytes = 0;
+  std::size_t messages = 0;
+  for (std::string answers;;) {
+    const auto count = with.receive(place);
+    if (count == 0) return;
+    answers.clear();
+    const auto came = requests.count({place.data(), count});
+    for (std::size_t i = 0; i < came; ++i) answers += frames[(messages + i) % frames.size()];
+    bytes += count;
+    messages += came;
+    if (messages != 0) bytes_of_one = static_cast<double>(bytes) / static_cast<double>(messages);
+    if (!with.send_all(answers)) return;
+  }
 }
 
 void serve(byte_pipe& with, const job& what) {
@@ -120,8 +187,9 @@ void server::accept() {
       ::close(fd);
       continue;
     }
-    connections.emplace_back([fd, wanted = *wanted, with = std::move(with)] {
-      serve(*with, wanted);
+    connections.emplace_back([this, fd, wanted = *wanted, with = std::move(with)] {
+      wanted.what == behaviour::compressed ? serve_compressed(*with, compressed_bytes_)
+                                           : serve(*with, wanted);
       ::close(fd);
     });
   }

@@ -14,7 +14,7 @@
 
 namespace bench {
 
-enum class behaviour { echo, flood, sink, drop };
+enum class behaviour { echo, flood, sink, drop, compressed };
 
 // What a client is to meet.
 struct job {
@@ -32,8 +32,11 @@ class server {
   server& operator=(const server&) = delete;
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  // How many bytes a compressed message of the last client takes on the wire; 0: it has sent none.
+  [[nodiscard]] double compressed_bytes() const noexcept { return compressed_bytes_; }
   // "/echo/128/binary": for each message of so many bytes, one of the same size; "/flood/128/text": without
-  // end; "/sink/128/binary"; "/drop/1/binary": closes the socket behind the answer to the upgrade.
+  // end; "/sink/128/binary"; "/drop/1/binary": closes the socket behind the answer to the upgrade;
+  // "/compressed/1024/text": for each compressed message, one of a conversation.
   static std::string path(const job& wanted);
 
  private:
@@ -43,6 +46,7 @@ class server {
   int listener_ = -1;
   std::uint16_t port_ = 0;
   std::atomic<bool> stopping_{false};
+  std::atomic<double> compressed_bytes_{0};
   std::thread acceptor_;
 };
 

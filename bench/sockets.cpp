@@ -97,7 +97,7 @@ std::unique_ptr<byte_pipe> tls_identity::accept(int fd) const {
   return std::make_unique<encrypted>(std::move(session));
 }
 
-std::optional<std::string> answer_upgrade(byte_pipe& from) {
+std::optional<std::string> answer_upgrade(byte_pipe& from, std::string_view compressed) {
   std::string bytes;
   for (std::array<char, 4096> piece{};;) {
     const auto count = from.receive(piece);
@@ -109,7 +109,11 @@ std::optional<std::string> answer_upgrade(byte_pipe& from) {
     const bool sent = from.send_all(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Accept: " +
-        holdfast::websocket_accept((*head)->header("Sec-WebSocket-Key")) + "\r\n\r\n");
+        holdfast::websocket_accept((*head)->header("Sec-WebSocket-Key")) +
+        ((*head)->path.starts_with(compressed)
+             ? "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover"
+             : "") +
+        "\r\n\r\n");
     return sent ? std::optional((*head)->path) : std::nullopt;
   }
 }

@@ -44,7 +44,8 @@ class tls_identity {
   std::shared_ptr<void> context_;  // an SSL_CTX
 };
 
-// The path of the URL; empty: the client is gone, or wanted something else.
-std::optional<std::string> answer_upgrade(byte_pipe& from);
+// The path of the URL; empty: the client is gone, or wanted something else. Agrees on compression, without
+// context takeover of what the server sends, if the path begins with `compressed`.
+std::optional<std::string> answer_upgrade(byte_pipe& from, std::string_view compressed = "/compressed/");
 
 }  // namespace bench

@@ -5,6 +5,8 @@
 #include <boost/asio/ip/address.hpp>
 #include <utility>
 
+#include "conversation.hpp"
+
 import holdfast;
 import holdfast.testing;
 
@@ -68,6 +70,12 @@ const std::vector<workload>& workloads() {
       receive("receive_64KiB", false, {behaviour::flood, large}, 500,
               {beast(), ours(awaited, 1), ours(batches, 1)}),
       send("send_64KiB", false, large, 500, {beast(), ours(awaited, 1), ours(batches, 3)}),
+      {"compressed_echo_1KiB",
+       false,
+       {behaviour::compressed, conversation::message_bytes, true},
+       2'000,
+       [](client& c, std::size_t count) { c.echo(count, 64, conversation::message_bytes); },
+       {beast(), ours(awaited, 2.2), ours(batches, 2.2)}},
       {"redial",
        false,
        {behaviour::drop, 1},
@@ -99,7 +107,15 @@ target servers::of(const workload& one) const {
   return {.port = one.secure ? parts_->secure.port() : parts_->plain.port(),
           .path = server::path(one.behind),
           .text = one.behind.text,
-          .authority_pem = one.secure ? parts_->authority.certificate_pem() : std::string()};
+          .authority_pem = one.secure ? parts_->authority.certificate_pem() : std::string(),
+          .compressed = one.behind.what == behaviour::compressed};
+}
+double servers::compressed_bytes() const { return parts_->plain.compressed_bytes(); }
+
+payloads::payloads(std::size_t bytes, bool compressed) {
+  if (!compressed) texts_.emplace_back(bytes, 'x');
+  conversation source;
+  while (compressed && texts_.size() < 4'096) texts_.push_back(source.next());
 }
 
 void register_workloads(const servers& against) {
@@ -112,6 +128,8 @@ void register_workloads(const servers& against) {
             each.run(*client, each.count);  // warm
             for (auto _ : state) each.run(*client, each.count);
             state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(each.count));
+            if (each.behind.what == behaviour::compressed)
+              state.counters["wire_bytes"] = against.compressed_bytes();
           })
           ->UseRealTime()
           ->Unit(benchmark::kMillisecond);

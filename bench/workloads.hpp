@@ -40,6 +40,7 @@ class servers {
 
   // Where a client of this workload connects to.
   [[nodiscard]] target of(const workload& one) const;
+  [[nodiscard]] double compressed_bytes() const;
 
  private:
   struct parts;
