@@ -57,7 +57,7 @@ class beast_client final : public client {
         buffer.clear();
         co_await socket_->async_read(buffer, net::use_awaitable);
         if (received + in_flight < count)
-          co_await socket_->async_write(net::buffer(payload[received]), net::use_awaitable);
+          co_await socket_->async_write(net::buffer(payload[received + in_flight]), net::use_awaitable);
       }
     });
   }

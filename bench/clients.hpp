@@ -27,16 +27,17 @@ struct target {
   bool compressed = false;      // permessage-deflate, as each library sets it up by itself
 };
 
-// What a client sends: the same bytes each time, or for compression a conversation.
+// What a client sends: the same bytes each time, or for compression a conversation, which is made once.
 class payloads {
  public:
   payloads(std::size_t bytes, bool compressed);
   [[nodiscard]] const std::string& operator[](std::size_t index) const {
-    return texts_[index % texts_.size()];
+    return conversation_ == nullptr ? fixed_ : (*conversation_)[index % conversation_->size()];
   }
 
  private:
-  std::vector<std::string> texts_;
+  std::string fixed_;
+  const std::vector<std::string>* conversation_ = nullptr;
 };
 
 class client {

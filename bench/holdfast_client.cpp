@@ -68,7 +68,7 @@ class holdfast_client final : public client {
     for (std::size_t i = 0; i < in_flight; ++i) check(co_await connection_.send(payload[i], how_));
     for (std::size_t received = 0; received < count; ++received) {
       co_await connection_.receive();
-      if (received + in_flight < count) check(co_await connection_.send(payload[received], how_));
+      if (received + in_flight < count) check(co_await connection_.send(payload[received + in_flight], how_));
     }
   }
   net::awaitable<void> echo_all(std::size_t count, std::size_t in_flight, const payloads& payload) {

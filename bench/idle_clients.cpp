@@ -69,9 +69,10 @@ class sharing final : public holdfast_clients {
   const std::shared_ptr<const holdfast::options> options_;
 };
 
-class as_it_comes final : public holdfast_clients {
+class separate_options final : public holdfast_clients {
  public:
-  as_it_comes(net::io_context& context, std::string url) : holdfast_clients(context), url_(std::move(url)) {}
+  separate_options(net::io_context& context, std::string url)
+      : holdfast_clients(context), url_(std::move(url)) {}
 
  private:
   holdfast::connection& make(connections& in) override {
@@ -147,9 +148,9 @@ idle_clients_maker idle_beast(std::uint16_t port, std::string authority_pem) {
     return std::make_unique<beast_clients>(context, port, authority_pem);
   };
 }
-idle_clients_maker idle_holdfast_as_it_comes(std::uint16_t port) {
+idle_clients_maker idle_holdfast_system_store(std::uint16_t port) {
   return [url = url_of(true, port)](net::io_context& context) {
-    return std::make_unique<as_it_comes>(context, url);
+    return std::make_unique<separate_options>(context, url);
   };
 }
 

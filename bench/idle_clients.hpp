@@ -29,7 +29,7 @@ using idle_clients_maker = std::function<std::unique_ptr<idle_clients>(boost::as
 // server that answers no ping; Beast's share one ssl::context.
 idle_clients_maker idle_holdfast(std::uint16_t port, std::string authority_pem);
 idle_clients_maker idle_beast(std::uint16_t port, std::string authority_pem);
-// wss:// by the system's store; each with options of its own, as a program makes them that thinks of nothing.
-idle_clients_maker idle_holdfast_as_it_comes(std::uint16_t port);
+// wss:// by the system's store; each connection has options of its own.
+idle_clients_maker idle_holdfast_system_store(std::uint16_t port);
 
 }  // namespace bench

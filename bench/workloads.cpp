@@ -113,9 +113,17 @@ target servers::of(const workload& one) const {
 double servers::compressed_bytes() const { return parts_->plain.compressed_bytes(); }
 
 payloads::payloads(std::size_t bytes, bool compressed) {
-  if (!compressed) texts_.emplace_back(bytes, 'x');
-  conversation source;
-  while (compressed && texts_.size() < 4'096) texts_.push_back(source.next());
+  if (!compressed) {
+    fixed_.assign(bytes, 'x');
+    return;
+  }
+  static const auto texts = [] {
+    conversation source;
+    std::vector<std::string> out(4'096);
+    for (auto& each : out) each = source.next();
+    return out;
+  }();
+  conversation_ = &texts;
 }
 
 void register_workloads(const servers& against) {

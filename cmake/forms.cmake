@@ -1,8 +1,8 @@
 # The forms that the sources are compiled in. tools/assemble.py puts the units of each module into one, and the bodies of
-# each folder into one, for import or as headers: one by one they take ten times as long. As headers, for compilers that
-# cannot do modules (holdfast::headers), it makes sources that include of the programs that import, too; without
-# HOLDFAST_MODULE the programs here have that form, which sanitizers and benchmarks use. HOLDFAST_PARTITIONS compiles the
-# units as they are, for what reads compile_commands.json: clang-tidy and editors.
+# each folder into one, for import or as headers: one by one they take many times as long. For the header form, which
+# compilers need that cannot do modules (holdfast::headers), it also copies the programs and replaces each import by an
+# include; without HOLDFAST_MODULE the programs here are compiled so, which sanitizers and benchmarks use.
+# HOLDFAST_PARTITIONS compiles the units as they are, for editors and for what names the sources by itself.
 
 cmake_dependent_option(HOLDFAST_PARTITIONS "Compile each unit of the modules by itself" OFF HOLDFAST_MODULE OFF)
 
@@ -73,7 +73,7 @@ function(holdfast_assemble form out)
   endforeach()
 endfunction()
 
-if(HOLDFAST_MODULE)
+if(HOLDFAST_MODULE AND NOT HOLDFAST_PARTITIONS)
   holdfast_assemble(modules ${HOLDFAST_AS_MODULES})
 endif()
 if(HOLDFAST_HEADERS)

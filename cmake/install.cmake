@@ -8,8 +8,12 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/holdfast)
 if(HOLDFAST_MODULE)
   install(TARGETS holdfast holdfast_testing EXPORT holdfast-targets COMPONENT dev
     FILE_SET CXX_MODULES DESTINATION ${CMAKE_INSTALL_DATADIR}/holdfast/modules COMPONENT dev)
-  if(NOT HOLDFAST_PARTITIONS)  # in the place of those that were compiled, which name the sources of this machine
-    install(DIRECTORY ${HOLDFAST_AS_MODULES}/installed/modules DESTINATION ${CMAKE_INSTALL_DATADIR}/holdfast COMPONENT dev)
+  if(NOT HOLDFAST_PARTITIONS)
+    # In the place of those that were compiled, which name the sources of this machine. What is there already with about the
+    # same time would stay.
+    set(module_dir ${CMAKE_INSTALL_DATADIR}/holdfast/modules)
+    install(CODE "file(REMOVE_RECURSE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${module_dir}\")" COMPONENT dev)
+    install(DIRECTORY ${HOLDFAST_AS_MODULES}/installed/modules/ DESTINATION ${module_dir} COMPONENT dev)
   endif()
   install(EXPORT holdfast-targets NAMESPACE holdfast:: DESTINATION ${package_dir} CXX_MODULES_DIRECTORY cxx-modules
     COMPONENT dev)

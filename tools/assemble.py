@@ -2,7 +2,7 @@
 """Makes what is compiled of the sources: assemble.py headers|modules [--src FOLDER] [--installed] SOURCE OUT.
 
 The sources are small files, as people read them: an interface unit for each idea, and its bodies. To compile them one by
-one is to read Boost's headers a hundred times. So the units of a module are put into one, in the order of their
+one is to read Boost's headers 150 times. So the units of a module are put into one, in the order of their
 imports, below one block of includes, and the bodies of a folder into one:
 
     modules    OUT/modules/holdfast.core.cppm, …   with OUT/src/FOLDER.cpp
@@ -10,7 +10,7 @@ imports, below one block of includes, and the bodies of a folder into one:
                                                    import a module, with an include in the place of each import
 
 Compilers and debuggers name the lines of the sources. A file that would be the same is not written again, so that what
-depends on it is not compiled again.
+depends on it is not compiled again; one that nothing is made into any more is removed.
 """
 import argparse
 import pathlib
@@ -27,7 +27,7 @@ class Unit:
     """A unit of a module, interface or body, taken apart."""
 
     def __init__(self, path):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         declared = MODULE.search(text)
         if declared is None:
             raise SystemExit(f"assemble.py: {path}: no module declaration")
@@ -39,6 +39,8 @@ class Unit:
         line = text[: declared.end()].count("\n") + 1
         self.place = f'#line {line} "{path}"\n'
         self.body = IMPORT.sub("", body)
+        if not text.endswith("\n"):
+            raise SystemExit(f"assemble.py: {path}: no newline at the end")
 
     def includes(self):
         """What an interface unit includes; a body may choose by #if."""
@@ -104,7 +106,7 @@ class Headers:
 
     @classmethod
     def program(cls, path):
-        text = FRAGMENT.sub("", path.read_text())
+        text = FRAGMENT.sub("", path.read_text(encoding="utf-8"))
         text = MODULE.sub(lambda found: f'#include "{cls.name(found[1])}"', text)
         text = IMPORT.sub(lambda found: f'#include "{cls.name(found[1])}"' if found[1] else "", text)
         return f'#line 1 "{path}"\n' + text
@@ -129,11 +131,25 @@ class Modules:
         return "\n".join(lines) + "\n" + "".join(unit.place + unit.body for unit in bodies)
 
 
-def write(path, text):
-    if path.exists() and path.read_text() == text:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+class Output:
+    """The folder that is written to, which has nothing else in it in the end, but for what is to be installed."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.written = set()
+
+    def write(self, name, text):
+        path = self.folder / name
+        self.written.add(path)
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def remove_others(self):
+        for path in [*self.folder.rglob("*.?pp"), *self.folder.rglob("*.cppm")]:
+            if path not in self.written and self.folder / "installed" not in path.parents:
+                path.unlink()
 
 
 def write_interfaces(form, source, src, out, with_places):
@@ -143,7 +159,7 @@ def write_interfaces(form, source, src, out, with_places):
         modules.setdefault(unit.module, []).append(unit)
     for units in modules.values():
         name, text = form.interface(units, with_places)
-        write(out / name, text)
+        out.write(name, text)
 
 
 def write_bodies(form, src, out):
@@ -152,13 +168,13 @@ def write_bodies(form, src, out):
         if len({unit.module for unit in bodies}) > 1:
             raise SystemExit(f"assemble.py: {folder}: bodies of several modules")
         if bodies:
-            write(out / "src" / f"{folder.name}.cpp", form.bodies(bodies))
+            out.write(f"src/{folder.name}.cpp", form.bodies(bodies))
 
 
 def write_programs(source, out):
     for name in PROGRAMS:
         for path in sorted([*(source / name).rglob("*.cpp"), *(source / name).rglob("*.hpp")]):
-            write(out / path.relative_to(source), Headers.program(path))
+            out.write(path.relative_to(source), Headers.program(path))
 
 
 def main():
@@ -172,12 +188,14 @@ def main():
     src = given.src or given.source / "src"
     form = Headers if given.form == "headers" else Modules
 
-    write_interfaces(form, given.source, src, given.out, with_places=not given.installed)
-    if given.installed:
-        return
-    write_bodies(form, src, given.out)
-    if form is Headers:
-        write_programs(given.source, given.out)
+    out = Output(given.out)
+
+    write_interfaces(form, given.source, src, out, with_places=not given.installed)
+    if not given.installed:
+        write_bodies(form, src, out)
+        if form is Headers:
+            write_programs(given.source, out)
+    out.remove_others()
 
 
 main()

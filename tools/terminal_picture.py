@@ -25,7 +25,10 @@ def in_terminal(command, lines=(), seconds=0.0):
     """What `command` prints in a terminal; `lines` are typed, each at its second, and Ctrl-C at the end."""
     child, terminal = pty.fork()
     if child == 0:
-        os.execvp(command[0], command)
+        try:
+            os.execvp(command[0], command)
+        finally:
+            os._exit(127)  # it is not there
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
     start, to_type, said, interrupted = time.monotonic(), list(lines), b"", False
     while True:

@@ -21,11 +21,22 @@ namespace holdfast {
 namespace {
 
 constexpr std::chrono::seconds window{1};
-constexpr std::array<unsigned, 2> lines_per_window{1, 10};  // indexed by kind
+constexpr std::array<unsigned, 3> lines_per_window{1, 1, 10};  // indexed by kind
 
 std::string_view what_of(journal::kind of) {
-  return of == journal::kind::lost_message ? " more messages were lost, and no caller awaits their results"
-                                           : " more exceptions were thrown by the program's own functions";
+  switch (of) {
+    case journal::kind::lost_message:
+      return " more messages were lost, and no caller awaits their results";
+    case journal::kind::dropped_message:
+      return " more messages were dropped, as the program's rules for them say";
+    case journal::kind::thrown:
+      return " more exceptions were thrown by the program's own functions";
+  }
+  return " more lines";
+}
+
+log_level level_of_sum(journal::kind of) {
+  return of == journal::kind::dropped_message ? log_level::debug : log_level::warning;
 }
 
 std::string_view name_of(log_level level) {
@@ -89,7 +100,7 @@ void journal::write(kind of, log_level level, std::string_view line, std::uint64
     ++spent.lines;
     held_back = std::exchange(spent.held_back, 0);
   }
-  if (held_back != 0) write(level, std::to_string(held_back) + std::string(what_of(of)));
+  if (held_back != 0) write(level_of_sum(of), std::to_string(held_back) + std::string(what_of(of)));
   write(level, line);
 }
 
@@ -104,8 +115,7 @@ journal::floods& journal::needed_floods() {
 }
 
 void journal::sum_up() noexcept {
-  sum_up(kind::lost_message);
-  sum_up(kind::thrown);
+  for (const auto each : {kind::lost_message, kind::dropped_message, kind::thrown}) sum_up(each);
 }
 
 void journal::sum_up(kind of) noexcept {
@@ -116,7 +126,7 @@ void journal::sum_up(kind of) noexcept {
     const std::lock_guard lock(kept->mutex);
     held_back = std::exchange(kept->budgets[static_cast<std::size_t>(of)].held_back, 0);
   }
-  if (held_back != 0) write(log_level::warning, std::to_string(held_back) + std::string(what_of(of)));
+  if (held_back != 0) write(level_of_sum(of), std::to_string(held_back) + std::string(what_of(of)));
 }
 
 }  // namespace holdfast

@@ -32,7 +32,7 @@ class journal {
   using function = std::function<void(log_level, std::string_view)>;
 
   // Lines that may come in a flood. Each kind has a budget of its own.
-  enum class kind : std::uint8_t { lost_message, thrown };
+  enum class kind : std::uint8_t { lost_message, dropped_message, thrown };
 
   // `to` may be null.
   journal(std::shared_ptr<const function> to, bool clog_otherwise)
@@ -58,7 +58,7 @@ class journal {
 
   struct floods {
     std::mutex mutex;
-    std::array<budget, 2> budgets{};
+    std::array<budget, 3> budgets{};  // indexed by kind
   };
 
   void sum_up(kind of) noexcept;

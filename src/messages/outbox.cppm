@@ -84,6 +84,8 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void acknowledged(std::uint64_t last);
   // The session is about to end, and another one to follow: all that is sent from now on waits for that.
   void hold();
+  // No session follows: what has waited for it leaves with this one, if that still may send.
+  void end_hold();
   // It does not follow: what would not have waited without hold() has waited in vain. Where messages are
   // acknowledged, all that was accepted goes on to the next session.
   void give_up_hold(error_code why);

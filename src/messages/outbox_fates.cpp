@@ -58,8 +58,12 @@ outbox::section::~section() {
               "encode() of the protocol threw an exception, so the message was refused");
   }
   for (const auto& each : lost) {
-    const auto level = is_as_wanted(each.fate) ? log_level::debug : log_level::warning;
-    log.write(journal::kind::lost_message, level, describe(each.fate, each.count), each.count);
+    const auto text = describe(each.fate, each.count);
+    if (is_as_wanted(each.fate)) {
+      log.write(journal::kind::dropped_message, log_level::debug, text, each.count);
+    } else {
+      log.write(journal::kind::lost_message, log_level::warning, text, each.count);
+    }
   }
 }
 

@@ -54,7 +54,7 @@ outbox::verdict outbox::judge(std::string_view payload, const send_options& how)
 
 std::optional<clock::time_point> outbox::expiry_of(const send_options& how) {
   if (how.time_to_live <= std::chrono::milliseconds::zero()) return std::nullopt;
-  return clock::now() + how.time_to_live;
+  return later(clock::now(), how.time_to_live);
 }
 
 outbox::verdict outbox::gate(const send_options& how) const {
@@ -250,6 +250,14 @@ void outbox::hold() {
   if (phase_ != phase::open) return;
   phase_ = phase::leaving;
   if (next_ == next_session::some_day) next_ = next_session::at_once;
+}
+
+void outbox::end_hold() {
+  const section lock(*this);
+  if (phase_ != phase::leaving || buffer_.closed()) return;
+  phase_ = phase::open;
+  release(waiting_.take_if(
+      [this](const kept_message& each) { return each.held && !is_throttled(each.feature); }));
 }
 
 void outbox::give_up_hold(error_code why) {

@@ -27,6 +27,7 @@ module;
 module holdfast.core;
 
 import :tls_engine;
+import :url_text;
 
 namespace holdfast {
 
@@ -106,10 +107,13 @@ std::string without_final_dot(std::string host) {
   return host;
 }
 
-// Returns the first that is not empty: the attempt's, the options', or the URL's.
+// Returns the first that is not empty: the attempt's, the options', or the URL's; an international one in its
+// ASCII form, as that of a URL is already. One that has none fails when it is compared with the certificate.
 std::string choose_name(std::string of_the_attempt, const std::string& of_the_options, std::string host) {
-  if (!of_the_attempt.empty()) return of_the_attempt;
-  return of_the_options.empty() ? std::move(host) : of_the_options;
+  const auto& given = of_the_attempt.empty() ? of_the_options : of_the_attempt;
+  if (given.empty()) return host;
+  auto name = to_ascii_host(given);
+  return name.problem.empty() ? std::move(name.ascii) : given;
 }
 
 }  // namespace

@@ -41,6 +41,34 @@ class findings {
   std::vector<std::string> lines_;
 };
 
+void find_about_messages(findings& found, const options& given, const options& usual) {
+  const auto& limits = given.limits;
+  found.add(!given.receive_messages && limits.inbound_messages != usual.limits.inbound_messages,
+            "limits.inbound_messages", "receive_messages is false");
+  found.add(!given.receive_messages && limits.inbound_bytes != usual.limits.inbound_bytes,
+            "limits.inbound_bytes", "receive_messages is false");
+  const auto& pack = given.compression;
+  const auto off = [&](bool differs, std::string_view field) {
+    found.add(!pack.enabled && differs, field, "compression.enabled is false");
+  };
+  off(pack.level != usual.compression.level, "compression.level");
+  off(pack.minimum_bytes != usual.compression.minimum_bytes, "compression.minimum_bytes");
+  off(pack.client_no_context_takeover, "compression.client_no_context_takeover");
+  off(pack.server_no_context_takeover, "compression.server_no_context_takeover");
+  off(pack.client_max_window_bits != usual.compression.client_max_window_bits,
+      "compression.client_max_window_bits");
+  off(pack.server_max_window_bits != usual.compression.server_max_window_bits,
+      "compression.server_max_window_bits");
+  const auto& jam = given.congestion;
+  const auto unwatched = [&](bool differs, std::string_view field) {
+    found.add(jam.features.empty() && differs, field, "congestion.features is empty");
+  };
+  unwatched(jam.backlog_bytes != usual.congestion.backlog_bytes, "congestion.backlog_bytes");
+  unwatched(jam.send_latency != usual.congestion.send_latency, "congestion.send_latency");
+  unwatched(jam.round_trip != usual.congestion.round_trip, "congestion.round_trip");
+  unwatched(jam.calm_for != usual.congestion.calm_for, "congestion.calm_for");
+}
+
 }  // namespace
 
 std::vector<std::string> options_without_effect(const options& given) {
@@ -56,6 +84,20 @@ std::vector<std::string> options_without_effect(const options& given) {
             "tls.context replaces them");
   found.add(!reaches_tls(given) && names_tls_files(given.tls), "tls",
             "no URL is wss://; only a redirect could lead to one");
+  const bool secure = reaches_tls(given);
+  const auto& tls = given.tls;
+  const std::string_view no_tls = "no URL is wss://; only a redirect could lead to one";
+  found.add(alone && more.cool_down != usual.endpoints.cool_down, "endpoints.cool_down",
+            "endpoints.further_urls is empty");
+  found.add(alone && !more.next_at_once, "endpoints.next_at_once", "endpoints.further_urls is empty");
+  found.add(!secure && !tls.server_name.empty(), "tls.server_name", no_tls);
+  found.add(!secure && tls.verify != usual.tls.verify, "tls.verify", no_tls);
+  found.add(!secure && !tls.resume_sessions, "tls.resume_sessions", no_tls);
+  find_about_messages(found, given, usual);
+  found.add(given.deadlines.provider != usual.deadlines.provider && !given.provider, "deadlines.provider",
+            "provider is not set");
+  found.add(given.deadlines.login != usual.deadlines.login && !given.protocol, "deadlines.login",
+            "protocol is not set");
   found.add(given.mode == connect_mode::automatic && given.background_grace != usual.background_grace,
             "background_grace", "mode is not manual");
   found.add(given.mode == connect_mode::manual && given.keep_running, "keep_running",
@@ -66,8 +108,6 @@ std::vector<std::string> options_without_effect(const options& given) {
   const auto& beat = given.heartbeat;
   found.add(beat.ping_interval == off.ping_interval && beat.pong_only, "heartbeat.pong_only",
             "heartbeat.ping_interval is zero");
-  found.add(!given.receive_messages && given.limits.inbound_messages != usual.limits.inbound_messages,
-            "limits.inbound_messages", "receive_messages is false");
   return found.take();
 }
 

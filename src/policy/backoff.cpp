@@ -18,8 +18,6 @@ module holdfast.core;
 namespace holdfast {
 namespace {
 
-constexpr std::string_view asked_to_wait = "+retry-after";  // appended to the name of a rule
-
 clock::duration uniform(clock::duration low, clock::duration high, random_source& random) {
   return clock::duration(
       std::uniform_int_distribution<clock::rep>(low.count(), std::max(low, high).count())(random));
@@ -141,7 +139,7 @@ retry_schedule::verdict retry_schedule::bend(const attempt_record& record, verdi
   const clock::duration long_wait = std::min(policy_->cap, policy_->retry_after_limit);
   if (record.retry_after_unreadable && found.wait->first < long_wait / 2) {
     found.wait = {long_wait / 2, std::max(found.wait->second, long_wait)};
-    found.rule += asked_to_wait;
+    found.rule += retry_after_suffix;
   }
   return found;
 }
@@ -158,11 +156,33 @@ retry_decision retry_schedule::draw(const attempt_record& record, const verdict&
   retry_decision out{.rule = found.rule, .refresh = found.refresh, .refusal = found.refusal};
   if (!found.wait) return out;
   out.retry_in = uniform(found.wait->first, found.wait->second, random);
-  if (!record.retry_after || found.refusal) return out;
+  if (found.refusal) return out;
+  if (record.other_endpoint) out.elsewhere_in = wait_elsewhere(record, found, *out.retry_in, random);
+  if (!record.retry_after) return out;
   const auto floor = wish_of(record) + uniform({}, policy_->base, random);
   if (floor <= *out.retry_in) return out;
   out.retry_in = floor;
-  if (!out.rule.ends_with(asked_to_wait)) out.rule += asked_to_wait;
+  if (!out.rule.ends_with(retry_after_suffix)) out.rule += retry_after_suffix;
+  return out;
+}
+
+// What was drawn, unless that is long because this endpoint has refused us, or has asked for a wait that
+// cannot be read: then as after any other failed attempt. The end of a session keeps its wait, which spreads
+// a fleet.
+clock::duration retry_schedule::wait_elsewhere(const attempt_record& record, const verdict& found,
+                                               clock::duration drawn, random_source& random) const {
+  const bool is_long_for_this_one = record.refusals != 0 || record.retry_after_unreadable;
+  if (!is_long_for_this_one || record.session_length || found.refresh) return drawn;
+  const auto [low, high] = bounds_of(retry_delay::step);
+  return std::min(drawn, uniform(low, high, random));
+}
+
+// What the program decides is for whichever endpoint follows. It may return any duration.
+retry_decision retry_schedule::decided_by_program(const attempt_record& record, retry_decision usual) const {
+  const auto usual_wait = usual.retry_in;
+  auto out = policy_->decide(record, usual);
+  if (out.retry_in != usual_wait) out.elsewhere_in.reset();
+  if (out.retry_in) out.retry_in = std::clamp<clock::duration>(*out.retry_in, {}, for_ever);
   return out;
 }
 
@@ -174,7 +194,7 @@ retry_decision retry_schedule::decide(const attempt_record& record, random_sourc
 
   const auto found = judge(record, stable);
   auto decision = draw(record, found, random);
-  if (policy_->decide) decision = policy_->decide(record, decision);
+  if (policy_->decide) decision = decided_by_program(record, std::move(decision));
   if (decision.retry_in && policy_->attempt_limit && record.attempt >= *policy_->attempt_limit && !stable) {
     decision = {.retry_in = std::nullopt, .rule = "attempt-limit"};
   }

@@ -75,6 +75,9 @@ export struct retry_rule {
   bool operator==(const retry_rule&) const = default;
 };
 
+// Appended to the name of a rule whose wait is longer because the server has asked for it.
+inline constexpr std::string_view retry_after_suffix = "+retry-after";
+
 /// What follows an attempt or a session.
 export struct retry_decision {
   std::optional<clock::duration> retry_in{};  ///< empty: never
@@ -83,6 +86,9 @@ export struct retry_decision {
   /// This endpoint is given up, until connect(), a changed network, or a stable session elsewhere. `retry_in`
   /// is then the wait before the next one is tried; empty, or without a next one: never.
   bool refusal = false;
+  /// The wait if another endpoint follows: what this one has asked for, or refused, does not delay that.
+  /// Empty: `retry_in`. If `retry_policy::decide` changes `retry_in`, that counts for all endpoints.
+  std::optional<clock::duration> elsewhere_in{};
 };
 
 /// The default table, told in docs/retry.md: a provider that gives up, refusals, refused credentials,
@@ -160,6 +166,9 @@ export class retry_schedule {
   [[nodiscard]] verdict bend(const attempt_record& record, verdict found) const;
   [[nodiscard]] retry_decision draw(const attempt_record& record, const verdict& found,
                                     random_source& random) const;
+  [[nodiscard]] clock::duration wait_elsewhere(const attempt_record& record, const verdict& found,
+                                               clock::duration drawn, random_source& random) const;
+  [[nodiscard]] retry_decision decided_by_program(const attempt_record& record, retry_decision usual) const;
   [[nodiscard]] clock::duration wish_of(const attempt_record& record) const;
   [[nodiscard]] bounds bounds_of(retry_delay delay) const;
   [[nodiscard]] clock::duration ceiling(unsigned step) const;

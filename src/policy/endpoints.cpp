@@ -133,6 +133,13 @@ retry_decision endpoint_rotation::ended(const attempt_record& record, retry_deci
   }
   // If every endpoint has asked to be left alone or refuses us, the wait lasts until the first of them may be
   // asked (R7, R53, R54).
+  // What this one has asked for does not delay another one that may be asked before.
+  if (decision.elsewhere_in && *decision.elsewhere_in < *decision.retry_in &&
+      first_to_be_asked() < it.may_be_asked_at()) {
+    decision.retry_in = decision.elsewhere_in;
+    if (decision.rule.ends_with(retry_after_suffix))
+      decision.rule.resize(decision.rule.size() - retry_after_suffix.size());
+  }
   decision.retry_in = std::max(*decision.retry_in, first_to_be_asked() - now);
   return decision;
 }

@@ -223,15 +223,16 @@ net::awaitable<void> session::wait_for_room() {
 // socket with unread bytes resets it, and that can destroy what we wrote last (R61). A protocol must not see
 // messages that are dropped: it would not request them again.
 bool session::drops_messages() const {
+  if (scanning_) return true;
   if (conversation_) return false;
-  return scanning_ || (ending_ && !hand_over_by_ && outbox_->is_finished());
+  return ending_ && !hand_over_by_ && outbox_->is_finished();
 }
 
 // The link is broken while the program does not receive: the peer's close frame may be among the unread bytes
 // (R66).
 void session::scan_for_end() {
   scanning_ = true;
-  bool more = !conversation_;
+  bool more = true;
   for (std::size_t bytes = 0; more && bytes < most_scanned_bytes;) {
     decode();
     const auto count = over_ || peer_end_ ? 0 : read_some();
@@ -279,6 +280,7 @@ bool session::decode() {
 void session::take(const frame_result& event, message_batch& into) {
   // Most small messages lie in the scratch memory. They are copied once, into one contiguous block.
   large_messages_ = event.payload.size() >= large_bytes;
+  if (conversation_ && scanning_) return;  // dropped unseen: it requests them again
   if (conversation_) {
     // Once the session is closing, a login must not succeed any more: its result would not be published.
     if (ending_ && !conversation_->is_ready()) return;

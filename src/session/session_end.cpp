@@ -53,6 +53,10 @@ void session::close_when_written() {
 }
 
 void session::stop(std::uint16_t close_code, std::string_view text, error_code why) {
+  if (hand_over_by_ && !ending_) {  // what waits for the next session leaves here: there will be none
+    hand_over_by_.reset();
+    outbox_->end_hold();
+  }
   begin_to_close(close_code, text, {.error = why, .at = stage::session});
   if (over_ || !hand_over_by_) return;
   hand_over_by_.reset();

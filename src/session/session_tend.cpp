@@ -102,14 +102,15 @@ void session::tend() {
 }
 
 clock::time_point session::next_look() const {
-  if (ending_) return hand_over_by_ && reader_waits_ ? clock::time_point::max() : ending_->close_by;
+  auto next = clock::time_point::max();
+  if (!pings_.empty())
+    next = std::min<clock::time_point>(next, pings_.front().sent + options_->heartbeat.pong_deadline);
+  if (ending_) return hand_over_by_ && reader_waits_ ? next : std::min(next, ending_->close_by);
   const auto now = clock::now();
-  auto next = liveness_.next_look(now);
+  next = std::min(next, liveness_.next_look(now));
   if (broken_) next = std::min(next, broken_->read_until);
   if (upstream_ && upstream_->watches())
     next = std::min<clock::time_point>(next, now + options_->heartbeat.pong_deadline / looks_per_patience);
-  if (!pings_.empty())
-    next = std::min<clock::time_point>(next, pings_.front().sent + options_->heartbeat.pong_deadline);
   if (reader_waits_ && !warned_of_pause_) next = std::min(next, pause_warned_at_);
   if (conversation_) next = std::min(next, conversation_->next_look());
   if (link_) next = std::min(next, link_->judge.next_look(outbox_->progress(), clock::now()));

@@ -36,12 +36,18 @@ bool is_failure(const state_change& change) {
 }
 
 // Each callback may remove its listener or destroy the handle, so `wanted` is checked before the next one.
-template <class Wanted>
+// One that throws does not keep the others from being called.
+template <class Wanted, class Thrown>
 void call_all(const connection_listener& callbacks, const observed_change& change, bool new_session,
-              const Wanted& wanted) {
+              const Wanted& wanted, const Thrown& thrown) {
   const auto call_if = [&](const std::function<void(const observed_change&)>& callback,
                            const observed_change& what) {
-    if (callback && wanted()) callback(what);
+    if (!callback || !wanted()) return;
+    try {
+      callback(what);
+    } catch (...) {
+      thrown();
+    }
   };
   if (is_failure(change)) call_if(callbacks.on_connection_error, change);
   switch (change.to) {
@@ -189,14 +195,14 @@ void state_channel::serve(const std::shared_ptr<group>& which) {
 void state_channel::call(listener& one, const observed_change& change) const {
   const bool new_session =
       is_usable(change.to) && std::exchange(one.session, change.session) != change.session;
-  try {
-    call_all(one.callbacks, change, new_session, [&] {
-      const std::lock_guard lock(mutex_);
-      return !one.removed;
-    });
-  } catch (...) {
+  const auto wanted = [&] {
+    const std::lock_guard lock(mutex_);
+    return !one.removed;
+  };
+  const auto thrown = [&] {
     log_->write(journal::kind::thrown, log_level::error, "listener \"" + one.id + "\" " + describe_thrown());
-  }
+  };
+  call_all(one.callbacks, change, new_session, wanted, thrown);
 }
 
 }  // namespace holdfast

@@ -153,9 +153,11 @@ bool is_about_length(std::string_view name) {
 // RFC 9112 section 6.3: a 1xx answer ends with its empty line, whatever length its fields state.
 std::string to_text(const head_lines& from) {
   auto out = "HTTP/1.1 " + std::to_string(from.head->status) + ' ' + from.reason + "\r\n";
+  // Of an answer with both, the length does not count (RFC 9112 section 6.3).
+  const bool has_codings = from.head->has("Transfer-Encoding");
   for (const auto& [name, value] : from.head->headers) {
-    if (from.head->status >= 200 || !is_about_length(name))
-      out.append(name).append(": ").append(value).append("\r\n");
+    const bool counts = from.head->status >= 200 && !(has_codings && is_same_header(name, "Content-Length"));
+    if (counts || !is_about_length(name)) out.append(name).append(": ").append(value).append("\r\n");
   }
   return out + "\r\n";
 }

@@ -2,8 +2,9 @@
 by the compiler alone with pkg-config, and by CMake with Unix Makefiles, and what is missing is one clear sentence; by
 import it is compiled by CMake with Ninja, in few steps.
 
-Usage: installed_test.py BUILD COMPILER PROGRAM [OPTION …], where PROGRAM is the source of the first program, and OPTION is
-what the compiler needs because the library was compiled with it, such as -fsanitize=address.
+Usage: installed_test.py BUILD FORMS COMPILER PROGRAM [OPTION …], where FORMS is module, header or module,header, PROGRAM is
+the source of the first program, and OPTION is what the compiler needs because the library was compiled with it, such as
+-fsanitize=address.
 """
 import os
 import pathlib
@@ -67,10 +68,14 @@ def flags(prefix, *packages):
     return shlex.split(run("pkg-config", "--cflags", "--libs", *packages, env={**os.environ, "PKG_CONFIG_PATH": paths}))
 
 
-def names_no_file_of_the_build(prefix, build):
-    files = (file for kind in ("include/**/*.hpp", "share/**/*.cppm", "lib/**/*.pc", "lib/**/*.cmake") for file in prefix.glob(kind))
+def names_no_file_of_this_machine(prefix, *folders):
+    kinds = ("include/**/*.hpp", "share/**/*.cppm", "lib/**/*.pc", "lib/**/*.cmake")
+    files = [file for kind in kinds for file in prefix.glob(kind)]
+    assert files, "nothing is installed"
     for file in files:
-        assert str(build) not in file.read_text(encoding="utf-8"), f"{file} names {build}"
+        text = file.read_text(encoding="utf-8")
+        for folder in folders:
+            assert str(folder) not in text, f"{file} names {folder}"
 
 
 def by_the_compiler_alone(compiler, options, source, where, given):
@@ -121,20 +126,21 @@ def is_refused_in_one_sentence(compiler, given):
 
 def main():
     skip_without_websockets()
-    build, compiler, source, options = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3]), sys.argv[4:]
+    build, forms, compiler, source = pathlib.Path(sys.argv[1]), sys.argv[2].split(","), sys.argv[3], pathlib.Path(sys.argv[4])
+    options = sys.argv[5:]
     with tempfile.TemporaryDirectory() as folder:
         where = pathlib.Path(folder)
         prefix = where / "prefix"
         run("cmake", "--install", build, "--prefix", prefix, "--component", "dev")
-        names_no_file_of_the_build(prefix, build)
-        if (prefix / "include" / "holdfast" / "holdfast.hpp").exists():
+        names_no_file_of_this_machine(prefix, build, source.parents[1] / "src")
+        if "header" in forms:
             included = where / "first.cpp"
             included.write_text(including(source.read_text(encoding="utf-8")), encoding="utf-8")
             given = flags(prefix, "holdfast")
             by_the_compiler_alone(compiler, options, included, where, given)
             by_cmake(compiler, options, included, where, prefix)
             is_refused_in_one_sentence(compiler, given)
-        if (prefix / "share" / "holdfast" / "modules").exists():
+        if "module" in forms:
             by_import(compiler, options, source, where, prefix)
 
 

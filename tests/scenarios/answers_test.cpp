@@ -167,4 +167,19 @@ BOOST_AUTO_TEST_CASE(a_redirect_that_is_refused_may_ask_for_rest) {
   BOOST_TEST((*conn.snapshot().retry_in >= 100s));
 }
 
+// covers R50 R52
+BOOST_AUTO_TEST_CASE(a_refusal_with_a_length_and_chunks_keeps_its_status_and_its_wish) {
+  for (const auto* fields : {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+                             "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"}) {
+    scenario s;
+    serve(s, "HTTP/1.1 503 Busy\r\n" + std::string(fields) + "Retry-After: 120\r\n\r\n", "0\r\n\r\n");
+    auto& conn = s.start();
+    const recorder seen(conn);
+    BOOST_REQUIRE(
+        s.in.run_until([&] { return !seen.changes().empty() && seen.changes().back().retry_in; }, 30s));
+    BOOST_TEST(seen.changes().back().reason.http_status == 503U);
+    BOOST_TEST((*seen.changes().back().retry_in >= 120s));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "conversation.hpp"
+#include "line_protocol.hpp"
 
 BOOST_AUTO_TEST_SUITE(inbound)
 
@@ -116,6 +117,27 @@ BOOST_AUTO_TEST_CASE(a_message_larger_than_the_outbound_limit_is_taken_when_noth
   s.in.run_for(1s);
   BOOST_TEST((second.delivered == delivery::written));
   BOOST_TEST(server.messages().size() == 2U);
+}
+
+// covers R66
+BOOST_AUTO_TEST_CASE(with_a_protocol_the_servers_reason_is_told_behind_a_full_inbox_too) {
+  line_scenario s;
+  s.given.limits.inbound_messages = 10;
+  s.serve([](server_session& session) -> net::awaitable<void> {
+    co_await session.send("ready");
+    for (int i = 0; i < 100; ++i) co_await session.send("event x");
+    timer wait(co_await net::this_coro::executor);
+    co_await wait.async_wait_until(clock::now() + 8s, net::use_awaitable);
+    co_await session.close(1011, "keepalive ping timeout");
+    session.drop();
+  });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  const recorder seen(conn);
+  BOOST_REQUIRE(s.in.run_until([&] { return !seen.changes().empty(); }, 3min));
+  const auto& why = seen.changes()[0].reason;
+  BOOST_TEST((why.error == error::closed_by_peer));
+  BOOST_TEST(why.close_code == 1011U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

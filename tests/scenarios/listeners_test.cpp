@@ -340,4 +340,27 @@ BOOST_AUTO_TEST_CASE(nor_is_a_run_that_is_cancelled) {
   BOOST_TEST(seen == "disconnected change");
 }
 
+// covers R76 R71
+BOOST_AUTO_TEST_CASE(a_callback_that_throws_does_not_keep_the_others_from_being_called) {
+  std::string seen;
+  scenario s;
+  auto& conn = s.conn.emplace(s.in.executor(), s.given);
+  const auto fails = [](const observed_change&) { throw std::runtime_error("no"); };
+  const auto writes = [&seen](const char* what) {
+    return [&seen, what](const observed_change&) { seen += what; };
+  };
+  conn.add_connection_listener("a", {.on_connected = fails,
+                                     .on_disconnected = writes("disconnected "),
+                                     .on_session = writes("session "),
+                                     .on_connection_error = fails,
+                                     .on_state_change = writes("change ")});
+  conn.run(net::detached);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.settle();
+  s.in.network()->reset_links();
+  s.in.settle();
+  BOOST_TEST(seen == "change session change disconnected change ");
+  BOOST_TEST(s.log_lines.size() == 2U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

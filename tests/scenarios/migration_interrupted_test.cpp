@@ -138,4 +138,28 @@ BOOST_AUTO_TEST_CASE(without_acknowledgements_what_waited_for_the_move_alone_is_
   BOOST_TEST((patient.delivered == delivery::written));
 }
 
+// covers R61
+BOOST_AUTO_TEST_CASE(what_was_accepted_leaves_before_the_end_also_when_a_move_is_under_way) {
+  scenario s;
+  std::size_t got = 0;
+  s.backend.on_session([&](server_session& session) -> net::awaitable<void> {
+    while (const auto text = co_await session.receive()) ++got;
+  });
+  s.in.network()->conditions = {.window_bytes = 1'000, .bytes_per_second = 10'000};
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  std::vector<outcome> sent(20);
+  for (std::size_t i = 0; i < 10; ++i) conn.send(std::string(1'000, 'x'), sent[i].send_handler());
+  conn.migrate(net::detached);
+  BOOST_REQUIRE(s.in.run_until([&] { return s.backend.accepted() == 2U; }, 1s));
+  s.in.run_for(200ms);
+  for (std::size_t i = 10; i < 20; ++i) conn.send("in between", sent[i].send_handler());
+  outcome closed;
+  conn.close(closed.handler());
+  s.in.run_for(1min);
+  BOOST_TEST(closed.calls == 1);
+  BOOST_TEST(std::ranges::count(sent, delivery::written, &outcome::delivered) == 20);
+  BOOST_TEST(got == 20U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -377,4 +377,20 @@ BOOST_AUTO_TEST_CASE(a_time_to_live_goes_on_when_the_session_ends_before_the_mes
   BOOST_TEST((stuck.ec == error::message_expired));
 }
 
+// covers R38
+BOOST_AUTO_TEST_CASE(a_time_to_live_may_be_as_long_as_its_type_allows) {
+  scenario s;
+  s.in.network()->behave(server_at, port_behaviour::swallows);
+  auto& conn = s.start();
+  outcome sent;
+  conn.send("patient", {.when_offline = offline_rule::wait, .time_to_live = std::chrono::milliseconds::max()},
+            sent.send_handler());
+  s.in.run_for(5s);
+  BOOST_TEST(sent.calls == 0);
+  s.in.network()->behave(server_at, port_behaviour::accepts);
+  BOOST_REQUIRE(s.reaches(connection_state::connected, 1min));
+  s.in.settle();
+  BOOST_TEST((sent.delivered == delivery::written));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -285,4 +285,16 @@ BOOST_AUTO_TEST_CASE(without_a_secure_endpoint_credentials_go_out_in_plain_text)
   BOOST_TEST(requests.values(0, "Authorization") == "Bearer token");
 }
 
+// covers R56 R58
+BOOST_AUTO_TEST_CASE(an_international_server_name_is_sent_and_verified_in_its_ascii_form) {
+  if (!knows_international_names()) return;
+  wss_scenario s;
+  s.given.tls.server_name =
+      "b\xC3\xBC"
+      "cher.example";
+  s.show(s.authority.issue({.host = "xn--bcher-kva.example"}));
+  s.start();
+  BOOST_TEST(s.reaches(connection_state::connected));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -96,4 +96,23 @@ BOOST_AUTO_TEST_CASE(if_only_pongs_are_signs_of_life_a_peer_that_sends_them_is_k
   BOOST_TEST(at_server.latest->ping_count() <= 181U);
 }
 
+// covers R65
+BOOST_AUTO_TEST_CASE(a_ping_keeps_its_deadline_while_the_session_closes) {
+  scenario s;
+  s.given.close_timeout = 30s;
+  s.given.heartbeat.pong_deadline = 1s;
+  s.backend.on_session([](server_session& session) { return be_silent(session, 1ms); });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  outcome pinged;
+  const auto begun = clock::now();
+  conn.ping(pinged.handler());
+  s.in.settle();
+  conn.close();
+  s.in.run_for(1min);
+  BOOST_TEST(pinged.calls == 1);
+  BOOST_TEST(!!pinged.ec);
+  BOOST_TEST((pinged.at - begun <= 1'100ms));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

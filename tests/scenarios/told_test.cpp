@@ -237,4 +237,67 @@ BOOST_AUTO_TEST_CASE(a_message_says_which_session_has_brought_it_and_when) {
   BOOST_TEST((sessions == std::vector<std::uint64_t>{1, 2}));
 }
 
+// covers R71
+BOOST_AUTO_TEST_CASE(what_the_programs_rules_drop_does_not_hide_what_is_lost_and_is_not_called_lost) {
+  std::vector<std::pair<log_level, std::string>> lines;
+  scenario s;
+  s.given.log = [&](log_level level, std::string_view line) { lines.emplace_back(level, line); };
+  s.in.network()->behave(server_at, port_behaviour::swallows);
+  auto& conn = s.start();
+  const send_options latest{.when_offline = offline_rule::wait, .key = "position"};
+  for (int i = 0; i < 20; ++i) conn.send(std::to_string(i), latest, net::detached);
+  conn.send("lost", net::detached);
+  s.in.run_for(2s);
+  for (int i = 0; i < 20; ++i) conn.send(std::to_string(i), latest, net::detached);
+  s.in.run_for(1min);
+  const auto warnings = std::ranges::count_if(lines, [](const auto& each) {
+    return each.first == log_level::warning && each.second.find("message") != std::string::npos;
+  });
+  BOOST_TEST(warnings == 1);
+  BOOST_TEST(std::ranges::count(lines, log_level::debug, &std::pair<log_level, std::string>::first) >= 2);
+}
+
+// covers R71
+BOOST_AUTO_TEST_CASE(each_option_that_another_one_makes_idle_is_named) {
+  const std::vector<std::pair<std::string, std::function<void(options&)>>> cases{
+      {"endpoints.cool_down", [](options& o) { o.endpoints.cool_down = 1s; }},
+      {"endpoints.next_at_once", [](options& o) { o.endpoints.next_at_once = false; }},
+      {"tls.server_name", [](options& o) { o.tls.server_name = "inner.example"; }},
+      {"tls.verify", [](options& o) { o.tls.verify = tls_verify::none; }},
+      {"tls.resume_sessions", [](options& o) { o.tls.resume_sessions = false; }},
+      {"limits.inbound_messages",
+       [](options& o) {
+         o.receive_messages = false;
+         o.limits.inbound_messages = 7;
+       }},
+      {"limits.inbound_bytes",
+       [](options& o) {
+         o.receive_messages = false;
+         o.limits.inbound_bytes = 7'000;
+       }},
+      {"compression.level", [](options& o) { o.compression.level = 9; }},
+      {"compression.minimum_bytes", [](options& o) { o.compression.minimum_bytes = 9; }},
+      {"compression.client_no_context_takeover",
+       [](options& o) { o.compression.client_no_context_takeover = true; }},
+      {"compression.server_no_context_takeover",
+       [](options& o) { o.compression.server_no_context_takeover = true; }},
+      {"compression.client_max_window_bits", [](options& o) { o.compression.client_max_window_bits = 10; }},
+      {"compression.server_max_window_bits", [](options& o) { o.compression.server_max_window_bits = 10; }},
+      {"congestion.backlog_bytes", [](options& o) { o.congestion.backlog_bytes = 9; }},
+      {"congestion.send_latency", [](options& o) { o.congestion.send_latency = 9s; }},
+      {"congestion.round_trip", [](options& o) { o.congestion.round_trip = 9s; }},
+      {"congestion.calm_for", [](options& o) { o.congestion.calm_for = 9s; }},
+      {"deadlines.provider", [](options& o) { o.deadlines.provider = 9s; }},
+      {"deadlines.login", [](options& o) { o.deadlines.login = 9s; }}};
+  for (const auto& [field, set] : cases) {
+    scenario s;
+    set(s.given);
+    s.start();
+    BOOST_TEST_CONTEXT(field) {
+      BOOST_REQUIRE(s.log_lines.size() == 1U);
+      BOOST_TEST(s.log_lines[0].find("options." + field + " has no effect") != std::string::npos);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

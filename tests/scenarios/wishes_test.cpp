@@ -228,4 +228,59 @@ BOOST_AUTO_TEST_CASE(a_function_of_the_program_may_overrule_it) {
   BOOST_TEST(s.reaches(connection_state::connected, 1s));
 }
 
+// covers R52 R53
+BOOST_AUTO_TEST_CASE(the_wish_of_one_server_does_not_delay_another_that_asks_for_nothing) {
+  for (const auto* wish : {"120", "soon"}) {
+    for (const bool next_at_once : {true, false}) {
+      scenario s;
+      server second(s.in, other_at);
+      s.in.network()->add_name("second", {other_at.address});
+      s.given.endpoints.further_urls = {"ws://second/"};
+      s.given.endpoints.next_at_once = next_at_once;
+      s.given.endpoints.cool_down = 0s;
+      s.in.network()->behave(server_at, port_behaviour::refuses);
+      second.on_upgrade(answers_with(503, {{"Retry-After", wish}}));
+      s.start();
+      BOOST_REQUIRE(s.in.run_until([&] { return second.accepted() == 1U; }, 5s));
+      s.in.network()->behave(server_at, port_behaviour::accepts);
+      BOOST_TEST(s.reaches(connection_state::connected, 5s));
+      BOOST_TEST(second.accepted() == 1U);
+    }
+  }
+}
+
+// covers R54
+BOOST_AUTO_TEST_CASE(the_refusal_of_one_server_does_not_delay_another) {
+  scenario s;
+  server second(s.in, other_at);
+  s.in.network()->add_name("second", {other_at.address});
+  s.given.endpoints.further_urls = {"ws://second/"};
+  s.given.endpoints.cool_down = 0s;
+  s.given.endpoints.prefer_primary = true;
+  s.in.network()->behave(server_at, port_behaviour::refuses);
+  s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(2min);  // a stable session at the second one: its refusals are counted
+  second.on_upgrade(answers_with(404));
+  s.in.network()->reset_links();
+  BOOST_REQUIRE(s.in.run_until([&] { return second.accepted() == 2U; }, 10s));
+  s.in.network()->behave(server_at, port_behaviour::accepts);
+  BOOST_TEST(s.reaches(connection_state::connected, 3s));
+}
+
+// covers R52
+BOOST_AUTO_TEST_CASE(a_wish_that_cannot_be_read_holds_after_an_attempt_to_move_too) {
+  line_scenario s;
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.backend.on_upgrade(answers_with(503, {{"Retry-After", "soon"}}));
+  s.say("leave 0");
+  BOOST_REQUIRE(s.in.run_until([&] { return s.backend.accepted() == 2U; }, 3s));
+  s.in.run_for(2s);
+  BOOST_REQUIRE((conn.status() == connection_state::connected));
+  s.in.network()->reset_links();
+  s.in.run_for(12s);
+  BOOST_TEST(s.backend.accepted() == 2U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -97,7 +97,7 @@ class backoff_model {
     }
     if (retry_after && name != "next-endpoint") {
       const auto wish = std::min<clock::duration>(*retry_after, policy_.retry_after_limit);
-      if (!is_refusal || !has_endpoints_) low = std::max(low, wish);  // the other one need not be spared
+      if (!has_endpoints_) low = std::max(low, wish);  // the other one need not be spared
       high = std::max<clock::duration>(high, wish + policy_.base);
     }
     if (retry_after) asked_for_rest_ = true;
