@@ -157,7 +157,8 @@ retry_decision retry_schedule::draw(const attempt_record& record, const verdict&
   if (!found.wait) return out;
   out.retry_in = uniform(found.wait->first, found.wait->second, random);
   if (found.refusal) return out;
-  if (record.other_endpoint) out.elsewhere_in = wait_elsewhere(record, found, *out.retry_in, random);
+  if (record.other_endpoint && !record.session_length)
+    out.elsewhere_in = wait_elsewhere(record, found, *out.retry_in, random);
   if (!record.retry_after) return out;
   const auto floor = wish_of(record) + uniform({}, policy_->base, random);
   if (floor <= *out.retry_in) return out;
@@ -168,11 +169,11 @@ retry_decision retry_schedule::draw(const attempt_record& record, const verdict&
 
 // What was drawn, unless that is long because this endpoint has refused us, or has asked for a wait that
 // cannot be read: then as after any other failed attempt. The end of a session keeps its wait, which spreads
-// a fleet.
+// a fleet, and a go-away speaks for the whole service.
 clock::duration retry_schedule::wait_elsewhere(const attempt_record& record, const verdict& found,
                                                clock::duration drawn, random_source& random) const {
   const bool is_long_for_this_one = record.refusals != 0 || record.retry_after_unreadable;
-  if (!is_long_for_this_one || record.session_length || found.refresh) return drawn;
+  if (!is_long_for_this_one || found.refresh) return drawn;
   const auto [low, high] = bounds_of(retry_delay::step);
   return std::min(drawn, uniform(low, high, random));
 }

@@ -86,8 +86,8 @@ export struct retry_decision {
   /// This endpoint is given up, until connect(), a changed network, or a stable session elsewhere. `retry_in`
   /// is then the wait before the next one is tried; empty, or without a next one: never.
   bool refusal = false;
-  /// The wait if another endpoint follows: what this one has asked for, or refused, does not delay that.
-  /// Empty: `retry_in`. If `retry_policy::decide` changes `retry_in`, that counts for all endpoints.
+  /// After a failed attempt, the wait if another endpoint follows: what this one asked for or refused delays
+  /// itself alone. Empty: `retry_in`. If `retry_policy::decide` changes `retry_in`, that is for all endpoints.
   std::optional<clock::duration> elsewhere_in{};
 };
 
