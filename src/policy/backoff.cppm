@@ -87,7 +87,8 @@ export struct retry_decision {
   /// is then the wait before the next one is tried; empty, or without a next one: never.
   bool refusal = false;
   /// After a failed attempt, the wait if another endpoint follows: what this one asked for or refused delays
-  /// itself alone. Empty: `retry_in`. If `retry_policy::decide` changes `retry_in`, that is for all endpoints.
+  /// itself alone. Empty: `retry_in`. If `retry_policy::decide` changes `retry_in`, that is for all
+  /// endpoints.
   std::optional<clock::duration> elsewhere_in{};
 };
 

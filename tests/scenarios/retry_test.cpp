@@ -389,19 +389,4 @@ BOOST_AUTO_TEST_CASE(the_traces_of_scripted_outages_do_not_change) {
   }
 }
 
-// covers R6
-BOOST_AUTO_TEST_CASE(a_programs_decision_may_be_any_duration) {
-  for (const auto wait : {clock::duration::max(), clock::duration::min()}) {
-    scenario s;
-    s.in.network()->behave(server_at, port_behaviour::refuses);
-    int decisions = 0;
-    s.given.retry.decide = [&](const attempt_record&, const retry_decision&) {
-      return retry_decision{.retry_in = ++decisions < 5 ? std::optional(wait) : std::nullopt, .rule = "mine"};
-    };
-    s.start();
-    s.in.run_for(24h);
-    BOOST_TEST(decisions == (wait > clock::duration{} ? 1 : 5));
-  }
-}
-
 BOOST_AUTO_TEST_SUITE_END()

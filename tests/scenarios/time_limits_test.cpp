@@ -99,4 +99,19 @@ BOOST_AUTO_TEST_CASE(cancel_after_ends_a_receive_and_the_next_one_gets_the_messa
 }
 #endif
 
+// covers R6
+BOOST_AUTO_TEST_CASE(a_programs_decision_may_be_any_duration) {
+  for (const auto wait : {clock::duration::max(), clock::duration::min()}) {
+    scenario s;
+    s.in.network()->behave(server_at, port_behaviour::refuses);
+    int decisions = 0;
+    s.given.retry.decide = [&](const attempt_record&, const retry_decision&) {
+      return retry_decision{.retry_in = ++decisions < 5 ? std::optional(wait) : std::nullopt, .rule = "mine"};
+    };
+    s.start();
+    s.in.run_for(24h);
+    BOOST_TEST(decisions == (wait > clock::duration{} ? 1 : 5));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
