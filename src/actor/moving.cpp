@@ -116,11 +116,8 @@ void actor::move_failed(const dial_attempt& attempt, std::size_t endpoint) {
   memory_->attempt_failed(attempt.found(), why);
   note(log_level::warning,
        "could not move to another socket, so the session stays on its present one: " + describe(why));
-  const auto& policy = settings->retry;
-  auto wish = std::clamp<clock::duration>(attempt.record().retry_after.value_or(clock::duration{}), {},
-                                          policy.retry_after_limit);
-  if (attempt.record().retry_after_unreadable)  // then it is long (R52)
-    wish = std::max<clock::duration>(wish, std::min(policy.cap, policy.retry_after_limit));
+  auto wish = wish_of(attempt.record(), settings->retry);
+  if (attempt.record().retry_after_unreadable) wish = std::max(wish, unreadable_wish(settings->retry));
   rotation_.failed(endpoint, clock::now(), wish);
   if (wish > clock::duration{}) note_wish();
   end_move(why.error);

@@ -256,8 +256,7 @@ void outbox::end_hold() {
   const section lock(*this);
   if (phase_ != phase::leaving || buffer_.closed()) return;
   phase_ = phase::open;
-  release(waiting_.take_if(
-      [this](const kept_message& each) { return each.held && !is_throttled(each.feature); }));
+  release_what_may_leave();
 }
 
 void outbox::give_up_hold(error_code why) {

@@ -41,6 +41,17 @@ class findings {
   std::vector<std::string> lines_;
 };
 
+void find_about_tls(findings& found, const options& given, const options& usual) {
+  const auto& tls = given.tls;
+  found.add(tls.context && names_tls_files(tls), "tls (files and PEM texts)", "tls.context replaces them");
+  if (reaches_tls(given)) return;
+  const std::string_view why = "no URL is wss://; only a redirect could lead to one";
+  found.add(names_tls_files(tls), "tls", why);
+  found.add(!tls.server_name.empty(), "tls.server_name", why);
+  found.add(tls.verify != usual.tls.verify, "tls.verify", why);
+  found.add(!tls.resume_sessions, "tls.resume_sessions", why);
+}
+
 void find_about_messages(findings& found, const options& given, const options& usual) {
   const auto& limits = given.limits;
   found.add(!given.receive_messages && limits.inbound_messages != usual.limits.inbound_messages,
@@ -80,19 +91,10 @@ std::vector<std::string> options_without_effect(const options& given) {
             "endpoints.further_urls is empty");
   found.add(alone && more.prefer_primary, "endpoints.prefer_primary", "endpoints.further_urls is empty");
   found.add(alone && static_cast<bool>(more.select), "endpoints.select", "endpoints.further_urls is empty");
-  found.add(given.tls.context && names_tls_files(given.tls), "tls (files and PEM texts)",
-            "tls.context replaces them");
-  found.add(!reaches_tls(given) && names_tls_files(given.tls), "tls",
-            "no URL is wss://; only a redirect could lead to one");
-  const bool secure = reaches_tls(given);
-  const auto& tls = given.tls;
-  const std::string_view no_tls = "no URL is wss://; only a redirect could lead to one";
+  find_about_tls(found, given, usual);
   found.add(alone && more.cool_down != usual.endpoints.cool_down, "endpoints.cool_down",
             "endpoints.further_urls is empty");
   found.add(alone && !more.next_at_once, "endpoints.next_at_once", "endpoints.further_urls is empty");
-  found.add(!secure && !tls.server_name.empty(), "tls.server_name", no_tls);
-  found.add(!secure && tls.verify != usual.tls.verify, "tls.verify", no_tls);
-  found.add(!secure && !tls.resume_sessions, "tls.resume_sessions", no_tls);
   find_about_messages(found, given, usual);
   found.add(given.deadlines.provider != usual.deadlines.provider && !given.provider, "deadlines.provider",
             "provider is not set");

@@ -44,6 +44,15 @@ bool may_refresh(const attempt_record& record, bool stable) {
 
 }  // namespace
 
+clock::duration wish_of(const attempt_record& record, const retry_policy& policy) {
+  return std::clamp<clock::duration>(record.retry_after.value_or(clock::duration{}), {},
+                                     policy.retry_after_limit);
+}
+
+clock::duration unreadable_wish(const retry_policy& policy) {
+  return std::min(policy.cap, policy.retry_after_limit);
+}
+
 retry_schedule::retry_schedule(retry_policy policy) : rules_(share(std::exchange(policy.rules, {}))) {
   policy_ = std::make_shared<const retry_policy>(std::move(policy));
 }
@@ -136,17 +145,12 @@ retry_schedule::verdict retry_schedule::bend(const attempt_record& record, verdi
     found.rule = "next-address";
     found.next_address = true;
   }
-  const clock::duration long_wait = std::min(policy_->cap, policy_->retry_after_limit);
+  const auto long_wait = unreadable_wish(*policy_);
   if (record.retry_after_unreadable && found.wait->first < long_wait / 2) {
     found.wait = {long_wait / 2, std::max(found.wait->second, long_wait)};
     found.rule += retry_after_suffix;
   }
   return found;
-}
-
-clock::duration retry_schedule::wish_of(const attempt_record& record) const {
-  return std::clamp<clock::duration>(record.retry_after.value_or(clock::duration{}), {},
-                                     policy_->retry_after_limit);
 }
 
 // Draws the wait. A server's wish is a floor, with jitter on top (a second draw), so that all clients with
@@ -160,7 +164,7 @@ retry_decision retry_schedule::draw(const attempt_record& record, const verdict&
   if (record.other_endpoint && !record.session_length)
     out.elsewhere_in = wait_elsewhere(record, found, *out.retry_in, random);
   if (!record.retry_after) return out;
-  const auto floor = wish_of(record) + uniform({}, policy_->base, random);
+  const auto floor = wish_of(record, *policy_) + uniform({}, policy_->base, random);
   if (floor <= *out.retry_in) return out;
   out.retry_in = floor;
   if (!out.rule.ends_with(retry_after_suffix)) out.rule += retry_after_suffix;

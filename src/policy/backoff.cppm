@@ -122,6 +122,11 @@ export struct retry_policy {
 
 export struct schedule_entry;
 
+// How long the server of `record` wants to be left alone, within the policy's limit; zero: it has not asked.
+clock::duration wish_of(const attempt_record& record, const retry_policy& policy);
+// What counts for a wish that cannot be read (R52): the longest wait.
+clock::duration unreadable_wish(const retry_policy& policy);
+
 /// The memory between decisions: how far the backoff has grown. A plain value; copy it to look ahead.
 export class retry_schedule {
  public:
@@ -170,7 +175,6 @@ export class retry_schedule {
   [[nodiscard]] clock::duration wait_elsewhere(const attempt_record& record, const verdict& found,
                                                clock::duration drawn, random_source& random) const;
   [[nodiscard]] retry_decision decided_by_program(const attempt_record& record, retry_decision usual) const;
-  [[nodiscard]] clock::duration wish_of(const attempt_record& record) const;
   [[nodiscard]] bounds bounds_of(retry_delay delay) const;
   [[nodiscard]] clock::duration ceiling(unsigned step) const;
   friend std::vector<schedule_entry> explain(const retry_policy&, const attempt_record&, unsigned);

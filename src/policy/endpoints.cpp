@@ -131,8 +131,6 @@ retry_decision endpoint_rotation::ended(const attempt_record& record, retry_deci
     decision.rule = "next-endpoint";
     return decision;
   }
-  // If every endpoint has asked to be left alone or refuses us, the wait lasts until the first of them may be
-  // asked (R7, R53, R54).
   // What this one has asked for does not delay another one that may be asked before.
   if (decision.elsewhere_in && *decision.elsewhere_in < *decision.retry_in &&
       first_to_be_asked() < it.may_be_asked_at()) {
@@ -140,6 +138,8 @@ retry_decision endpoint_rotation::ended(const attempt_record& record, retry_deci
     if (decision.rule.ends_with(retry_after_suffix))
       decision.rule.resize(decision.rule.size() - retry_after_suffix.size());
   }
+  // If every endpoint has asked to be left alone or refuses us, the wait lasts until the first of them may be
+  // asked (R7, R53, R54).
   decision.retry_in = std::max(*decision.retry_in, first_to_be_asked() - now);
   return decision;
 }
@@ -164,9 +164,8 @@ void endpoint_rotation::note_refusal(const attempt_record& record, const retry_d
 void endpoint_rotation::note_wish(const attempt_record& record, const retry_decision& decision,
                                   const retry_policy& policy, clock::time_point now) {
   const bool is_for_this = decision.retry_in && !decision.refusal;
-  const auto wish = std::clamp<clock::duration>(record.retry_after.value_or(clock::duration{}), {},
-                                                policy.retry_after_limit);
-  const clock::duration long_wait = std::min(policy.cap, policy.retry_after_limit);
+  const auto wish = wish_of(record, policy);
+  const auto long_wait = unreadable_wish(policy);
   clock::duration span = wish;
   if (is_for_this && wish != clock::duration::zero())
     span = *decision.retry_in < wish ? clock::duration{} : std::min(*decision.retry_in, wish + policy.base);

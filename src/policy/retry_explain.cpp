@@ -53,7 +53,7 @@ std::vector<schedule_entry> explain(const retry_policy& policy, const attempt_re
     }
     const auto [low, high] = *found.wait;
     const bool has_floor = record.retry_after && !found.refusal;
-    const auto floor = has_floor ? schedule.wish_of(record) : clock::duration{};
+    const auto floor = has_floor ? wish_of(record, policy) : clock::duration{};
     entries.push_back({n, std::max(low, floor),
                        std::max<clock::duration>(high, has_floor ? floor + policy.base : floor),
                        decision.rule});

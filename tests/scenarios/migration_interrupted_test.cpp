@@ -162,4 +162,25 @@ BOOST_AUTO_TEST_CASE(what_was_accepted_leaves_before_the_end_also_when_a_move_is
   BOOST_TEST(got == 20U);
 }
 
+// covers R61
+BOOST_AUTO_TEST_CASE(the_same_holds_for_a_protocol_that_acknowledges) {
+  line_scenario s;
+  std::string got;
+  s.serve([&](server_session& session) -> net::awaitable<void> {
+    co_await session.send("ready");
+    while (const auto text = co_await session.receive()) got += text->payload.substr(0, 1);
+  });
+  s.in.network()->conditions = {.window_bytes = 1'000, .bytes_per_second = 10'000};
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  for (int i = 0; i < 10; ++i) conn.send(std::string(1'000, 'x'), net::detached);
+  conn.migrate(net::detached);
+  BOOST_REQUIRE(s.in.run_until([&] { return s.backend.accepted() == 2U; }, 1s));
+  s.in.run_for(200ms);
+  for (int i = 0; i < 10; ++i) conn.send("in between", net::detached);
+  conn.close();
+  s.in.run_for(1min);
+  BOOST_TEST(std::ranges::count(got, 'm') == 20);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
