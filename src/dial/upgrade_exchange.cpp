@@ -56,7 +56,7 @@ net::awaitable<std::size_t> read_bytes(transport& from, std::span<char> into, er
 
 net::awaitable<answer_reading> upgrade_exchange::ask(std::string request) {
   const auto not_sent = co_await write_all(stream_, request);
-  if (not_sent && !abandoned_) co_return answer_without_request(not_sent);
+  if (not_sent && !abandoned_) co_return answer_reading{.error = not_sent, .detail = stream_.error_detail()};
   std::string bytes;
   std::size_t read_again_at = 0;  // a peer that sends byte by byte shall not have all parsed for each
   std::array<char, 2048> piece{};
@@ -84,16 +84,6 @@ net::awaitable<answer_reading> upgrade_exchange::ask(std::string request) {
     if (reading.head || reading.error) co_return reading;
   }
   co_return answer_reading{};
-}
-
-// A server that is too busy to read the request may have said so before it hung up (R52).
-answer_reading upgrade_exchange::answer_without_request(error_code not_sent) {
-  answer_reading failed{.error = not_sent, .detail = stream_.error_detail()};
-  std::array<char, 2048> piece{};
-  error_code ec;
-  const auto count = stream_.read_some({piece.data(), std::min(piece.size(), limit_bytes_)}, ec);
-  auto reading = read_answer({piece.data(), count});
-  return reading.head && reading.head->status != 101 ? std::move(reading) : std::move(failed);
 }
 
 net::awaitable<void> upgrade_exchange::read_body(http_head answer, std::string& text) {

@@ -40,7 +40,6 @@ class upgrade_exchange {
   // Sends the request. Returns the head of the final answer, or the error for which none was read, with one
   // line about it; neither if the attempt was abandoned. Interim answers count against the limit, too.
   net::awaitable<answer_reading> ask(std::string request);
-  answer_reading answer_without_request(error_code not_sent);
 
   // Reads the beginning of the body of `answer`, as far as it is useful. Keeps in `text` what has come of it,
   // so that the attempt has that at its deadline; leaves `text` as it is while nothing has come.

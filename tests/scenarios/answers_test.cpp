@@ -182,19 +182,4 @@ BOOST_AUTO_TEST_CASE(a_refusal_with_a_length_and_chunks_keeps_its_status_and_its
   }
 }
 
-// covers R52
-BOOST_AUTO_TEST_CASE(an_answer_that_comes_before_the_request_can_be_written_counts) {
-  scenario s;
-  s.in.network()->listen(server_at, [](transport stream) {
-    error_code ec;
-    stream.write_some("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n", ec);
-  });
-  auto& conn = s.start();
-  const recorder seen(conn);
-  BOOST_REQUIRE(
-      s.in.run_until([&] { return !seen.changes().empty() && seen.changes().back().retry_in; }, 30s));
-  BOOST_TEST(seen.changes().back().reason.http_status == 503U);
-  BOOST_TEST((*seen.changes().back().retry_in >= 60s));
-}
-
 BOOST_AUTO_TEST_SUITE_END()
