@@ -27,10 +27,12 @@ function(holdfast_sources result)
   set(${result} ${sources} PARENT_SCOPE)
 endfunction()
 
-# add_executable() for a program that imports our modules.
+# add_executable() for a program that imports our modules. Programs are compiled more often than they run: for Debug the
+# library alone is optimised, which takes off nearly half of the time that clang needs for them.
 function(holdfast_program name)
   holdfast_sources(sources ${ARGN})
   add_executable(${name} ${sources})
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Debug>:-O0>)
 endfunction()
 
 # holdfast_precompile(target header …): the headers that all sources of a target begin with.

@@ -49,7 +49,9 @@ int main(int argc, char* argv[]) try {
   dial_once(url + "/getCaseCount", false, [&](auto&, const auto& got) { answer = got.payload; });
   const auto count = std::stoul(answer);
   for (auto number = 1UL; number <= count; ++number) {
-    dial_once(url + "/runCase?case=" + std::to_string(number) + '&' + agent, compress,
+    auto played = url;
+    played.append("/runCase?case=").append(std::to_string(number)).append("&").append(agent);
+    dial_once(played, compress,
               [](auto& conn, const auto& got) { conn.send(got.payload, {.kind = got.kind}, net::detached); });
   }
   dial_once(url + "/updateReports?" + agent, false, [](auto&, const auto&) {});
