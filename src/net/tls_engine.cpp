@@ -113,7 +113,8 @@ std::string choose_name(std::string of_the_attempt, const std::string& of_the_op
   const auto& given = of_the_attempt.empty() ? of_the_options : of_the_attempt;
   if (given.empty()) return host;
   auto name = to_ascii_host(given);
-  return name.problem.empty() ? std::move(name.ascii) : given;
+  if (!name.problem.empty()) return given;
+  return std::move(name.ascii);
 }
 
 }  // namespace

@@ -68,6 +68,7 @@ BOOST_AUTO_TEST_CASE(messages_of_four_threads_all_arrive_each_in_its_order) {
   conn.run(net::detached);
   conn.set_message_handler([&received](const message_view&) { ++received; });
   std::vector<std::thread> runners;
+  runners.reserve(2);
   for (int i = 0; i < 2; ++i) runners.emplace_back([&client] { client.run(); });
   BOOST_CHECK(here.reaches(conn, connection_state::connected));
   std::atomic<int> written{0};

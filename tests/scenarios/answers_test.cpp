@@ -60,10 +60,11 @@ BOOST_AUTO_TEST_CASE(an_answer_that_the_rfcs_allow_opens_a_session_and_its_first
       "HTTP/1.1 101\r\n" + agreed,
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 101 Yes\r\n" +
           agreed,
-      "HTTP/1.1 101 Yes\r\nUPGRADE:WebSocket\r\nConnection: keep-alive\r\nconnection:\tupgrade \r\n"
-      "sec-websocket-accept:@\r\n\r\n",
-      "HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection:\r\n keep-alive,\r\n Upgrade\r\n"
-      "Sec-WebSocket-Accept: @\r\n\r\n",
+      std::string(
+          "HTTP/1.1 101 Yes\r\nUPGRADE:WebSocket\r\nConnection: keep-alive\r\nconnection:\tupgrade \r\n"
+          "sec-websocket-accept:@\r\n\r\n"),
+      std::string("HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection:\r\n keep-alive,\r\n Upgrade\r\n"
+                  "Sec-WebSocket-Accept: @\r\n\r\n"),
       "HTTP/1.1 101 Yes\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Accept: @\n\n",
   };
   for (const auto& head : heads) {

@@ -11,8 +11,8 @@ namespace {
 // The simulated network, but looking a name up throws.
 class throwing_resolver : public network {
  public:
-  throwing_resolver(std::shared_ptr<simulated_network> rest, std::exception_ptr thrown)
-      : rest_(std::move(rest)), thrown_(std::move(thrown)) {}
+  throwing_resolver(std::shared_ptr<simulated_network> rest, const std::exception_ptr& thrown)
+      : rest_(std::move(rest)), thrown_(thrown) {}
   net::awaitable<result<std::vector<peer_address>>> resolve(std::string, std::uint16_t) override {
     co_await net::post(net::use_awaitable);
     std::rethrow_exception(thrown_);

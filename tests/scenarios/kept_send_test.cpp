@@ -109,8 +109,10 @@ BOOST_AUTO_TEST_CASE(its_feature_and_key_are_its_own_too) {
                   net::deferred);
     for (auto& each : *words) each.assign(each.size(), '?');
     words.reset();
-    BOOST_TEST(result_of(s, std::move(refused)).reason == make_error_code(error::feature_throttled));
-    BOOST_TEST(result_of(s, std::move(json)).reason == make_error_code(error::feature_throttled));
+    const auto refused_as = result_of(s, std::move(refused));
+    BOOST_TEST(refused_as.reason == make_error_code(error::feature_throttled));
+    const auto json_refused_as = result_of(s, std::move(json));
+    BOOST_TEST(json_refused_as.reason == make_error_code(error::feature_throttled));
     outcome superseded;
     std::move(first)(superseded.send_handler());
     s.in.settle();

@@ -116,9 +116,9 @@ class middlebox {
     }
     if (self->hangs_up) co_return client->close();
     if (!self->leads_to) {
-      for (std::string ignored; [[maybe_unused]] const bool arrived = co_await read(*client, ignored);) {
+      for (std::string ignored;;) {
+        if (const bool arrived = co_await read(*client, ignored); !arrived) co_return;
       }
-      co_return;
     }
     auto opened = co_await self->around.network()->connect(*self->leads_to);
     if (opened.has_error()) co_return client->close();

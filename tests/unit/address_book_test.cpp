@@ -229,6 +229,7 @@ BOOST_AUTO_TEST_CASE(what_is_remembered_is_bounded) {
   }
   BOOST_TEST(untried == address_book::limit);
   std::vector<peer_address> all;
+  all.reserve(2000);
   for (std::uint32_t i = 0; i < 2000; ++i) all.push_back({boost::asio::ip::address_v4(0x0A000000U + i), 443});
   const auto ordered = book.order(all);
   BOOST_TEST(ordered.size() == all.size());

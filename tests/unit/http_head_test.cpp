@@ -75,7 +75,9 @@ BOOST_AUTO_TEST_CASE(fields_are_read_whatever_the_white_space_around_them) {
   for (const auto& line : lines) {
     for (const auto* end : {"\r\n", "\n"}) {
       BOOST_TEST_CONTEXT(line) {
-        const auto head = read(status_line + line + end + "X-B: d" + end + end + frames);
+        auto text = status_line;
+        text.append(line).append(end).append("X-B: d").append(end).append(end).append(frames);
+        const auto head = read(text);
         BOOST_REQUIRE(head.headers.size() == 2U);
         BOOST_TEST(head.header("X-A") == "b c");
         BOOST_TEST(head.header("X-B") == "d");

@@ -294,8 +294,7 @@ BOOST_AUTO_TEST_CASE(passes_over_a_variable_of_no_use_with_a_warning_that_keeps_
                                     "/",
                                     "%",
                                     "http://[::1",
-                                    "b\xC3\xBC"
-                                    "cher:3128",
+                                    "b\u00FCcher:3128",
                                     "\x01\xFF hunter2",
                                     "{\"http\": \"hunter2\"}"}) {
       const auto surroundings = make_environment({{name, value}});

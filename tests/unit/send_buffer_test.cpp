@@ -27,7 +27,7 @@ constexpr std::size_t limit = 1 << 20;
 constexpr auto everything = std::string_view::npos;
 
 std::string describe(const frame_result& event) {
-  const std::string payload(event.payload);
+  std::string payload(event.payload);
   switch (event.event) {
     case frame_event::message:
       return payload;
