@@ -83,12 +83,14 @@ using holdfast::token_source;
 using holdfast::token_source_options;
 
 // A protocol of one's own.
+using holdfast::end_verdict;
 using holdfast::login_result;
 using holdfast::outgoing_message;
 using holdfast::protocol;
 using holdfast::protocol_factory;
 using holdfast::protocol_failure;
 using holdfast::protocol_link;
+using holdfast::session_end;
 using holdfast::session_facts;
 
 // A network of one's own.

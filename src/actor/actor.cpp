@@ -32,6 +32,18 @@ std::chrono::system_clock::time_point to_calendar(clock::duration from_now) {
   return clock::wall() + std::chrono::duration_cast<std::chrono::system_clock::duration>(from_now);
 }
 
+// Whether the program has ended the session.
+bool is_of_program(error_code why) {
+  return why == error::closed || why == error::disconnect_requested || why == error::in_background ||
+         why == net::error::operation_aborted;
+}
+
+// The protocol knows what a close code of its server means.
+void heed(const end_verdict& verdict, attempt_record& record) {
+  if (verdict.error) record.reason.error = verdict.error;
+  if (verdict.retry_after) record.retry_after = std::max(*verdict.retry_after, clock::duration::zero());
+}
+
 }  // namespace
 
 // Each published state has its own publish_… function. The loop and its steps call some of them; during
@@ -178,7 +190,9 @@ actor::ending actor::end_session() {
   last_end_ = reason.error;
   const auto length = session_length();
   const bool stable = settings->retry.is_stable(length);
-  if (auto next = next_socket()) {
+  auto next = next_socket();
+  const auto verdict = session_->judge_end(next != nullptr);
+  if (next) {
     memory_->session_ended(reason, stable);
     return {.socket = std::move(next)};
   }
@@ -191,6 +205,7 @@ actor::ending actor::end_session() {
                                   .may_refresh = opened_as_.may_refresh,
                                   .credentials_fresh = opened_as_.credentials_fresh,
                                   .untried_address = memory_->session_ended(reason, stable)})};
+  if (!is_of_program(last_end_)) heed(verdict, *ended.record);
   if (stable) rotation_.was_stable(rotation_.current());
   session_.reset();
   out->give_up_hold(last_end_);

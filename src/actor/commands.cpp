@@ -106,6 +106,7 @@ void actor::context_ends() noexcept {
   const auto operations =
       std::make_tuple(std::exchange(run_, {}), std::exchange(settlers_, {}), std::exchange(migration_, {}));
   channel->forget_waits();
+  if (spoken) spoken->context_ends();
   in->forget_receivers();
   out->forget_senders();
   if (session_) session_->forget_pings();

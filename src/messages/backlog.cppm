@@ -30,8 +30,8 @@ struct kept_message {
   std::string feature{};
   std::string key{};
   offline_rule rule = offline_rule::wait;
-  bool written = false;  // the peer may have got it
-  bool held = false;     // it is refused unless a session follows at once
+  std::uint64_t written_in = 0;  // the last session in which the peer may have got it; zero: none
+  bool held = false;             // it is refused unless a session follows at once
   std::optional<clock::time_point> expires{};
   pending_operation<send_result> op{};
 };

@@ -76,6 +76,8 @@ class inbox : public std::enable_shared_from_this<inbox> {
   // Returns when there is room again, or after cancel_wait().
   net::awaitable<void> wait_for_room();
   void cancel_wait() { room_.notify(); }
+  // Returns after cancel_wait().
+  net::awaitable<void> wait_for_wake() { return room_.wait(); }
 
  private:
   using receiver = std::variant<single, batch>;

@@ -152,6 +152,9 @@ export struct send_options {
   std::string_view key{};
   /// For how long it may wait; then it is dropped with message_expired. Zero: as long as it takes.
   std::chrono::milliseconds time_to_live{0};
+  /// The number of the only session in which it may leave, such as that of the message which it answers:
+  /// otherwise it is refused with no_connection, also when another session is about to follow. Zero: any.
+  std::uint64_t session = 0;
 };
 
 /// What became of a message.
@@ -170,6 +173,7 @@ export std::string_view to_string(delivery outcome) noexcept;
 export struct [[nodiscard]] send_result {
   delivery outcome = delivery::not_sent;  ///< what became of it
   error_code reason{};                    ///< why it was not written; empty if it was
+  std::uint64_t session = 0;  ///< that took it last: state_change::session of its `connected`; 0: none did
   /// Returns whether it was written or acknowledged.
   [[nodiscard]] bool ok() const noexcept {
     return outcome == delivery::written || outcome == delivery::acked;

@@ -72,7 +72,7 @@ void outbox::send(std::string_view payload, const send_options& how, operation::
     cancel_later(op, id);
     unconfirmed_.back().op = std::move(op);
   } else {
-    op.complete({delivery::written, {}});
+    op.complete({delivery::written, {}, session_});
   }
 }
 
@@ -90,7 +90,7 @@ outbox::begun outbox::send_at_once(std::string_view payload, const send_options&
     return {};
   const auto id = ++last_id_;
   const auto failed = send_now(id, payload, how, most);
-  if (!failed && frames_.empty()) return {.fate = send_result{delivery::written, {}}};
+  if (!failed && frames_.empty()) return {.fate = send_result{delivery::written, {}, session_}};
   auto later = std::make_shared<late_result<send_result>>();
   if (failed) {
     // A refusal takes a turn of the executor, so that a loop of refused messages starves no other work.
@@ -152,8 +152,9 @@ void outbox::write_or_wake(int most) {
 }
 
 void outbox::open(transport& stream, std::weak_ptr<wakeup> writer,
-                  const std::optional<agreed_compression>& agreed) {
+                  const std::optional<agreed_compression>& agreed, std::uint64_t session) {
   const std::lock_guard lock(mutex_);
+  session_ = session;
   stream_ = &stream;
   writer_ = std::move(writer);
   writer_waits_ = false;
@@ -163,9 +164,13 @@ void outbox::open(transport& stream, std::weak_ptr<wakeup> writer,
 
 void outbox::ping(std::string_view payload) { control(opcode::ping, payload); }
 
-void outbox::protocol_frame(message_kind kind, std::string_view payload) {
-  if (refuses_call()) return;
-  control(kind == message_kind::text ? opcode::text : opcode::binary, payload);
+bool outbox::protocol_frame(message_kind kind, std::string_view payload) {
+  if (refuses_call()) return true;
+  const std::lock_guard lock(mutex_);
+  if (phase_ == phase::no_session) return true;
+  if (buffer_.control_size() >= limits_.bytes) return false;
+  if (buffer_.add_control(kind == message_kind::text ? opcode::text : opcode::binary, payload)) wake_writer();
+  return true;
 }
 
 void outbox::control(opcode kind, std::string_view payload) {
@@ -223,11 +228,11 @@ void outbox::written(send_buffer::queue from, std::size_t count) {
 void outbox::has_left(frame& whole) {
   if (acknowledged_ && !whole.kept.empty()) {
     whole.kept.front().op = std::move(whole.op);
-    whole.kept.front().written = true;
+    whole.kept.front().written_in = session_;
     return unconfirmed_.splice(unconfirmed_.end(), whole.kept);
   }
   payload_bytes_ -= whole.payload_bytes;
-  if (whole.op) whole.op.complete({delivery::written, {}});
+  if (whole.op) whole.op.complete({delivery::written, {}, session_});
 }
 
 void outbox::frame_queue::reserve_one() {
@@ -276,7 +281,7 @@ void outbox::cancel(std::uint64_t id, net::cancellation_type type) {
   // If its frame has left, the message may still wait to be acknowledged.
   if (found == frames.end() || !found->op) return cancel_kept(id, ends_the_wait);
   if (!ends_the_wait) return;
-  std::exchange(found->op, {}).complete({delivery::in_doubt, net::error::operation_aborted});
+  std::exchange(found->op, {}).complete({delivery::in_doubt, net::error::operation_aborted, session_});
 }
 
 void outbox::close(error_code why) {

@@ -75,13 +75,16 @@ class outbox : public std::enable_shared_from_this<outbox> {
   // that have a number already leave all the same: the peer would miss them.
   std::size_t discard_waiting();
 
-  // The session, on the strand. From open() to close() the outbox writes to `stream`, which must outlive it,
-  // and wakes `writer` when there is something to flush.
-  void open(transport& stream, std::weak_ptr<wakeup> writer, const std::optional<agreed_compression>& agreed);
+  // The session with this number, on the strand. From open() to close() the outbox writes to `stream`, which
+  // must outlive it, and wakes `writer` when there is something to flush.
+  void open(transport& stream, std::weak_ptr<wakeup> writer, const std::optional<agreed_compression>& agreed,
+            std::uint64_t session);
   // Messages may leave: first those that have to be sent again, then those that have waited.
   void ready();
   // The peer has got all messages up to that with this number.
   void acknowledged(std::uint64_t last);
+  // The peer has got the message with this number, and perhaps none before it.
+  void acknowledged_one(std::uint64_t number);
   // The session is about to end, and another one to follow: all that is sent from now on waits for that.
   void hold();
   // No session follows: what has waited for it leaves with this one, if that still may send.
@@ -90,7 +93,9 @@ class outbox : public std::enable_shared_from_this<outbox> {
   // acknowledged, all that was accepted goes on to the next session.
   void give_up_hold(error_code why);
   // Control frames, and frames of the protocol's own, leave before any message that has not been started.
-  void protocol_frame(message_kind kind, std::string_view payload);
+  // Returns false, and sends nothing, if limits.outbound_bytes of them wait already: the server does not read
+  // the answers it asks for.
+  bool protocol_frame(message_kind kind, std::string_view payload);
   void ping(std::string_view payload);
   void pong(std::string_view payload);
   // What was accepted leaves first, then the close frame; nothing else is accepted meanwhile (R61).
@@ -198,6 +203,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   struct encoded_message {
     message_kind kind;
     std::string payload;
+    std::vector<std::string> attachments;
   };
   // What the protocol's encode() did wrong, for the log.
   struct encode_faults {
@@ -259,6 +265,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   std::weak_ptr<wakeup> writer_;
   error_code refusal_ = error::no_connection;
   phase phase_ = phase::no_session;
+  std::uint64_t session_ = 0;  // the number of the present one, or of the last
   next_session next_ = next_session::none;
   bool writer_waits_ = false;  // so nothing is to be written
   const bool acknowledged_ = protocol_ && protocol_->acknowledges();

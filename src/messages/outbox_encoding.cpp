@@ -63,7 +63,8 @@ result<outbox::encoded_message> outbox::encode(const outgoing_message& message) 
   try {
     auto encoded = protocol_->encode(message);
     if (encoded.has_error()) return encoded.error();
-    return encoded_message{protocol_->encoded_kind(message.kind), std::move(*encoded)};
+    return encoded_message{protocol_->encoded_kind(message.kind), std::move(*encoded),
+                           protocol_->attachments(message)};
   } catch (...) {
     faults_.threw = true;
     return make_error_code(error::message_invalid);
@@ -76,7 +77,7 @@ error_code outbox::encode_kept(kept_message& one, std::string_view payload) {
   if (protocol_) {
     const auto encoded = encode({.id = number, .kind = one.kind, .payload = payload, .feature = one.feature});
     if (encoded.has_error()) return encoded.error();
-    buffer_.add_message(encoded->kind, encoded->payload);
+    buffer_.add_message(encoded->kind, encoded->payload, encoded->attachments);
   } else {
     buffer_.add_message(one.kind, payload);
   }

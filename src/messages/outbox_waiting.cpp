@@ -40,6 +40,8 @@ outbox::verdict outbox::judge(std::string_view payload, const send_options& how)
   const bool may_wait = next_ == next_session::at_once ||
                         (next_ == next_session::some_day && how.when_offline != offline_rule::fail);
   if (phase_ != phase::open && !may_wait) return {fate::refused, refusal_};
+  if (how.session != 0 && (how.session != session_ || phase_ != phase::open))
+    return {fate::refused, error::no_connection};
   if (payload.size() > limits_.largest) return {fate::refused, error::message_too_big};
   if (how.kind == message_kind::text && !is_valid_utf8(payload)) return {fate::refused, error::invalid_utf8};
   auto decision = gate(how);
@@ -167,9 +169,19 @@ void outbox::acknowledged(std::uint64_t last) {
   while (!unconfirmed_.empty() && unconfirmed_.front().number <= last) {
     auto& first = unconfirmed_.front();
     payload_bytes_ -= first.payload.size();
-    if (first.op) first.op.complete({delivery::acked, {}});
+    if (first.op) first.op.complete({delivery::acked, {}, first.written_in});
     unconfirmed_.pop_front();
   }
+}
+
+void outbox::acknowledged_one(std::uint64_t number) {
+  if (refuses_call()) return;
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(unconfirmed_, number, &kept_message::number);
+  if (found == unconfirmed_.end()) return;
+  payload_bytes_ -= found->payload.size();
+  if (found->op) found->op.complete({delivery::acked, {}, found->written_in});
+  unconfirmed_.erase(found);
 }
 
 // Frames from `from_frame` on do not leave in this session any more.
@@ -181,9 +193,9 @@ void outbox::take_back(std::size_t from_frame, error_code why) {
       taken.splice(taken.end(), each.kept);
     } else {
       // A message that is sent again has left in an earlier session.
-      const bool was_written = !each.kept.empty() && each.kept.front().written;
+      const auto written_in = each.kept.empty() ? 0 : each.kept.front().written_in;
       payload_bytes_ -= each.payload_bytes;
-      report(each.op, {was_written ? delivery::in_doubt : delivery::not_sent, why});
+      report(each.op, {written_in != 0 ? delivery::in_doubt : delivery::not_sent, why, written_in});
     }
   }
   frames_.truncate(from_frame);
@@ -199,7 +211,7 @@ void outbox::take_back(std::size_t from_frame, error_code why) {
 void outbox::settle(std::list<kept_message> messages, error_code why) {
   for (auto& each : messages) {
     payload_bytes_ -= each.payload.size();
-    report(each.op, {each.written ? delivery::in_doubt : delivery::not_sent, why});
+    report(each.op, {each.written_in != 0 ? delivery::in_doubt : delivery::not_sent, why, each.written_in});
   }
 }
 
@@ -217,7 +229,8 @@ void outbox::cancel_kept(std::uint64_t id, bool ends_the_wait) {
   // The message is still sent again, because the peer must not miss a number.
   const auto found = std::ranges::find_if(unconfirmed_, is_it);
   if (found == unconfirmed_.end() || !found->op) return;
-  std::exchange(found->op, {}).complete({delivery::in_doubt, net::error::operation_aborted});
+  std::exchange(found->op, {})
+      .complete({delivery::in_doubt, net::error::operation_aborted, found->written_in});
 }
 
 void outbox::throttle(const std::vector<throttled_feature>& features) {

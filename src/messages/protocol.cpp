@@ -1,4 +1,4 @@
-// The default encode() of a protocol: passes messages on unchanged.
+// What a protocol does if it overrides nothing: passes messages on unchanged, one frame each.
 module;
 #include <cstdint>
 #include <functional>
@@ -15,5 +15,7 @@ namespace holdfast {
 result<std::string> protocol::encode(const outgoing_message& message) const {
   return std::string(message.payload);
 }
+
+std::vector<std::string> protocol::attachments(const outgoing_message& /*message*/) const { return {}; }
 
 }  // namespace holdfast

@@ -43,12 +43,31 @@ export struct protocol_failure {
   std::uint16_t close_code = close_codes::protocol_error;  ///< of the close frame
 };
 
+/// How a session has ended, for `protocol::ended`.
+export struct session_end {
+  std::uint64_t number = 0;  ///< as in session_facts
+  change_reason reason{};    ///< why; the peer's close code and its text are `close_code` and `detail`
+  bool was_ready = false;    ///< the login had succeeded
+  bool moved = false;        ///< another session follows without a break
+};
+
+/// What a protocol makes of the end of a session.
+export struct end_verdict {
+  /// Means, in place of what the close code usually means: login_refused, that the server does not want us;
+  /// unauthorized, that it wants other credentials; server_going_away, that it wants us back soon. Empty: the
+  /// retry policy judges the end as it is.
+  error_code error{};
+  /// For how long the server does not want to be dialled; the retry policy bounds it.
+  std::optional<clock::duration> retry_after{};
+};
+
 /// The session, as a protocol sees it. On the connection's strand, and only within a call of the protocol.
 export class protocol_link {
  public:
   virtual ~protocol_link() = default;
 
-  /// Sends a frame of the protocol's own, ahead of all messages that wait.
+  /// Sends a frame of the protocol's own, ahead of all messages that wait. If `limits.outbound_bytes` of such
+  /// frames wait already, the session ends with outbound_full: the server does not read.
   virtual void send(message_kind kind, std::string_view payload) = 0;
   /// Ends the login: `connected` is published, messages flow. To be called once in a session.
   virtual void ready(login_result result) = 0;
@@ -57,6 +76,8 @@ export class protocol_link {
   virtual void deliver(message_kind kind, std::string_view payload) = 0;
   /// Reports that the server has got all messages up to and including that with the id `last`.
   virtual void acknowledged(std::uint64_t last) = 0;
+  /// Reports that the server has got the message with the id `number`, and perhaps none before it.
+  virtual void acknowledged_one(std::uint64_t number) = 0;
   /// Throttles these features, and no others, from now on. Empty: none is.
   virtual void throttle(std::vector<throttled_feature> features) = 0;
   /// Calls `protocol::heartbeat` every so often, for the first time after `first`. Zero: not any more. The
@@ -64,6 +85,18 @@ export class protocol_link {
   virtual void heartbeat_every(clock::duration interval, clock::duration first) = 0;
   /// Reports that the peer has answered the heartbeat: it is not lost for silence.
   virtual void heartbeat_answered() = 0;
+  /// Declares the peer lost when no message of it, or part of one, has come for so long: for servers that
+  /// send pings of their own as messages. Begins anew with each call. Zero: not any more.
+  virtual void expect_within(clock::duration silence) = 0;
+  /// Stops reading, or goes on with it. While it is stopped, TCP holds the server back, and no verdict about
+  /// its silence is made.
+  virtual void read(bool wanted) = 0;
+  /// Calls `protocol::woken` at `when`, in place of the time that was given before. time_point::max(): not at
+  /// all.
+  virtual void wake_at(clock::time_point when) = 0;
+  /// Returns what leads to a call of `protocol::woken`, soon. It may be called on any thread, at any time,
+  /// also from within a call of the protocol; calls may coalesce. It does nothing once the session has ended.
+  [[nodiscard]] virtual std::function<void()> waker() = 0;
   /// Ends the session.
   virtual void fail(protocol_failure why) = 0;
   /// Reports that the server asks us to leave, and not to come back before `wait` is over: the session is
@@ -96,12 +129,27 @@ export class protocol {
   virtual void received(protocol_link& link, message_view frame) = 0;
   /// Sends a heartbeat: one is due (see protocol_link::heartbeat_every).
   virtual void heartbeat(protocol_link&) {}
+  /// Does what the time, or another thread, has made due (see protocol_link::wake_at and waker).
+  virtual void woken(protocol_link&) {}
+  /// Judges the end of a session that opened() has begun. Comes before the retry policy decides. Where the
+  /// program has ended the session, or this protocol by fail() or go_away(), the verdict does not count. If
+  /// it throws, the policy judges the end as it is.
+  virtual end_verdict ended(const session_end&) { return {}; }
+
+  /// Drops what waits for the execution context, without completing it: that has ended, and nothing can be
+  /// completed any more. Handlers may hold the coroutine that holds the connection. On the thread that
+  /// destroys the context.
+  virtual void context_ends() noexcept {}
 
   /// Returns the frame that carries a message. Called on any thread, several at a time: it must not touch
   /// what the other calls change, and must not call the connection, whose lock is held: such a send() is
   /// refused with message_invalid, and the log has a line. An error refuses the message; so does an
   /// exception, as message_invalid.
   virtual result<std::string> encode(const outgoing_message& message) const;
+  /// Returns the binary frames that follow the one of encode(), without a frame of anything else between
+  /// them: for a protocol whose messages may be of several frames. Called right after encode(), with the same
+  /// message, on the same terms. They leave, are sent again, and are acknowledged together.
+  [[nodiscard]] virtual std::vector<std::string> attachments(const outgoing_message& message) const;
   /// Returns the kind of the frames that encode() makes.
   [[nodiscard]] virtual message_kind encoded_kind(message_kind given) const noexcept { return given; }
   /// Returns whether the server acknowledges messages. Then what it has not acknowledged when a session

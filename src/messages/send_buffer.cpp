@@ -5,8 +5,10 @@ module;
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 module holdfast.core;
 
@@ -31,6 +33,15 @@ std::size_t size_of_frame(std::string_view bytes) {
 
 }  // namespace
 
+void send_buffer::add_message(message_kind kind, std::string_view payload,
+                              std::span<const std::string> attachments) {
+  add_message(kind, payload);
+  for (const auto& each : attachments) {
+    joints_.push_back(given());
+    add_message(message_kind::binary, each);
+  }
+}
+
 bool send_buffer::add_control(opcode kind, std::string_view payload) {
   if (closed_) return false;
   encoder_.frame(control_, kind, payload);
@@ -51,13 +62,18 @@ void send_buffer::close_behind_messages(std::uint16_t code, std::string_view rea
 
 void send_buffer::close_now(std::uint16_t code, std::string_view reason) {
   if (closed_) return;
-  messages_.truncate(rest_);
+  drop_waiting();
   add_close(close_payload(code, reason));
 }
 
 void send_buffer::drop_messages() {
-  messages_.truncate(rest_);
+  drop_waiting();
   add_last_words();
+}
+
+void send_buffer::drop_waiting() {
+  messages_.truncate(rest_);
+  joints_.clear();  // those of a message that has begun were passed when it began
 }
 
 void send_buffer::add_last_words() {
@@ -93,7 +109,7 @@ std::size_t send_buffer::consumed(queue from, std::size_t count) {
   std::size_t finished = inside_message() && rest_ <= count ? 1 : 0;
   auto end = rest_;  // of the messages that have begun, as an offset from the first waiting byte
   while (end < count) {
-    end += size_of_frame(bytes.substr(end));
+    end = end_of_message(bytes, end);
     if (end <= count) ++finished;
   }
   rest_ = end - count;
@@ -101,6 +117,15 @@ std::size_t send_buffer::consumed(queue from, std::size_t count) {
   written_ += count;
   add_last_words();
   return finished;
+}
+
+// Passes over the joints of the message that begins here.
+std::size_t send_buffer::end_of_message(std::string_view bytes, std::size_t begin) {
+  auto end = begin + size_of_frame(bytes.substr(begin));
+  auto joint = joints_.begin();
+  for (; joint != joints_.end() && *joint == written_ + end; ++joint) end += size_of_frame(bytes.substr(end));
+  joints_.erase(joints_.begin(), joint);
+  return end;
 }
 
 void send_buffer::release_memory() noexcept {
@@ -117,6 +142,7 @@ void send_buffer::reset() {
   }
   late_pong_.reset();
   last_words_.reset();
+  joints_.clear();
   written_ = control_written_ = 0;
   rest_ = 0;
   closed_ = false;

@@ -4,8 +4,10 @@ module;
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 export module holdfast.core:send_buffer;
 
@@ -17,8 +19,8 @@ import :frame_encoder;
 namespace holdfast {
 
 /// The frames that a client has still to write in one session. Control frames leave first, but never between
-/// the bytes of a message. Each message is one frame. Nothing is kept for a message besides its bytes: its
-/// header says where it ends. Not thread-safe.
+/// the bytes of a message. Nothing is kept for a message of one frame besides its bytes: its header says
+/// where it ends. Not thread-safe.
 export class send_buffer {
  public:
   /// Names the queue that bytes of next() come from.
@@ -42,6 +44,8 @@ export class send_buffer {
   void add_message(message_kind kind, std::string_view payload) {
     encoder_.message(messages_, kind, payload);
   }
+  /// Adds a message of several frames: the payload, then each attachment, as binary. They count as one.
+  void add_message(message_kind kind, std::string_view payload, std::span<const std::string> attachments);
   /// Adds a frame that leaves ahead of all messages that have not begun: a control frame, or one of a
   /// protocol's own. Returns false, and adds nothing, once the close frame has been added.
   bool add_control(opcode kind, std::string_view payload);
@@ -74,6 +78,8 @@ export class send_buffer {
   [[nodiscard]] bool inside_message() const noexcept { return rest_ != 0; }
   /// Returns whether control frames wait to be written.
   [[nodiscard]] bool control_waits() const noexcept { return !control_.empty(); }
+  /// Returns how many bytes of control frames wait to be written.
+  [[nodiscard]] std::size_t control_size() const noexcept { return control_.size(); }
   /// Returns how many bytes of messages have left since reset().
   [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
   /// Returns how many bytes of control frames have left since reset().
@@ -88,6 +94,8 @@ export class send_buffer {
   void reset();
 
  private:
+  void drop_waiting();
+  std::size_t end_of_message(std::string_view bytes, std::size_t begin);
   void add_last_words();
   void add_close(std::string_view payload);
 
@@ -99,6 +107,8 @@ export class send_buffer {
   std::uint64_t written_ = 0;
   std::uint64_t control_written_ = 0;
   std::size_t rest_ = 0;  // of a message that has begun to leave
+  // Where frames end that others of the same message follow, counted as written() is; of waiting messages.
+  std::vector<std::uint64_t> joints_;
   // What it has compressed must leave, or nothing after it may: the peer has the same context.
   frame_encoder encoder_{peer_role::client};
   bool closed_ = false;

@@ -66,6 +66,10 @@ std::vector<retry_rule> default_retry_rules() {
        .delay = retry_delay::refresh,
        .at = stage::login,
        .errors = {error::unauthorized}},
+      {.name = "refresh-login",  // the protocol says so of the session's end
+       .delay = retry_delay::refresh,
+       .at = stage::session,
+       .errors = {error::unauthorized}},
       {.name = "going-away",
        .delay = retry_delay::fresh,
        .errors = {error::server_going_away},

@@ -32,12 +32,14 @@ constexpr auto never = clock::time_point::max();
 }  // namespace
 
 conversation::conversation(const options& given, std::shared_ptr<protocol> spoken,
-                           std::shared_ptr<outbox> out, session_listener& listener)
+                           std::shared_ptr<outbox> out, session_listener& listener,
+                           std::function<void()> waker)
     : options_(given),
       protocol_(std::move(spoken)),
       outbox_(std::move(out)),
       listener_(listener),
-      login_by_(clock::now() + given.deadlines.login) {}
+      login_by_(clock::now() + given.deadlines.login),
+      waker_(std::move(waker)) {}
 
 // The text of an exception may contain a secret of the login, so it is not passed on.
 template <class Call>
@@ -54,7 +56,18 @@ void conversation::open(const session_facts& session) {
   guarded([&] { protocol_->opened(*this, session); });
 }
 
+// Not guarded: the session is over, and has its reason.
+end_verdict conversation::close(const session_end& how) {
+  try {
+    auto verdict = protocol_->ended(how);
+    return ending_ ? end_verdict{} : verdict;
+  } catch (...) {
+    return {};
+  }
+}
+
 void conversation::received(message_view frame, message_batch& into) {
+  heard_part(frame.received);
   into_ = &into;
   guarded([&] { protocol_->received(*this, frame); });
   into_ = nullptr;
@@ -71,6 +84,10 @@ void conversation::tend(clock::time_point now) {
     if (!answer_by_) answer_by_ = now + options_.heartbeat.pong_deadline;
     guarded([&] { protocol_->heartbeat(*this); });
   }
+  if (silent_by_ && !paused_ && now >= *silent_by_) return end(error::liveness_lost, {}, 0);
+  const bool is_time = now >= wake_at_;
+  if (is_time) wake_at_ = never;
+  if (std::exchange(woken_, false) || is_time) guarded([&] { protocol_->woken(*this); });
   lift_expired(now);
 }
 
@@ -79,6 +96,8 @@ clock::time_point conversation::next_look() const {
   auto next = ready_ ? never : login_by_;
   if (answer_by_ && !paused_) next = std::min(next, *answer_by_);
   if (next_heartbeat_) next = std::min(next, *next_heartbeat_);
+  if (silent_by_ && !paused_) next = std::min(next, *silent_by_);
+  next = std::min(next, wake_at_);
   for (const auto& each : throttled_) {
     if (each.until) next = std::min(next, *each.until);
   }
@@ -88,6 +107,12 @@ clock::time_point conversation::next_look() const {
 void conversation::resume(clock::time_point now) noexcept {
   paused_ = false;
   if (answer_by_) answer_by_ = now + options_.heartbeat.pong_deadline;
+  heard_part(now);
+}
+
+void conversation::heard_part(clock::time_point now) noexcept {
+  // What was read before a pause may be decoded after it.
+  if (silent_by_) silent_by_ = std::max(*silent_by_, later(now, silence_));
 }
 
 void conversation::heard_progress(clock::time_point now) noexcept {
@@ -101,7 +126,8 @@ void conversation::lift_expired(clock::time_point now) {
 }
 
 void conversation::send(message_kind kind, std::string_view payload) {
-  outbox_->protocol_frame(kind, payload);
+  if (outbox_->protocol_frame(kind, payload)) return;
+  end(error::outbound_full, "the server does not read what the protocol sends", close_codes::internal_error);
 }
 
 void conversation::ready(login_result result) {
@@ -120,19 +146,35 @@ void conversation::deliver(message_kind kind, std::string_view payload) {
 
 void conversation::acknowledged(std::uint64_t last) { outbox_->acknowledged(last); }
 
+void conversation::acknowledged_one(std::uint64_t number) { outbox_->acknowledged_one(number); }
+
 void conversation::throttle(std::vector<throttled_feature> features) {
   throttled_ = std::move(features);
+  has_new_deadline_ = true;
   if (ready_) listener_.on_throttle(throttled_);
 }
 
 void conversation::heartbeat_every(clock::duration interval, clock::duration first) {
   interval_ = interval;
+  has_new_deadline_ = true;
   answer_by_.reset();
   next_heartbeat_.reset();
   if (interval > clock::duration::zero()) next_heartbeat_ = clock::now() + first;
 }
 
 void conversation::heartbeat_answered() { answer_by_.reset(); }
+
+void conversation::expect_within(clock::duration silence) {
+  silence_ = silence;
+  silent_by_.reset();
+  if (silence > clock::duration::zero()) silent_by_ = later(clock::now(), silence);
+  has_new_deadline_ = true;
+}
+
+void conversation::wake_at(clock::time_point when) {
+  wake_at_ = when;
+  has_new_deadline_ = true;
+}
 
 void conversation::fail(protocol_failure why) {
   end(why.error ? why.error : make_error_code(error::protocol_failed), std::move(why.text), why.close_code);

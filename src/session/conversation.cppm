@@ -62,14 +62,24 @@ class conversation final : public protocol_link {
 
   // `given` and `listener` must outlive it; the others are shared with the actor.
   conversation(const options& given, std::shared_ptr<protocol> spoken, std::shared_ptr<outbox> out,
-               session_listener& listener);
+               session_listener& listener, std::function<void()> waker);
 
   void open(const session_facts& session);
+  // The protocol's own view of the end.
+  end_verdict close(const session_end& how);
   // `into` takes what is for the program.
   void received(message_view frame, message_batch& into);
   // Does what is due.
   void tend(clock::time_point now);
   [[nodiscard]] clock::time_point next_look() const;
+  // Another thread has something for the protocol: tend() will call it.
+  void wake() noexcept { woken_ = true; }
+  // A part of a message has come.
+  void heard_part(clock::time_point now) noexcept;
+  // The protocol wants no message now.
+  [[nodiscard]] bool holds() const noexcept { return holds_; }
+  // Whether next_look() may be sooner than before.
+  bool take_new_deadline() noexcept { return std::exchange(has_new_deadline_, false); }
   // While the session does not read, an answer cannot be heard.
   void pause() noexcept { paused_ = true; }
   void resume(clock::time_point now) noexcept;
@@ -84,9 +94,14 @@ class conversation final : public protocol_link {
   void ready(login_result result) override;
   void deliver(message_kind kind, std::string_view payload) override;
   void acknowledged(std::uint64_t last) override;
+  void acknowledged_one(std::uint64_t number) override;
   void throttle(std::vector<throttled_feature> features) override;
   void heartbeat_every(clock::duration interval, clock::duration first) override;
   void heartbeat_answered() override;
+  void expect_within(clock::duration silence) override;
+  void read(bool wanted) override { holds_ = !wanted; }
+  void wake_at(clock::time_point when) override;
+  [[nodiscard]] std::function<void()> waker() override { return waker_; }
   void fail(protocol_failure why) override;
   void go_away(std::string reason, clock::duration wait, std::string endpoint) override;
 
@@ -106,10 +121,17 @@ class conversation final : public protocol_link {
   std::optional<clock::time_point> next_heartbeat_{};
   std::optional<clock::time_point> answer_by_{};
   clock::duration interval_{};
+  std::optional<clock::time_point> silent_by_{};
+  clock::duration silence_{};
+  clock::time_point wake_at_ = clock::time_point::max();
+  const std::function<void()> waker_;
   std::vector<throttled_feature> throttled_;
   std::optional<ending> ending_{};
   bool ready_ = false;
   bool paused_ = false;
+  bool holds_ = false;
+  bool woken_ = false;
+  bool has_new_deadline_ = false;
 };
 
 }  // namespace holdfast

@@ -82,13 +82,24 @@ session::session(surroundings of, opened_socket socket, random_source& random, s
 
 void session::open(const std::optional<agreed_compression>& agreed) {
   if (agreed) decoder_.agree(*agreed);
-  outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &work_), agreed);
+  outbox_->open(stream_, std::shared_ptr<wakeup>(shared_from_this(), &work_), agreed, number_);
 }
 
 void session::speak(std::shared_ptr<protocol> spoken, const session_facts& facts) {
   conversation_ = std::make_unique<conversation>(*options_, std::move(spoken), outbox_,
-                                                 static_cast<session_listener&>(*this));
+                                                 static_cast<session_listener&>(*this), make_waker());
   conversation_->open(facts);
+}
+
+std::function<void()> session::make_waker() {
+  return [weak = weak_from_this(), where = where_] {
+    net::post(where->strand, [weak] {
+      const auto self = weak.lock();
+      if (!self || self->over_) return;
+      self->conversation_->wake();
+      self->work_.notify();
+    });
+  };
 }
 
 net::awaitable<void> session::serve() {
@@ -197,6 +208,7 @@ void session::took(std::size_t count, error_code ec) {
     read_at_ = clock::now();
     liveness_.heard_bytes(read_at_);
     outbox_->next_turn();
+    if (conversation_ && decoder_.is_inside_message()) conversation_->heard_part(read_at_);
   } else if (ec && !would_block(ec)) {
     lost(ec == net::error::eof ? make_error_code(error::connection_lost) : ec);
   }
@@ -209,9 +221,14 @@ net::awaitable<void> session::wait_for_room() {
   if (conversation_) conversation_->pause();
   if (link_) link_->judge.pause();
   reader_waits_ = true;
+  waits_held_ = is_held();
   pause_warned_at_ = clock::now() + silent_pause;
   work_.notify();
-  co_await inbox_->wait_for_room();
+  if (waits_held_) {
+    co_await inbox_->wait_for_wake();
+  } else {
+    co_await inbox_->wait_for_room();
+  }
   reader_waits_ = false;
   if (hand_over_by_ && ending_) ending_->close_by = clock::now() + options_->close_timeout;
   liveness_.resume(clock::now());
@@ -222,6 +239,8 @@ net::awaitable<void> session::wait_for_room() {
 // When all our output has left while the inbox is full, the rest of the input is read and dropped: closing a
 // socket with unread bytes resets it, and that can destroy what we wrote last (R61). A protocol must not see
 // messages that are dropped: it would not request them again.
+bool session::is_held() const { return conversation_ && conversation_->holds() && !scanning_; }
+
 bool session::drops_messages() const {
   if (scanning_) return true;
   if (conversation_) return false;
@@ -252,6 +271,7 @@ bool session::decode() {
     while (decoder_.next().event != frame_event::none) continue;  // discarded: only the end of TCP is awaited
     return true;
   }
+  if (is_held()) return false;
   auto space = inbox_->room();
   // Once a message is dropped, all later ones are: the program must not get a sequence with a gap.
   const bool drops = dropped_ != 0 || (space.messages == 0 && drops_messages());
@@ -285,6 +305,7 @@ void session::take(const frame_result& event, message_batch& into) {
     // Once the session is closing, a login must not succeed any more: its result would not be published.
     if (ending_ && !conversation_->is_ready()) return;
     conversation_->received({event.kind, event.payload, number_, read_at_}, into);
+    if (conversation_->take_new_deadline()) work_.notify();
   } else if (decoder_.owns(event)) {
     into.take_back(event.kind, decoder_.take_message(event));
   } else {

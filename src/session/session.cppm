@@ -85,6 +85,8 @@ class session final : public std::enable_shared_from_this<session>, private sess
   [[nodiscard]] bool is_ending() const noexcept { return ending_ != nullptr; }
   // Another one follows without a break, unless it is stopped.
   [[nodiscard]] bool hands_over() const noexcept { return hand_over_by_.has_value(); }
+  // The protocol's view of its end; `moved`: another session follows without a break.
+  end_verdict judge_end(bool moved);
   // Why it has ended.
   [[nodiscard]] const change_reason& reason() const noexcept { return ending_->reason; }
   // What the server has asked for: not to come back before.
@@ -125,6 +127,8 @@ class session final : public std::enable_shared_from_this<session>, private sess
   net::awaitable<void> read_first_bytes();
   void took(std::size_t count, error_code ec);
   net::awaitable<void> wait_for_room();
+  void read_on_after_hold();
+  [[nodiscard]] bool is_held() const;
   [[nodiscard]] bool drops_messages() const;
   void scan_for_end();
   bool decode();
@@ -133,6 +137,7 @@ class session final : public std::enable_shared_from_this<session>, private sess
   void act_on_end();
   void handle_pong(std::string_view payload);
   void follow_protocol();
+  std::function<void()> make_waker();
   void watch_upload(clock::time_point now);
   // A ping, or a heartbeat of the protocol.
   [[nodiscard]] bool waits_for_answer() const noexcept;
@@ -207,7 +212,8 @@ class session final : public std::enable_shared_from_this<session>, private sess
   bool socket_is_empty_ = false;
   bool large_messages_ = false;  // the last one was large
   bool socket_is_full_ = false;  // until it is writable again
-  bool reader_waits_ = false;    // for room in the inbox
+  bool reader_waits_ = false;    // for room in the inbox, or until the protocol wants to read on
+  bool waits_held_ = false;      // the latter
   bool warned_of_pause_ = false;
   bool scanning_ = false;   // for the peer's close frame, behind messages that nobody takes
   bool gives_way_ = false;  // to the program, which has just got messages

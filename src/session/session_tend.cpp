@@ -95,6 +95,7 @@ void session::tend() {
     warn_of_pause(clock::now());
     look_for_congestion(clock::now());
     if (conversation_ && !over_) conversation_->tend(clock::now());
+    if (waits_held_ && !is_held()) read_on_after_hold();
     follow_protocol();
   } while (!over_ && work_.take_notification());
   if (over_) return;
@@ -208,11 +209,29 @@ void session::expire_pings(clock::time_point now) {
 void session::warn_of_pause(clock::time_point now) {
   if (!reader_waits_ || warned_of_pause_ || now < pause_warned_at_) return;
   warned_of_pause_ = true;
+  if (is_held()) {
+    log_->write(
+        log_level::warning,
+        "the protocol has stopped reading, because the program does not take what has come for it: the "
+        "server's pings are not answered");
+    return;
+  }
   log_->write(
       log_level::warning,
       "limits.inbound_bytes or limits.inbound_messages is reached, because the program does not receive: the "
       "socket is no longer read, and the server's pings are not answered. Call receive(), or set "
       "receive_messages to false if the program only sends");
+}
+
+void session::read_on_after_hold() {
+  waits_held_ = false;
+  inbox_->cancel_wait();
+}
+
+end_verdict session::judge_end(bool moved) {
+  if (!conversation_) return {};
+  return conversation_->close(
+      {.number = number_, .reason = ending_->reason, .was_ready = conversation_->is_ready(), .moved = moved});
 }
 
 // Ends the session if the protocol wants it, once the program has had a turn with the earlier messages.

@@ -78,6 +78,8 @@ export class frame_decoder {
   /// Returns whether bytes were taken over that belong to no event yet, but for those of a message that is
   /// being put together.
   [[nodiscard]] bool has_undecoded() const noexcept { return size_ != 0; }
+  /// Returns whether a part of a message has come, and its rest has not.
+  [[nodiscard]] bool is_inside_message() const noexcept { return in_message_ || payload_left_ != 0; }
   /// Gives back memory for compression that can be had again. For when nothing has happened for a while.
   void release_memory() noexcept;
 

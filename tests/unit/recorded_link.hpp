@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,15 @@ class recorded_link final : public holdfast::protocol_link {
     note(kind == holdfast::message_kind::text ? "deliver" : "deliver binary", payload);
   }
   void acknowledged(std::uint64_t last) override { note("acknowledged", std::to_string(last)); }
+  void acknowledged_one(std::uint64_t number) override { note("acknowledged_one", std::to_string(number)); }
+  void expect_within(holdfast::clock::duration silence) override {
+    note("expect_within", std::to_string(silence / 1ms) + "ms");
+  }
+  void read(bool wanted) override { note("read", wanted ? "on" : "off"); }
+  void wake_at(holdfast::clock::time_point) override { note("wake_at", ""); }
+  [[nodiscard]] std::function<void()> waker() override {
+    return [] {};
+  }
   void throttle(std::vector<holdfast::throttled_feature> features) override {
     std::string line;
     for (const auto& each : features) {

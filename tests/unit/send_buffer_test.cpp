@@ -121,6 +121,48 @@ BOOST_AUTO_TEST_CASE(a_control_frame_waits_for_the_end_of_a_message_that_has_beg
   BOOST_TEST(w.finished == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(the_frames_of_one_message_stay_together_and_count_as_one) {
+  const std::vector<std::string> attachments{"first", std::string(70'000, 'x'), ""};
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    std::mt19937 random(seed);
+    wire w;
+    lines expected;
+    for (int i = 0; i < 50; ++i) {
+      const bool with = random() % 2 != 0;
+      w.buffer.add_message(message_kind::text, "m", with ? attachments : lines{});
+      expected.emplace_back("m");
+      if (with) expected.insert(expected.end(), attachments.begin(), attachments.end());
+      w.ping("p");
+      w.write(random() % 50'000);
+    }
+    w.write_all();
+    BOOST_TEST(w.finished == 50U);
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < w.read.size(); ++i) {
+      if (w.read[i] == "ping p") {
+        // Never between a message and its attachments.
+        BOOST_TEST((at == expected.size() || expected[at] == "m"));
+        continue;
+      }
+      BOOST_REQUIRE(at < expected.size());
+      BOOST_TEST(w.read[i] == expected[at++]);
+    }
+    BOOST_TEST(at == expected.size());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(frames_of_a_message_that_has_not_begun_are_dropped_with_it) {
+  wire w;
+  w.add("begun");
+  w.buffer.add_message(message_kind::text, "dropped", lines{"a", "b"});
+  w.write(3);
+  w.buffer.drop_messages();
+  w.buffer.add_message(message_kind::text, "kept", lines{"c"});
+  w.write_all();
+  BOOST_TEST((w.read == lines{"begun", "kept", "c"}));
+  BOOST_TEST(w.finished == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(a_message_is_finished_with_its_last_byte_however_few_bytes_the_socket_takes) {
   constexpr std::array<std::size_t, 8> sizes{0, 1, 125, 126, 127, 65'535, 65'536, 200'000};
   for (unsigned seed = 1; seed <= 20; ++seed) {
