@@ -3,6 +3,8 @@
 export module holdfast.core;
 
 export import :error;
+export import :initiation;
+export import :completion;
 export import :time;
 export import :jump_detector;
 export import :journal;

@@ -7,10 +7,13 @@ import sys
 
 from cpp_text import Code, check_programs, check_the_test, programs
 
-# What holds references and numbers alone can be destroyed twice.
-HARMLESS = {"send_options"}
-# The members of send_options, which is written without its name.
-OPTIONS = {"kind", "when_offline", "when_throttled", "feature", "key", "time_to_live"}
+# What holds references and numbers alone can be destroyed twice: where it is declared, and its members, because it is
+# written without its name.
+HARMLESS = {
+    "send_options": ("src/messages/message.cppm", {"kind", "when_offline", "when_throttled", "feature", "key", "time_to_live", "session"}),
+    "call_options": ("src/channels/call.cppm", {"timeout", "idempotent", "feature"}),
+}
+OPTIONS = set().union(*(members for _, members in HARMLESS.values()))
 
 
 class Expressions:
@@ -138,9 +141,10 @@ def main():
         sys.exit("this test does not know what an aggregate is")
     root = pathlib.Path(__file__).resolve().parent.parent
     known = set().union(*(aggregates_of(Code(text)) for _, _, text in programs(root)))
-    options = re.search(r"struct send_options \{(.*?)\n\};", (root / "src/messages/message.cppm").read_text(encoding="utf-8"), re.S)
-    if set(re.findall(r"^  [\w:]+ (\w+)(?:\{| =)", options[1], re.M)) != OPTIONS:
-        sys.exit("send_options has other members now")
+    for name, (path, members) in HARMLESS.items():
+        body = re.search(rf"struct {name} \{{(.*?)\n\}};", (root / path).read_text(encoding="utf-8"), re.S)
+        if set(re.findall(r"^  [\w:]+ (\w+)(?:\{| =)", body[1], re.M)) != members:
+            sys.exit(f"{name} has other members now")
     check_programs(among(known))
 
 

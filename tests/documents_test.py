@@ -21,6 +21,7 @@ FUNCTIONS = {"docs/asio.md": "tests/scenarios/time_limits_test.cpp",
 # All other C++ of a document stands in a file which is compiled and run, there perhaps indented.
 SNIPPETS = {f"docs/{page}.md": "tests/scenarios/snippets_test.cpp"
             for page in ("messages", "options", "performance", "retry", "states")}
+SNIPPETS["docs/channels.md"] = "tests/scenarios/channels_snippets_test.cpp"
 
 
 def without_indentation(code):

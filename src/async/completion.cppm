@@ -20,7 +20,7 @@ module;
 #include <utility>
 #include <vector>
 
-module holdfast.core:completion;
+export module holdfast.core:completion;
 
 namespace holdfast {
 
@@ -87,7 +87,8 @@ void post_to(const net::any_io_executor& strand, Call call) {
 // can end without an effect; all but `total`, if it cannot promise that.
 inline constexpr auto any_cancellation =
     net::cancellation_type::terminal | net::cancellation_type::partial | net::cancellation_type::total;
-inline constexpr auto cancellation_with_effects =
+/// The types of a cancellation that an operation obeys which cannot promise to have had no effect.
+export inline constexpr auto cancellation_with_effects =
     net::cancellation_type::terminal | net::cancellation_type::partial;
 
 // On which executor the handler of an operation is called. To ask a type-erased handler costs two
@@ -97,16 +98,19 @@ enum class called_on : std::uint8_t {
   the_connection,  // it is the connection's, and cannot run out of work: the handler resumes a coroutine
 };
 
-// Completes exactly once. Never by calling from there: whoever completes may hold a lock or sit on the
-// strand, and what a user does in a handler must delay neither. So it goes through the connection's executor
-// first, and from there to the handler's own, which may be of any kind (the type-erased one of Asio can
-// dispatch, but not post).
-template <class... Results>
+/// Completes exactly once. Never by calling from there: whoever completes may hold a lock or sit on the
+/// strand, and what a user does in a handler must delay neither. So it goes through the connection's executor
+/// first, and from there to the handler's own, which may be of any kind (the type-erased one of Asio can
+/// dispatch, but not post). For the modules of this library.
+export template <class... Results>
 class pending_operation {
  public:
+  /// What is called in the end.
   using handler_type = net::any_completion_handler<void(Results...)>;
 
+  /// Nobody waits.
   pending_operation() = default;
+  /// Waits; `fallback`, the connection's executor, is that of a handler which has none.
   pending_operation(handler_type handler, const net::any_io_executor& fallback)
       : connection_executor_(fallback),
         executor_(net::prefer(net::get_associated_executor(handler, fallback),
@@ -114,16 +118,18 @@ class pending_operation {
         runs_there_(net::get_associated_executor(handler, fallback) ==
                     net::any_completion_executor(fallback)),
         handler_(std::move(handler)) {}
+  /// The same, if it is known where the handler is to be called.
   pending_operation(handler_type handler, const net::any_io_executor& fallback, called_on where)
       : pending_operation(where == called_on::the_connection
                               ? pending_operation(fallback, std::move(handler))
                               : pending_operation(std::move(handler), fallback)) {}
 
+  /// Returns whether somebody waits.
   explicit operator bool() const noexcept { return static_cast<bool>(handler_); }
 
-  // `cancel` is called on the user's side, for as long as the handler has not been called, if one of the
-  // requested types is among `obeyed`. It takes those that are, or nothing. Must be set before the operation
-  // is where another thread could complete it.
+  /// Has `cancel` called on the user's side, for as long as the handler has not been called, if one of the
+  /// requested types is among `obeyed`. It takes those that are, or nothing. Must be set before the operation
+  /// is where another thread could complete it.
   template <class Cancel>
   void on_cancel(net::cancellation_type obeyed, Cancel cancel) {
     auto slot = net::get_associated_cancellation_slot(handler_);
@@ -138,11 +144,13 @@ class pending_operation {
       }
     });
   }
+  /// The same, for an operation that obeys all types.
   template <class Cancel>
   void on_cancel(Cancel cancel) {
     on_cancel(any_cancellation, std::move(cancel));
   }
 
+  /// Completes the operation. Once.
   void complete(Results... results) {
     auto call = [handler = std::exchange(handler_, {}), ... values = std::move(results)]() mutable {
       // The slot belongs to the user's executor: it must not be touched where the operation was completed.

@@ -50,9 +50,9 @@ export struct clock {
 // A hundred years stand for ever: what is added to a present must not overflow.
 inline constexpr std::chrono::hours for_ever{24 * 365 * 100};
 
-// Returns the moment that lies `span` after `begin`; spans of a program's own may be as long as their type
-// allows.
-template <class Rep, class Period>
+/// Returns the moment that lies `span` after `begin`; spans of a program's own may be as long as their type
+/// allows.
+export template <class Rep, class Period>
 clock::time_point later(clock::time_point begin, std::chrono::duration<Rep, Period> span) {
   return begin +
          (span > for_ever ? clock::duration(for_ever) : std::chrono::duration_cast<clock::duration>(span));

@@ -33,7 +33,8 @@ consteval bool asio_is_whole() {
       "import holdfast; must come after every #include of Boost.Asio");
   return true;
 }
-template <class Token, class Signature>
+/// Whether `Token` can be that of an operation with this signature.
+export template <class Token, class Signature>
 concept token_for = asio_is_whole<Token>() && net::completion_token_for<Token, Signature>;
 
 class state_channel;

@@ -1,0 +1,309 @@
+// The side of the program: calls, publications and subscriptions as they are made, and the timer of the
+// calls.
+module;
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/json/value.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+module holdfast.channels;
+
+import holdfast.core;
+import :channel_hub;
+
+namespace holdfast::channels {
+namespace {
+
+constexpr int most_taken_at_once = 64;  // items that a coroutine takes without giving way
+
+}  // namespace
+
+channel_hub::channel_hub(net::any_io_executor executor, std::unique_ptr<dialect> spoken,
+                         double subscriptions_per_second, clock::duration subscription_patience)
+    : executor_(std::move(executor)),
+      strand_(net::make_strand(executor_)),
+      dialect_(std::move(spoken)),
+      calls_(dialect_->calls_in_flight()),
+      channels_(subscriptions_per_second, subscription_patience),
+      timer_(strand_) {}
+
+void channel_hub::attach(std::shared_ptr<connection> conn) {
+  const std::lock_guard lock(mutex_);
+  conn_ = std::move(conn);
+}
+
+std::shared_ptr<connection> channel_hub::conn() const {
+  const std::lock_guard lock(mutex_);
+  return conn_;
+}
+
+// Without the lock: the connection may call the program's log.
+void channel_hub::send(std::string frame, send_options how,
+                       net::any_completion_handler<void(send_result)> handler) {
+  if (const auto by = conn()) {
+    if (!handler) return by->send(std::move(frame), how, net::detached);
+    by->send(std::move(frame), how, std::move(handler));
+  } else if (handler) {
+    pending_operation<send_result> op(std::move(handler), executor_);
+    op.complete({delivery::not_sent, net::error::operation_aborted});
+  }
+}
+
+void channel_hub::call(std::string_view method, const json::value& params, const call_options& how,
+                       call_table::operation op) {
+  requests ready;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto id = ++last_id_;
+    auto frame = dialect_->call(id, method, params);
+    if (frame.has_error()) return op.complete({.reason = frame.error()});
+    if (finished_ || drains_)
+      return op.complete({.reason = finished_.value_or(make_error_code(error::closed))});
+    call_table::request one{.id = id, .frame = std::move(*frame), .feature = std::string(how.feature)};
+    if (how.timeout > std::chrono::milliseconds::zero()) one.deadline = later(clock::now(), how.timeout);
+    op.on_cancel(cancellation_with_effects, [weak = weak_from_this(), id] {
+      if (const auto self = weak.lock()) self->cancel_call(id);
+    });
+    calls_.add(std::move(one), how.idempotent, std::move(op));
+    ready = calls_.take_requests();
+    arm_timer();
+  }
+  send_all(std::move(ready));
+}
+
+void channel_hub::send_all(requests ready) {
+  for (auto& each : ready) {
+    send_options how{
+        .when_offline = offline_rule::wait, .when_throttled = throttled_rule::wait, .feature = each.feature};
+    if (each.deadline) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*each.deadline - clock::now());
+      how.time_to_live = std::max(left, std::chrono::milliseconds(1));
+    }
+    send(std::move(each.frame), how,
+         net::bind_executor(executor_, [self = shared_from_this(), id = each.id](send_result fate) {
+           self->sent(id, fate);
+         }));
+  }
+}
+
+void channel_hub::sent(std::uint64_t id, const send_result& fate) {
+  requests ready;
+  {
+    const std::lock_guard lock(mutex_);
+    calls_.sent(id, fate);
+    if (finished_) calls_.finish(*finished_);
+    ready = calls_.take_requests();
+  }
+  send_all(std::move(ready));
+  close_if_drained();
+}
+
+void channel_hub::cancel_call(std::uint64_t id) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (calls_.cancel(id)) say_later(dialect_->cancel(id));
+    wake();
+  }
+  close_if_drained();
+}
+
+void channel_hub::drain() {
+  {
+    const std::lock_guard lock(mutex_);
+    drains_ = true;
+  }
+  close_if_drained();
+}
+
+// The farewells are messages, so that they leave before the close frame.
+void channel_hub::close_if_drained() {
+  std::vector<std::string> farewells;
+  std::shared_ptr<connection> over;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!drains_ || calls_.size() != 0 || closes_ || !conn_) return;
+    closes_ = true;
+    if (session_ != 0) {
+      for (const auto& each : channels_.asked()) farewells.push_back(farewell_to(*each, each->id));
+    }
+    over = conn_;
+  }
+  for (auto& each : farewells) {
+    if (!each.empty()) over->send(std::move(each), net::detached);
+  }
+  over->close();
+}
+
+void channel_hub::notify(std::string_view method, const json::value& params,
+                         net::any_completion_handler<void(send_result)> handler) {
+  auto frame = dialect_->notify(method, params);
+  send_made(std::move(frame), std::move(handler));
+}
+
+void channel_hub::publish(const channel_request& channel, std::string_view event_name,
+                          const json::value& data, net::any_completion_handler<void(send_result)> handler) {
+  auto frame = dialect_->publish(channel, event_name, data);
+  send_made(std::move(frame), std::move(handler));
+}
+
+void channel_hub::send_made(result<std::string> frame,
+                            net::any_completion_handler<void(send_result)> handler) {
+  if (frame) return send(std::move(*frame), {}, std::move(handler));
+  if (!handler) return;
+  pending_operation<send_result> op(std::move(handler), executor_);
+  op.complete({delivery::not_sent, frame.error()});
+}
+
+// The server forgets its calls with the session. An answer is a message, so that it leaves before a close()
+// behind it.
+void channel_hub::answer(const server_call& to, const json::value& value, const call_error* error) {
+  if (to.id.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (to.session != session_) return;
+  }
+  if (auto frame = dialect_->answer(to.id, value, error))
+    send(std::move(*frame), {.session = to.session}, {});
+}
+
+void channel_hub::set_call_handler(call_handler handler) {
+  const std::lock_guard lock(mutex_);
+  on_call_.swap(handler);  // the one before is destroyed after the lock is released: it may own anything
+}
+
+void channel_hub::hand_over(server_call asked) {
+  const auto handler = [this] {
+    const std::lock_guard lock(mutex_);
+    return conn_ ? on_call_ : call_handler();
+  }();
+  if (handler) handler(std::move(asked));
+}
+
+subscription_table::pointer channel_hub::join(std::string_view name, const subscribe_options& how,
+                                              const std::shared_ptr<item_queue>& subscriber) {
+  const std::lock_guard lock(mutex_);
+  auto alias = dialect_->alias_of({.name = name, .params = how.params});
+  auto one = channels_.join(name, std::move(alias), how, subscriber);
+  if (finished_) channels_.finish(*finished_);
+  wake();
+  return one;
+}
+
+void channel_hub::leave(const subscription_table::pointer& from,
+                        const std::shared_ptr<item_queue>& subscriber) {
+  const std::lock_guard lock(mutex_);
+  drop(from, subscriber);
+}
+
+void channel_hub::receive(const std::shared_ptr<item_queue>& from, item_queue::operation op) {
+  const auto id = ++last_receive_;
+  op.on_cancel([weak = weak_from_this(), from, id] {
+    const auto self = weak.lock();
+    if (!self) return;
+    const std::lock_guard guard(self->mutex_);
+    from->cancel(id);
+  });
+  const std::lock_guard lock(mutex_);
+  taken_at_once_ = 0;
+  from->receive(id, std::move(op));
+  took_item();
+}
+
+std::optional<item> channel_hub::take(const std::shared_ptr<item_queue>& from) {
+  const std::lock_guard lock(mutex_);
+  if (taken_at_once_ == most_taken_at_once) return std::nullopt;
+  ++taken_at_once_;
+  auto one = from->take();
+  took_item();
+  return one;
+}
+
+void channel_hub::took_item() {
+  if (holds_socket_ && !channels_.any_holds_socket()) wake();
+}
+
+std::string channel_hub::position_of(const item_queue& one) const {
+  const std::lock_guard lock(mutex_);
+  return one.position();
+}
+
+subscription_state channel_hub::state_of(const subscription_table::entry& one) const {
+  const std::lock_guard lock(mutex_);
+  return one.state;
+}
+
+void channel_hub::finish(error_code why) {
+  const std::lock_guard lock(mutex_);
+  if (finished_) return;
+  finished_ = why ? why : make_error_code(error::closed);
+  calls_.finish(*finished_);
+  channels_.finish(*finished_);
+  // A timer that waits keeps the context from running out of work.
+  armed_ = clock::time_point::max();
+  net::post(strand_, [self = shared_from_this()] { self->timer_.cancel(); });
+  arm_timer();
+}
+
+void channel_hub::abandon() {
+  finish(net::error::operation_aborted);
+  call_handler handler;  // destroyed after the lock is released, as the connection is
+  std::shared_ptr<connection> conn;
+  const std::lock_guard lock(mutex_);
+  handler.swap(on_call_);
+  conn.swap(conn_);
+}
+
+// Tells the server behind what is under way, if it is the present session's affair.
+void channel_hub::say_later(std::string farewell) {
+  if (session_ != 0 && !farewell.empty()) farewells_.push_back(std::move(farewell));
+}
+
+void channel_hub::wake() const {
+  if (waker_) waker_();
+}
+
+// Called with the lock.
+void channel_hub::arm_timer() {
+  const auto next = calls_.next_deadline();
+  if (next >= armed_) return;
+  armed_ = next;
+  net::post(strand_, [self = shared_from_this(), next] {
+    self->timer_.async_wait_until(
+        next, net::bind_executor(self->strand_, [weak = self->weak_from_this()](error_code) {
+          if (const auto alive = weak.lock()) alive->end_expired();
+        }));
+  });
+}
+
+void channel_hub::end_expired() {
+  requests ready;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto now = clock::now();
+    for (const auto id : calls_.expire(now)) say_later(dialect_->cancel(id));
+    if (armed_ <= now) armed_ = clock::time_point::max();
+    arm_timer();
+    ready = calls_.take_requests();
+    wake();
+  }
+  send_all(std::move(ready));
+  close_if_drained();
+}
+
+}  // namespace holdfast::channels
