@@ -112,7 +112,8 @@ class client {
     check(spoken_->unsubscribe(ids_, {.name = line, .params = params, .alias = line}));
     check(spoken_->publish({.name = line, .params = params}, line,
                            json::object{{"x", json::string_view(line)}}));
-    spoken_->read_reply(line, params);
+    const auto said = spoken_->read_reply(line, params);
+    require(said.alias.empty() || is_json(said.alias), "an alias is JSON");
   }
   static void check(const holdfast::result<std::string>& made) {
     if (made && !made->empty()) require(is_json(*made), "what is sent is JSON");
