@@ -49,7 +49,7 @@ bool flag(const json::value& frame, std::string_view name, bool otherwise) {
 class action_cable_dialect final : public dialect {
  public:
   void prepare(options& given) const override { given.subprotocols = {"actioncable-v1-json"}; }
-  void opened(const session_facts&, dialect_events&) override {}
+  void opened(const session_facts&, dialect_events&) override { welcomed_ = false; }
   void received(message_view frame, dialect_events& events) override {
     auto read = parse_frame(frame.payload);
     if (!read) return events.fail({.text = std::string(not_json)});
@@ -90,7 +90,8 @@ class action_cable_dialect final : public dialect {
   }
 
  private:
-  static void welcome(dialect_events& events) {
+  void welcome(dialect_events& events) {
+    if (std::exchange(welcomed_, true)) return events.fail({.text = "welcome: must not come twice"});
     events.expect_within(stale_after);
     events.ready(false);
   }
@@ -101,6 +102,8 @@ class action_cable_dialect final : public dialect {
                                                     : error::login_refused;
     events.fail({.error = why, .text = reason, .close_code = close_codes::normal});
   }
+
+  bool welcomed_ = false;
 };
 
 }  // namespace

@@ -111,8 +111,9 @@ class json_rpc_dialect final : public dialect {
     if (how_.channels == json_rpc_channels::by_method) return std::string();
     if (how_.channels == json_rpc_channels::by_event)
       return request(unsubscribe_method(), json::array{json::value(json::string_view(channel.name))}, id);
-    if (channel.alias.empty()) return std::string();  // not confirmed yet
-    return request(unsubscribe_method(), json::array{*parse_frame(channel.alias)}, id);
+    const auto alias = parse_frame(channel.alias);
+    if (!alias) return std::string();  // not confirmed yet
+    return request(unsubscribe_method(), json::array{*alias}, id);
   }
   [[nodiscard]] channel_reply read_reply(std::string_view name, const json::value& reply) const override {
     if (how_.channels == json_rpc_channels::by_alias) return {.alias = json::serialize(reply)};

@@ -62,7 +62,7 @@ class ocpp_dialect final : public dialect {
   }
   result<std::string> answer(std::string_view id, const json::value& value,
                              const call_error* error) const override {
-    const auto named = json::value(*parse_frame(id));
+    const auto named = parse_frame(id).value_or(json::value());
     if (error == nullptr) {
       const json::value payload = value.is_null() ? json::value(json::object()) : value;
       return json::serialize(json::array{result_type, named, payload});

@@ -14,6 +14,7 @@ BOOST_AUTO_TEST_CASE(a_session_begins_with_the_servers_welcome) {
   dialect_dialogue d(channels::action_cable());
   BOOST_TEST(d.opens().empty());
   BOOST_TEST((d.hears(R"({"type":"welcome"})") == lines{"expect_within 10000ms", "ready new"}));
+  BOOST_TEST((d.hears(R"({"type":"welcome"})") == lines{"fail welcome: must not come twice"}));
   BOOST_TEST(d.hears(R"({"type":"ping","message":1700000000})").empty());
   BOOST_TEST(d.calls(1, "x").starts_with("refused: "));
 }
