@@ -127,7 +127,10 @@ class examination {
     report("upgrade",
            "HTTP 101 of " + change.origin + " at " + change.peer +
                (change.subprotocol.empty() ? ", no subprotocol" : ", subprotocol " + change.subprotocol));
-    for (const auto& [name, value] : change.headers) report("  header", name + ": " + value);
+    for (const auto& [name, value] : change.headers) {
+      auto line = name;
+      report("  header", line.append(": ").append(value));
+    }
   }
 
   // The retry policy of the options has decided what a program would do.
