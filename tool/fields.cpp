@@ -162,7 +162,8 @@ bool assign(T& to, std::string_view text) {
   if constexpr (std::is_same_v<T, std::vector<std::string>>) {
     to.push_back(std::move(*value));
   } else {
-    to = std::move(*value);
+    auto& read = *value;
+    to = std::move(read);
   }
   return true;
 }

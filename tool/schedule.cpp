@@ -25,6 +25,7 @@ std::string wait_text(const holdfast::schedule_entry& entry) {
 
 std::string waits_text(const std::vector<holdfast::schedule_entry>& entries) {
   std::vector<std::string> texts;
+  texts.reserve(entries.size());
   for (const auto& each : entries) texts.push_back(wait_text(each));
   if (std::ranges::all_of(texts, [&](const auto& each) { return each == texts.front(); })) texts.resize(1);
   std::string out;
