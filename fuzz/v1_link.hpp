@@ -88,7 +88,9 @@ class watched_link final : public holdfast::protocol_link {
   void ready(holdfast::login_result result) override;
   void deliver(holdfast::message_kind kind, std::string_view payload) override;
   void acknowledged(std::uint64_t last) override;
-  void acknowledged_one(std::uint64_t) override { require(false, "the protocol acknowledges all up to an id"); }
+  void acknowledged_one(std::uint64_t) override {
+    require(false, "the protocol acknowledges all up to an id");
+  }
   void expect_within(holdfast::clock::duration) override { require(false, "the protocol has a heartbeat"); }
   void read(bool) override { require(false, "the protocol takes what comes"); }
   void wake_at(holdfast::clock::time_point) override { require(false, "the protocol has a heartbeat"); }

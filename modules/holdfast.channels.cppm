@@ -1,5 +1,6 @@
-/// holdfast.channels — calls and subscriptions over a connection that lasts: they come back by themselves, and their
-/// ends are told truthfully. One client, in the terms of one dialect: JSON-RPC, OCPP-J, GraphQL, or one of your own.
+/// holdfast.channels — calls and subscriptions over a connection that lasts: they come back by themselves,
+/// and their ends are told truthfully. One client, in the terms of one dialect: JSON-RPC, OCPP-J, GraphQL, or
+/// one of your own.
 export module holdfast.channels;
 
 export import :call;
