@@ -98,19 +98,19 @@ enum class called_on : std::uint8_t {
   the_connection,  // it is the connection's, and cannot run out of work: the handler resumes a coroutine
 };
 
-/// Completes exactly once. Never by calling from there: whoever completes may hold a lock or sit on the
-/// strand, and what a user does in a handler must delay neither. So it goes through the connection's executor
-/// first, and from there to the handler's own, which may be of any kind (the type-erased one of Asio can
-/// dispatch, but not post). For the modules of this library.
+/// Keeps the handler of an operation until it completes, which it does exactly once. complete() never calls
+/// the handler: its caller may hold a lock or run on the strand, and the code of a user must delay neither.
+/// It posts to the connection's executor, and dispatches from there to the handler's own, which may be of any
+/// kind (the type-erased executor of Asio can dispatch, but not post). For the modules of this library.
 export template <class... Results>
 class pending_operation {
  public:
   /// What is called in the end.
   using handler_type = net::any_completion_handler<void(Results...)>;
 
-  /// Nobody waits.
+  /// Makes an operation without a handler.
   pending_operation() = default;
-  /// Waits; `fallback`, the connection's executor, is that of a handler which has none.
+  /// Takes the handler. If it has no executor of its own, `fallback` is used: the connection's.
   pending_operation(handler_type handler, const net::any_io_executor& fallback)
       : connection_executor_(fallback),
         executor_(net::prefer(net::get_associated_executor(handler, fallback),
@@ -124,7 +124,7 @@ class pending_operation {
                               ? pending_operation(fallback, std::move(handler))
                               : pending_operation(std::move(handler), fallback)) {}
 
-  /// Returns whether somebody waits.
+  /// Returns whether there is a handler.
   explicit operator bool() const noexcept { return static_cast<bool>(handler_); }
 
   /// Has `cancel` called on the user's side, for as long as the handler has not been called, if one of the

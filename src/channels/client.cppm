@@ -198,7 +198,7 @@ export class client {
   /// - in_doubt: timed_out after it was sent; or the reason for which the session ended before the answer.
   /// - Cancellation: terminal and partial. Ends the wait: in_doubt with operation_aborted. The request may
   /// still be
-  ///   sent. The server is told that no answer is wanted, where the protocol can say so.
+  ///   sent. If the protocol has a frame for it, the client tells the server that it wants no answer.
   /// - Any thread.
   template <token_for<void(call_result)> Token = net::use_awaitable_t<>>
   [[nodiscard]] auto call(std::string_view method, json::value params = {}, call_options how = {},

@@ -170,7 +170,7 @@ class channel_hub::session_events final : public dialect_events {
   wishes& wanted_;
 };
 
-// Has the dialect, or whoever, do something with the lock held, and carries out what comes of it.
+// Calls `work` with the lock held, and carries out the wishes that it leaves after the lock is released.
 template <class Work>
 void channel_hub::with_session(protocol_link& link, Work work) {
   wishes wanted;

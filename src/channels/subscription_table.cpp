@@ -80,7 +80,9 @@ subscription_table::pointer subscription_table::leave(const pointer& from,
   subscriber->end({.why = subscription_end::unsubscribed});
   std::erase(from->subscribers, subscriber);
   if (!from->subscribers.empty() || from->state == subscription_state::unsubscribed) return nullptr;
-  const bool was_asked = from->id != 0 && may_ask_;
+  // A session that was resumed serves channels that it was not asked for.
+  const bool is_known = from->id != 0 || from->state == subscription_state::subscribed;
+  const bool was_asked = is_known && may_ask_;
   from->state = subscription_state::unsubscribed;
   remove(from);
   return was_asked ? from : nullptr;

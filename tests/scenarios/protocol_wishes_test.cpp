@@ -1,83 +1,14 @@
 // What a protocol may ask of its session besides frames: to be woken, to hear from the server in time, to
-// stop reading; what it makes of the end of a session; and messages of several frames.
+// stop reading; and what it makes of the end of a session.
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "received.hpp"
-#include "scenario.hpp"
+#include "wishful.hpp"
 
 BOOST_AUTO_TEST_SUITE(protocol_wishes)
-
-namespace {
-
-// Does what the test has given it to do, and writes down what it is called for.
-struct script_of_calls {
-  std::function<void(protocol_link&)> on_open = [](protocol_link& link) { link.ready({}); };
-  std::function<void(protocol_link&, message_view)> on_message = [](protocol_link&, message_view) {};
-  std::function<void(protocol_link&)> on_wake = [](protocol_link&) {};
-  std::function<end_verdict(const session_end&)> on_end = [](const session_end&) { return end_verdict{}; };
-  bool acknowledges = false;
-  std::vector<session_end> ends{};
-};
-
-class scripted_protocol final : public protocol {
- public:
-  explicit scripted_protocol(script_of_calls& does) : does_(does) {}
-  void opened(protocol_link& link, const session_facts&) override { does_.on_open(link); }
-  void received(protocol_link& link, message_view frame) override { does_.on_message(link, frame); }
-  void woken(protocol_link& link) override { does_.on_wake(link); }
-  end_verdict ended(const session_end& how) override {
-    does_.ends.push_back(how);
-    return does_.on_end(how);
-  }
-  result<std::string> encode(const outgoing_message& message) const override {
-    return std::string(message.payload.substr(0, message.payload.find('|')));
-  }
-  // Whatever stands behind bars.
-  [[nodiscard]] std::vector<std::string> attachments(const outgoing_message& message) const override {
-    std::vector<std::string> out;
-    for (auto bar = message.payload.find('|'); bar != std::string_view::npos;) {
-      const auto next = message.payload.find('|', bar + 1);
-      out.emplace_back(
-          message.payload.substr(bar + 1, next == std::string_view::npos ? next : next - bar - 1));
-      bar = next;
-    }
-    return out;
-  }
-  [[nodiscard]] bool acknowledges() const noexcept override { return does_.acknowledges; }
-
- private:
-  script_of_calls& does_;
-};
-
-struct wishful_scenario : scenario {
-  wishful_scenario() {
-    given.protocol = [this] { return std::make_unique<scripted_protocol>(does); };
-    given.heartbeat = heartbeat_options::off();
-    backend.on_session([this](server_session& session) -> net::awaitable<void> {
-      now = &session;
-      while (auto next = co_await session.receive()) {
-        got.push_back((next->kind == message_kind::binary ? "[" + next->payload + "]" : next->payload));
-      }
-      if (now == &session) now = nullptr;
-    });
-  }
-  void say(std::string what) {
-    net::co_spawn(
-        in.executor(), [this, what = std::move(what)]() -> net::awaitable<void> { co_await now->send(what); },
-        net::detached);
-  }
-
-  script_of_calls does{};
-  std::vector<std::string> got{};
-  server_session* now = nullptr;
-};
-
-}  // namespace
 
 BOOST_AUTO_TEST_CASE(a_protocol_is_woken_at_the_time_that_it_has_named) {
   wishful_scenario s;
@@ -319,93 +250,6 @@ BOOST_AUTO_TEST_CASE(a_protocol_learns_that_another_session_follows_without_a_br
   BOOST_TEST(conn.snapshot().session == 2U);
   BOOST_REQUIRE(s.does.ends.size() == 1U);
   BOOST_TEST(s.does.ends[0].moved);
-}
-
-BOOST_AUTO_TEST_CASE(the_frames_of_a_message_stay_together) {
-  wishful_scenario s;
-  std::function<void()> wake;
-  s.does.on_open = [&](protocol_link& link) {
-    wake = link.waker();
-    link.ready({});
-  };
-  s.does.on_wake = [](protocol_link& link) { link.send(message_kind::text, "beside"); };
-  auto& conn = s.start();
-  BOOST_REQUIRE(s.reaches(connection_state::connected));
-  outcome first, second, third;
-  conn.send("a|b|c", first.send_handler());
-  wake();
-  conn.send("d", second.send_handler());
-  conn.send("e|f", third.send_handler());
-  s.in.run_for(1s);
-  std::erase(s.got, "beside");
-  BOOST_TEST((s.got == std::vector<std::string>{"a", "[b]", "[c]", "d", "e", "[f]"}));
-  for (const auto* each : {&first, &second, &third}) BOOST_TEST((each->delivered == delivery::written));
-}
-
-// covers R61
-BOOST_AUTO_TEST_CASE(the_session_that_took_a_message_is_named) {
-  wishful_scenario s;
-  auto& conn = s.start();
-  BOOST_REQUIRE(s.reaches(connection_state::connected));
-  std::vector<send_result> fates;
-  const auto note = [&](send_result fate) { fates.push_back(fate); };
-  conn.send("one", note);
-  s.in.run_for(1s);
-  s.now->drop();
-  s.in.run_for(100ms);
-  conn.send("two", {.when_offline = offline_rule::wait}, note);
-  conn.send("none", note);
-  BOOST_REQUIRE(s.reaches(connection_state::connected));
-  s.in.run_for(1s);
-  BOOST_REQUIRE(fates.size() == 3U);
-  BOOST_TEST(fates[0].session == 1U);
-  BOOST_TEST((fates[1].outcome == delivery::not_sent));
-  BOOST_TEST(fates[1].session == 0U);
-  BOOST_TEST(fates[2].session == 2U);
-}
-
-BOOST_AUTO_TEST_CASE(a_message_for_one_session_leaves_in_no_other) {
-  wishful_scenario s;
-  auto& conn = s.start();
-  BOOST_REQUIRE(s.reaches(connection_state::connected));
-  outcome present, other, later;
-  conn.send("present", {.session = 1}, present.send_handler());
-  conn.send("other", {.session = 2}, other.send_handler());
-  s.in.run_for(1s);
-  s.now->drop();
-  s.in.run_for(100ms);
-  conn.send("later", {.when_offline = offline_rule::wait, .session = 1}, later.send_handler());
-  BOOST_REQUIRE(s.reaches(connection_state::connected));
-  s.in.run_for(1s);
-  BOOST_TEST((present.delivered == delivery::written));
-  for (const auto* each : {&other, &later}) BOOST_TEST(each->ec == make_error_code(error::no_connection));
-  BOOST_TEST((s.got == std::vector<std::string>{"present"}));
-}
-
-BOOST_AUTO_TEST_CASE(a_single_message_is_acknowledged_and_the_others_are_sent_again) {
-  wishful_scenario s;
-  s.does.acknowledges = true;
-  s.does.on_message = [](protocol_link& link, message_view frame) {
-    link.acknowledged_one(std::stoull(std::string(frame.payload)));
-  };
-  auto& conn = s.start();
-  BOOST_REQUIRE(s.reaches(connection_state::connected));
-  outcome first, second, third;
-  conn.send("first", first.send_handler());
-  conn.send("second", second.send_handler());
-  conn.send("third", third.send_handler());
-  s.in.run_for(1s);
-  s.say("2");
-  s.say("7");
-  s.in.run_for(1s);
-  BOOST_TEST(first.calls == 0);
-  BOOST_TEST((second.delivered == delivery::acked));
-  BOOST_TEST(third.calls == 0);
-  s.got.clear();
-  s.now->drop();
-  BOOST_REQUIRE(s.in.run_until([&] { return conn.snapshot().session == 2U; }, 10s));
-  s.in.run_for(1s);
-  BOOST_TEST((s.got == std::vector<std::string>{"first", "third"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
