@@ -29,19 +29,25 @@ bool is_json(std::string_view text) {
   return !failed;
 }
 
+// A packet of Socket.IO has digits in front of its JSON, if it has that.
+bool is_frame(std::string_view text) {
+  const auto begin = text.find_first_not_of("0123456789-");
+  return is_json(text) || begin == std::string_view::npos || is_json(text.substr(begin));
+}
+
 // Checks what a dialect reports of one frame.
 class watched_events final : public channels::dialect_events {
  public:
-  void send(std::string_view frame) override { require(is_json(frame), "what is sent is JSON"); }
+  void send(std::string_view frame) override { require(is_frame(frame), "what is sent is JSON"); }
   void ready(bool) override { ++ready_; }
   [[nodiscard]] bool is_channel(std::uint64_t id) const override { return id % 2 != 0; }
   [[nodiscard]] bool is_channel(std::string_view alias) const override { return alias.size() % 2 != 0; }
-  void reply(std::uint64_t, json::value) override {}
+  void reply(std::uint64_t, json::value, std::vector<std::string>) override {}
   void refuse(std::uint64_t, channels::call_error, bool) override {}
   void subscribed(channels::channel_reference, channels::subscribed) override {}
   void publish(channels::channel_reference, channels::event, std::string_view) override {}
   void unsubscribed(channels::channel_reference, std::optional<channels::call_error>, bool) override {}
-  void call(std::string_view id, std::string_view method, json::value) override {
+  void call(std::string_view id, std::string_view method, json::value, std::vector<std::string>) override {
     require(id.empty() || is_json(id), "the id of a call is JSON");
     require(holdfast::is_valid_utf8(method), "the method is UTF-8");
     if (!id.empty()) asked_.emplace_back(id);
@@ -64,7 +70,7 @@ class watched_events final : public channels::dialect_events {
 };
 
 channels::dialect_factory dialect_of(unsigned choice) {
-  switch (choice % 6) {
+  switch (choice % 8) {
     case 0:
       return channels::json_rpc();
     case 1:
@@ -75,8 +81,10 @@ channels::dialect_factory dialect_of(unsigned choice) {
       return channels::ocpp();
     case 4:
       return channels::graphql_ws({.token_field = "token"});
-    default:
+    case 5:
       return channels::action_cable();
+    default:
+      return channels::socket_io({.token_field = "token"});
   }
 }
 
@@ -116,7 +124,7 @@ class client {
     require(said.alias.empty() || is_json(said.alias), "an alias is JSON");
   }
   static void check(const holdfast::result<std::string>& made) {
-    if (made && !made->empty()) require(is_json(*made), "what is sent is JSON");
+    if (made && !made->empty()) require(is_frame(*made), "what is sent is JSON");
   }
 
   const std::unique_ptr<channels::dialect> spoken_;

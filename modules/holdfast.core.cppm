@@ -42,5 +42,6 @@ export import :send_buffer;
 export import :protocol;
 export import :json;
 export import :options;
+export import :http_fetch;
 export import :intent;
 export import :connection;

@@ -82,6 +82,11 @@ using holdfast::permanent_failure;
 using holdfast::token_source;
 using holdfast::token_source_options;
 
+// One request of HTTP, on the same way.
+using holdfast::http_fetch;
+using holdfast::http_request;
+using holdfast::http_response;
+
 // A protocol of one's own.
 using holdfast::end_verdict;
 using holdfast::login_result;

@@ -84,7 +84,7 @@ def number(text):
 
 def has_default(kind, default, shown):
     if kind in structs:
-        return default == "" and re.fullmatch(r"\[below\]\(#[\w-]+\)", shown)
+        return default == "" and re.fullmatch(r"\[(?:above|below)\]\(#[\w-]+\)", shown)
     shown = shown.strip("`")
     if default == "" and "shared_ptr" in kind:
         return shown == "null"

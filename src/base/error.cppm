@@ -93,9 +93,9 @@ export inline bool operator==(const error_code& code, condition value) noexcept 
   return make_error_condition(value).category().equivalent(code, static_cast<int>(value));
 }
 
-// In a handler of an exception that the program's own code threw: "threw" and what, for the log. Never the
-// what() of a system_error, which names source locations.
-std::string describe_thrown();
+/// Returns "threw" and what, for the log, in a handler of an exception that the program's own code threw.
+/// Never the what() of a system_error, which names source locations.
+export std::string describe_thrown();
 
 /// Thrown by the constructor of `connection` (and by `validate`) when an option is wrong, before anything is
 /// connected. Never repeats a URL, a password or a header's value.

@@ -27,26 +27,32 @@ export enum class log_level : std::uint8_t {
   error,    ///< a fault of the program: its listener or message handler threw
 };
 
-class journal {
+/// The log of one connection, for those that are built above it.
+export class journal {
  public:
+  /// The program's log function.
   using function = std::function<void(log_level, std::string_view)>;
 
-  // Lines that may come in a flood. Each kind has a budget of its own.
-  enum class kind : std::uint8_t { lost_message, dropped_message, thrown };
+  /// Lines that may come in a flood. Each kind has a budget of its own.
+  enum class kind : std::uint8_t {
+    lost_message,     ///< that the program would have wanted to arrive
+    dropped_message,  ///< that its own rules have dropped
+    thrown,           ///< what its functions threw
+  };
 
-  // `to` may be null.
+  /// Writes to `to`, which may be null; then, if `clog_otherwise`, to std::clog.
   journal(std::shared_ptr<const function> to, bool clog_otherwise)
       : to_(std::move(to)), clog_(clog_otherwise) {}
   ~journal() { delete floods_.load(); }
   journal(const journal&) = delete;
   journal& operator=(const journal&) = delete;
 
-  // Any thread, none of our locks held: the program's function may call the connection.
+  /// Writes a line. Any thread, none of our locks held: the program's function may call the connection.
   void write(log_level level, std::string_view line) noexcept;
-  // The same for a line of a kind, at most a few a second; `count` is what the line stands for. What was held
-  // back is added up, and said by the next line of the kind that is let through, or by sum_up().
+  /// Does the same for a line of a kind, at most a few a second; `count` is what the line stands for. What
+  /// was held back is added up, and said by the next line of the kind that is let through, or by sum_up().
   void write(kind of, log_level level, std::string_view line, std::uint64_t count = 1) noexcept;
-  // Says what was held back so far, if anything was.
+  /// Says what was held back so far, if anything was.
   void sum_up() noexcept;
 
  private:

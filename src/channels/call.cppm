@@ -2,9 +2,11 @@
 module;
 #include <boost/json/value.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 export module holdfast.channels:call;
 
@@ -23,7 +25,19 @@ export struct call_options {
   bool idempotent = false;
   /// That it belongs to, as in send_options; it waits while the feature is throttled. Empty: none.
   std::string_view feature{};
+  std::vector<std::string> attachments{};  ///< binary, which the parameters name: see `attachment`
 };
+
+/// How something is published.
+export struct publish_options {
+  std::string event_name{};                ///< for protocols whose events have names besides the channel's
+  std::vector<std::string> attachments{};  ///< binary, which the data name: see `attachment`
+};
+
+/// Returns what stands in JSON data for attachment `index` of those that go with them: {"_placeholder": true,
+/// "num": index}, as Socket.IO has it. In data of the server the same stands for attachment `num` of those
+/// that have come with them. Each attachment has to be named, once.
+export json::value attachment(std::size_t index);
 
 /// What the server said when it refused a call or a subscription.
 export struct call_error {
@@ -47,6 +61,7 @@ export std::string_view to_string(call_outcome outcome) noexcept;
 export struct [[nodiscard]] call_result {
   call_outcome outcome = call_outcome::not_sent;  ///< which of the fields below count
   json::value value{};                            ///< answered: what the server said
+  std::vector<std::string> attachments{};         ///< answered: binary, where the protocol has them
   call_error error{};                             ///< refused: why
   error_code reason{};                            ///< not_sent, in_doubt: why there is no answer
   /// Returns whether the server has answered without an error.

@@ -72,9 +72,10 @@ void call_table::sent(std::uint64_t id, const send_result& fate) {
            .reason = expired ? make_error_code(error::timed_out) : fate.reason});
 }
 
-bool call_table::answer(std::uint64_t id, json::value value) {
+bool call_table::answer(std::uint64_t id, json::value value, std::vector<std::string> attachments) {
   if (find(id) == nullptr) return false;
-  end(id, {.outcome = call_outcome::answered, .value = std::move(value)});
+  end(id,
+      {.outcome = call_outcome::answered, .value = std::move(value), .attachments = std::move(attachments)});
   return true;
 }
 

@@ -43,7 +43,7 @@ class call_table {
   // How sending a request has ended.
   void sent(std::uint64_t id, const send_result& fate);
   // Returns false if no call with this id waits.
-  bool answer(std::uint64_t id, json::value value);
+  bool answer(std::uint64_t id, json::value value, std::vector<std::string> attachments);
   bool refuse(std::uint64_t id, call_error why);
   // What was written in it, or before it, gets no answer any more.
   void session_ended(std::uint64_t number, error_code why);

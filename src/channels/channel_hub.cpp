@@ -17,6 +17,7 @@ module;
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,7 @@ module;
 module holdfast.channels;
 
 import holdfast.core;
+import :attached_frame;
 import :channel_hub;
 
 namespace holdfast::channels {
@@ -35,10 +37,13 @@ constexpr int most_taken_at_once = 64;  // items that a coroutine takes without 
 }  // namespace
 
 channel_hub::channel_hub(net::any_io_executor executor, std::unique_ptr<dialect> spoken,
-                         double subscriptions_per_second, clock::duration subscription_patience)
+                         double subscriptions_per_second, clock::duration subscription_patience,
+                         channel_token_provider tokens, std::unique_ptr<journal> log)
     : executor_(std::move(executor)),
       strand_(net::make_strand(executor_)),
       dialect_(std::move(spoken)),
+      tokens_(std::move(tokens)),
+      log_(std::move(log)),
       calls_(dialect_->calls_in_flight()),
       channels_(subscriptions_per_second, subscription_patience),
       timer_(strand_) {}
@@ -56,6 +61,8 @@ std::shared_ptr<connection> channel_hub::conn() const {
 // Without the lock: the connection may call the program's log.
 void channel_hub::send(std::string frame, send_options how,
                        net::any_completion_handler<void(send_result)> handler) {
+  // What is taken apart again is no text before.
+  if (has_attachments(frame)) how.kind = message_kind::binary;
   if (const auto by = conn()) {
     if (!handler) return by->send(std::move(frame), how, net::detached);
     by->send(std::move(frame), how, std::move(handler));
@@ -71,7 +78,7 @@ void channel_hub::call(std::string_view method, const json::value& params, const
   {
     const std::lock_guard lock(mutex_);
     const auto id = ++last_id_;
-    auto frame = dialect_->call(id, method, params);
+    auto frame = attach(dialect_->call(id, method, params), params, how.attachments);
     if (frame.has_error()) return op.complete({.reason = frame.error()});
     if (finished_ || drains_)
       return op.complete({.reason = finished_.value_or(make_error_code(error::closed))});
@@ -152,33 +159,47 @@ void channel_hub::close_if_drained() {
 
 void channel_hub::notify(std::string_view method, const json::value& params,
                          net::any_completion_handler<void(send_result)> handler) {
-  auto frame = dialect_->notify(method, params);
+  auto frame = attach(dialect_->notify(method, params), params, {});
   send_made(std::move(frame), std::move(handler));
 }
 
-void channel_hub::publish(const channel_request& channel, std::string_view event_name,
-                          const json::value& data, net::any_completion_handler<void(send_result)> handler) {
-  auto frame = dialect_->publish(channel, event_name, data);
+void channel_hub::publish(const channel_request& channel, const json::value& data, const publish_options& how,
+                          net::any_completion_handler<void(send_result)> handler) {
+  auto frame = attach(dialect_->publish(channel, how.event_name, data), data, how.attachments);
   send_made(std::move(frame), std::move(handler));
+}
+
+// The data name their attachments. One too few, and the server waits for it; one too many, and it closes.
+result<std::string> channel_hub::attach(result<std::string> frame, const json::value& data,
+                                        attachment_list attachments) const {
+  if (frame.has_error()) return frame;
+  if (dialect_->attachments_in(data) != attachments.size()) return make_error_code(error::message_invalid);
+  if (attachments.empty()) return frame;
+  if (!is_valid_utf8(*frame)) return make_error_code(error::invalid_utf8);
+  return with_attachments(std::move(*frame), attachments);
 }
 
 void channel_hub::send_made(result<std::string> frame,
                             net::any_completion_handler<void(send_result)> handler) {
   if (frame) return send(std::move(*frame), {}, std::move(handler));
-  if (!handler) return;
+  if (!handler)
+    return log_->write(
+        journal::kind::lost_message, log_level::warning,
+        "a publication was not sent, and no caller awaits its result: " + frame.error().message());
   pending_operation<send_result> op(std::move(handler), executor_);
   op.complete({delivery::not_sent, frame.error()});
 }
 
 // The server forgets its calls with the session. An answer is a message, so that it leaves before a close()
 // behind it.
-void channel_hub::answer(const server_call& to, const json::value& value, const call_error* error) {
+void channel_hub::answer(const server_call& to, const json::value& value, const call_error* error,
+                         attachment_list attachments) {
   if (to.id.empty()) return;
   {
     const std::lock_guard lock(mutex_);
     if (to.session != session_) return;
   }
-  if (auto frame = dialect_->answer(to.id, value, error))
+  if (auto frame = attach(dialect_->answer(to.id, value, error), value, attachments))
     send(std::move(*frame), {.session = to.session}, {});
 }
 
@@ -254,6 +275,7 @@ void channel_hub::finish(error_code why) {
   finished_ = why ? why : make_error_code(error::closed);
   calls_.finish(*finished_);
   channels_.finish(*finished_);
+  cancel_fetches();
   // A timer that waits keeps the context from running out of work.
   armed_ = clock::time_point::max();
   net::post(strand_, [self = shared_from_this()] { self->timer_.cancel(); });

@@ -9,10 +9,12 @@ module;
 #include <boost/json/value.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,8 +24,10 @@ module;
 module holdfast.channels:channel_hub;
 
 import holdfast.core;
+import :attached_frame;
 import :call;
 import :call_table;
+import :channel_token;
 import :dialect;
 import :item_queue;
 import :subscription_item;
@@ -38,15 +42,18 @@ struct server_call {
   std::string id{};  // empty: no answer is wanted
   std::string method{};
   json::value params{};
+  std::vector<std::string> attachments{};
   std::uint64_t session = 0;
 };
 
 class channel_hub : public std::enable_shared_from_this<channel_hub> {
  public:
   using call_handler = std::function<void(server_call)>;
+  using attachment_list = std::span<const std::string>;
 
   channel_hub(net::any_io_executor executor, std::unique_ptr<dialect> spoken, double subscriptions_per_second,
-              clock::duration subscription_patience);
+              clock::duration subscription_patience, channel_token_provider tokens,
+              std::unique_ptr<journal> log);
 
   // Before anything else; the hub speaks through it until abandon().
   void attach(std::shared_ptr<connection> conn);
@@ -64,9 +71,10 @@ class channel_hub : public std::enable_shared_from_this<channel_hub> {
             call_table::operation op);
   void notify(std::string_view method, const json::value& params,
               net::any_completion_handler<void(send_result)> handler);
-  void publish(const channel_request& channel, std::string_view event_name, const json::value& data,
+  void publish(const channel_request& channel, const json::value& data, const publish_options& how,
                net::any_completion_handler<void(send_result)> handler);
-  void answer(const server_call& to, const json::value& value, const call_error* error);
+  void answer(const server_call& to, const json::value& value, const call_error* error,
+              attachment_list attachments);
   void set_call_handler(call_handler handler);
   subscription_table::pointer join(std::string_view name, const subscribe_options& how,
                                    const std::shared_ptr<item_queue>& subscriber);
@@ -89,10 +97,13 @@ class channel_hub : public std::enable_shared_from_this<channel_hub> {
   struct wishes;
   class session_events;
   friend class session_events;
+  struct token_fetch;
   using requests = std::vector<call_table::request>;
 
   void send(std::string frame, send_options how, net::any_completion_handler<void(send_result)> handler);
   void send_made(result<std::string> frame, net::any_completion_handler<void(send_result)> handler);
+  [[nodiscard]] result<std::string> attach(result<std::string> frame, const json::value& data,
+                                           attachment_list attachments) const;
   void send_all(requests ready);
   void sent(std::uint64_t id, const send_result& fate);
   void cancel_call(std::uint64_t id);
@@ -102,6 +113,12 @@ class channel_hub : public std::enable_shared_from_this<channel_hub> {
   void with_session(protocol_link& link, Work work);
   void ask_for_channels(wishes& wanted);
   void ask_for(const subscription_table::pointer& one, wishes& wanted);
+  std::string request_of(const subscription_table::pointer& one, const channel_token& by);
+  void ask_for_token(const subscription_table::pointer& one);
+  void start(std::shared_ptr<token_fetch> fetch);
+  void take_token(std::uint64_t id, const std::exception_ptr& thrown, const channel_token& got);
+  bool cancel_fetch(std::uint64_t id);
+  void cancel_fetches();
   // Called with the lock held.
   void drop(const subscription_table::pointer& from, const std::shared_ptr<item_queue>& subscriber);
   void say_later(std::string farewell);
@@ -116,6 +133,8 @@ class channel_hub : public std::enable_shared_from_this<channel_hub> {
   const net::any_io_executor strand_;  // of the timer
   mutable std::mutex mutex_;
   const std::unique_ptr<dialect> dialect_;
+  const channel_token_provider tokens_;
+  const std::unique_ptr<journal> log_;
   std::shared_ptr<connection> conn_;  // null: the client is gone
   call_table calls_;
   subscription_table channels_;
@@ -125,6 +144,7 @@ class channel_hub : public std::enable_shared_from_this<channel_hub> {
   std::function<void()> waker_;
   // Requests for channels that nobody wants any more, which the server has not answered.
   std::unordered_map<std::uint64_t, subscription_table::pointer> given_up_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<token_fetch>> fetches_;  // by request
   std::vector<std::string> farewells_;  // unsubscribes, and what else the present session has to say
   call_handler on_call_;
   std::optional<error_code> finished_;
@@ -148,6 +168,13 @@ class channel_protocol final : public protocol {
   void heartbeat(protocol_link& link) override { hub_->heartbeat(link); }
   void context_ends() noexcept override { hub_->context_ends(); }
   end_verdict ended(const session_end& how) override { return hub_->ended(how); }
+  result<std::string> encode(const outgoing_message& message) const override {
+    return std::string(text_of(message.payload));
+  }
+  [[nodiscard]] std::vector<std::string> attachments(const outgoing_message& message) const override {
+    return attachments_of(message.payload);
+  }
+  [[nodiscard]] message_kind encoded_kind(message_kind) const noexcept override { return message_kind::text; }
 
  private:
   const std::shared_ptr<channel_hub> hub_;  // shared with the client

@@ -22,12 +22,23 @@ module;
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 module holdfast.channels;
 
 import holdfast.core;
 
 namespace holdfast::channels {
+
+namespace {
+
+// The same as the connection's, which keeps it for itself.
+std::unique_ptr<journal> log_of(const options& given) {
+  auto to = given.log ? std::make_shared<const journal::function>(given.log) : nullptr;
+  return std::make_unique<journal>(std::move(to), given.log_to_clog);
+}
+
+}  // namespace
 
 subscription& subscription::operator=(subscription&& other) noexcept {
   if (this != &other) {
@@ -57,9 +68,9 @@ void subscription::start_receive(const pointer& self,
 }
 
 void subscription::start_publish(const pointer& self, net::any_completion_handler<void(send_result)> handler,
-                                 const json::value& data, const std::string& event_name) {
+                                 const json::value& data, const publish_options& how) {
   const auto& channel = *self->channel;
-  self->hub->publish({.name = channel.name, .params = channel.params}, event_name, data, std::move(handler));
+  self->hub->publish({.name = channel.name, .params = channel.params}, data, how, std::move(handler));
 }
 
 // An item that waits is returned without suspending, as connection::receive() does.
@@ -71,13 +82,13 @@ net::awaitable<item> subscription::receive_one(pointer self) {
                                                                                          net::deferred);
 }
 
-void incoming_call::answer(const json::value& value) {
-  if (const auto hub = hub_.lock()) hub->answer(asked_, value, nullptr);
+void incoming_call::answer(const json::value& value, const std::vector<std::string>& attachments) {
+  if (const auto hub = hub_.lock()) hub->answer(asked_, value, nullptr, attachments);
   asked_.id.clear();
 }
 
 void incoming_call::refuse(const call_error& why) {
-  if (const auto hub = hub_.lock()) hub->answer(asked_, {}, &why);
+  if (const auto hub = hub_.lock()) hub->answer(asked_, {}, &why, {});
   asked_.id.clear();
 }
 
@@ -97,8 +108,9 @@ client::client(net::any_io_executor executor, options given, const dialect_facto
         "channels::client: options.protocol must be empty, because the dialect is spoken");
   auto spoken = speaks();
   spoken->prepare(given);
-  hub_ = std::make_shared<channel_hub>(executor, std::move(spoken), how.subscriptions_per_second,
-                                       how.subscription_deadline);
+  hub_ =
+      std::make_shared<channel_hub>(executor, std::move(spoken), how.subscriptions_per_second,
+                                    how.subscription_deadline, std::move(how.channel_tokens), log_of(given));
   given.protocol = [hub = hub_] { return std::make_unique<channel_protocol>(hub); };
   conn_ = std::make_shared<holdfast::connection>(std::move(executor), std::move(given));
   hub_->attach(conn_);
@@ -140,20 +152,20 @@ void client::start_call(const hub_pointer& self, net::any_completion_handler<voi
   self->call(method, params, how, {std::move(handler), self->executor()});
 }
 
-void client::start_send(const hub_pointer& self, send_handler handler, sender start, const std::string& first,
-                        const std::string& second, const json::value& data) {
-  start(self, std::move(handler), first, second, data);
+void client::start_send(const hub_pointer& self, send_handler handler, sender start, const std::string& name,
+                        const json::value& data, const publish_options& how) {
+  start(self, std::move(handler), name, data, how);
 }
 
 void client::start_notify(const hub_pointer& self, send_handler handler, const std::string& method,
-                          const std::string& /*unused*/, const json::value& params) {
+                          const json::value& params, const publish_options& /*unused*/) {
   self->notify(method, params, std::move(handler));
 }
 
 void client::start_publish(const hub_pointer& self, send_handler handler, const std::string& channel,
-                           const std::string& event_name, const json::value& data) {
+                           const json::value& data, const publish_options& how) {
   const json::value none;
-  self->publish({.name = channel, .params = none}, event_name, data, std::move(handler));
+  self->publish({.name = channel, .params = none}, data, how, std::move(handler));
 }
 
 subscription client::subscribe(std::string_view name, const subscribe_options& how) {

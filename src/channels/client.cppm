@@ -18,12 +18,14 @@ module;
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 export module holdfast.channels:client;
 
 import holdfast.core;
 import :call;
 import :channel_hub;
+import :channel_token;
 import :dialect;
 import :item_queue;
 import :subscription_item;
@@ -56,13 +58,13 @@ export class subscription {
   [[nodiscard]] std::string position() const;
   /// Publishes to the channel, with its parameters; otherwise as client::publish(). void(send_result).
   template <token_for<void(send_result)> Token = net::use_awaitable_t<>>
-  auto publish(json::value data, std::string_view event_name = {}, Token&& token = Token()) {
+  auto publish(json::value data, publish_options how = {}, Token&& token = Token()) {
     if constexpr (std::is_same_v<std::decay_t<Token>, net::detached_t>) {
-      start_publish(place_, {}, data, std::string(event_name));
+      start_publish(place_, {}, data, how);
     } else {
       using operation = initiation<&subscription::start_publish, &subscription::executor_of, pointer>;
       return net::async_initiate<Token, void(send_result)>(operation{place_}, token, std::move(data),
-                                                           std::string(event_name));
+                                                           std::move(how));
     }
   }
   /// Ends the subscription: `ended` is the last item. Without effect if it has ended.
@@ -102,7 +104,7 @@ export class subscription {
   static executor_type executor_of(const pointer& self) noexcept;
   static void start_receive(const pointer& self, net::any_completion_handler<void(error_code, item)> handler);
   static void start_publish(const pointer& self, net::any_completion_handler<void(send_result)> handler,
-                            const json::value& data, const std::string& event_name);
+                            const json::value& data, const publish_options& how);
   static net::awaitable<item> receive_one(pointer self);
 
   std::string name_;
@@ -116,10 +118,12 @@ export class incoming_call {
   [[nodiscard]] const std::string& method() const noexcept { return asked_.method; }
   /// Returns what the server has given with it.
   [[nodiscard]] const json::value& params() const noexcept { return asked_.params; }
+  /// Returns the binary data that came with them, where the protocol has such: see `attachment`.
+  [[nodiscard]] const std::vector<std::string>& attachments() const noexcept { return asked_.attachments; }
   /// Returns whether the server waits for an answer.
   [[nodiscard]] bool wants_answer() const noexcept { return !asked_.id.empty(); }
   /// Answers, once at most. Dropped if the session of the call has ended: the server has forgotten it.
-  void answer(const json::value& value);
+  void answer(const json::value& value, const std::vector<std::string>& attachments = {});
   /// Answers with an error, once at most.
   void refuse(const call_error& why);
 
@@ -141,6 +145,8 @@ export struct client_options {
   /// Within which the server has to answer when it is asked for a channel; it is then asked again after a
   /// wait. More than zero, a day at most.
   std::chrono::milliseconds subscription_deadline{10'000};
+  /// Gives the tokens of channels that need one. Empty: such channels are refused.
+  channel_token_provider channel_tokens{};
 };
 
 /// Makes calls, subscribes and publishes, in the terms of one dialect, over a connection of its own.
@@ -211,15 +217,14 @@ export class client {
   template <token_for<void(send_result)> Token = net::use_awaitable_t<>>
   auto notify(std::string_view method, json::value params = {}, Token&& token = Token()) {
     return initiate_send(std::forward<Token>(token), &client::start_notify, std::string(method),
-                         std::string(), std::move(params));
+                         std::move(params), {});
   }
-  /// Publishes to a channel; `event_name` is for protocols whose events have names. Refused without a
-  /// session, as connection::send() is. void(send_result).
+  /// Publishes to a channel. Refused without a session, as connection::send() is. void(send_result).
   template <token_for<void(send_result)> Token = net::use_awaitable_t<>>
-  auto publish(std::string_view channel, json::value data, std::string_view event_name = {},
+  auto publish(std::string_view channel, json::value data, publish_options how = {},
                Token&& token = Token()) {
     return initiate_send(std::forward<Token>(token), &client::start_publish, std::string(channel),
-                         std::string(event_name), std::move(data));
+                         std::move(data), std::move(how));
   }
   /// Subscribes to a channel. Subscriptions with the same name and parameters share one of the server, and
   /// each gets all items. Throws std::invalid_argument if a limit of `how` is zero.
@@ -237,15 +242,15 @@ export class client {
     return net::async_initiate<Token, Signature>(operation{hub_}, token,
                                                  std::forward<Arguments>(arguments)...);
   }
-  using sender = void (*)(const hub_pointer&, send_handler, const std::string&, const std::string&,
-                          const json::value&);
+  using sender = void (*)(const hub_pointer&, send_handler, const std::string&, const json::value&,
+                          const publish_options&);
   template <class Token>
-  auto initiate_send(Token&& token, sender start, std::string first, std::string second, json::value data) {
+  auto initiate_send(Token&& token, sender start, std::string name, json::value data, publish_options how) {
     if constexpr (std::is_same_v<std::decay_t<Token>, net::detached_t>) {
-      start(hub_, {}, first, second, data);  // nobody hears the result: a loss goes to the log
+      start(hub_, {}, name, data, how);  // nobody hears the result: a loss goes to the log
     } else {
       return initiate<void(send_result), &client::start_send>(
-          std::forward<Token>(token), start, std::move(first), std::move(second), std::move(data));
+          std::forward<Token>(token), start, std::move(name), std::move(data), std::move(how));
     }
   }
   static executor_type executor_of(const hub_pointer& self) noexcept;
@@ -253,12 +258,12 @@ export class client {
   static void start_call(const hub_pointer& self, net::any_completion_handler<void(call_result)> handler,
                          const std::string& method, const json::value& params, call_options how,
                          const std::string& feature);
-  static void start_send(const hub_pointer& self, send_handler handler, sender start,
-                         const std::string& first, const std::string& second, const json::value& data);
+  static void start_send(const hub_pointer& self, send_handler handler, sender start, const std::string& name,
+                         const json::value& data, const publish_options& how);
   static void start_notify(const hub_pointer& self, send_handler handler, const std::string& method,
-                           const std::string& unused, const json::value& params);
+                           const json::value& params, const publish_options& unused);
   static void start_publish(const hub_pointer& self, send_handler handler, const std::string& channel,
-                            const std::string& event_name, const json::value& data);
+                            const json::value& data, const publish_options& how);
 
   hub_pointer hub_;  // shared with subscriptions, the session, and pending operations
   std::shared_ptr<holdfast::connection> conn_;  // shared with the hub until the client is gone

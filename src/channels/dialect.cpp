@@ -1,6 +1,7 @@
 // What a dialect does if its protocol lacks something: refuses it, or has nothing to send.
 module;
 #include <boost/json/value.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,12 @@ result<std::string> dialect::publish(const channel_request& /*channel*/, std::st
                                      const json::value& /*data*/) const {
   return make_error_code(error::message_invalid);
 }
+
+std::size_t dialect::attachments_in(const json::value& /*data*/) const { return 0; }
+
+bool dialect::needs_token(std::string_view /*name*/) const { return false; }
+
+std::string dialect::session_name() const { return {}; }
 
 std::string dialect::alias_of(const channel_request& /*channel*/) const { return {}; }
 

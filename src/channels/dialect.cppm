@@ -20,10 +20,12 @@ namespace holdfast::channels {
 
 /// A channel that the server is asked for.
 export struct channel_request {
-  std::string_view name{};      ///< as the program has given it
-  const json::value& params;    ///< null: none
-  std::string_view position{};  ///< behind which events are wanted; empty: from now on
-  std::string_view alias{};     ///< that the server has given it in this session; to unsubscribe
+  std::string_view name{};        ///< as the program has given it
+  const json::value& params;      ///< null: none
+  std::string_view position{};    ///< behind which events are wanted; empty: from now on
+  std::string_view alias{};       ///< that the server has given it in this session; to unsubscribe
+  std::string_view token{};       ///< see `channel_token`; empty: the channel needs none
+  std::string_view token_data{};  ///< that goes with it
 };
 
 /// Names a subscription in a frame of the server.
@@ -53,7 +55,7 @@ export class dialect_events {
   /// Returns whether a channel with this name, or alias, is wanted.
   [[nodiscard]] virtual bool is_channel(std::string_view alias) const = 0;
   /// Reports the answer to the request `id`, of a call or of a subscription.
-  virtual void reply(std::uint64_t id, json::value value) = 0;
+  virtual void reply(std::uint64_t id, json::value value, std::vector<std::string> attachments) = 0;
   /// Reports that the server has refused the request `id`. `permanent`: to ask again is of no use.
   virtual void refuse(std::uint64_t id, call_error why, bool permanent) = 0;
   /// Reports that a subscription is accepted. For protocols that say it in another way than by a reply.
@@ -63,7 +65,8 @@ export class dialect_events {
   /// Reports that the server has ended a subscription. `will_return`: it is to be asked for again.
   virtual void unsubscribed(channel_reference to, std::optional<call_error> why, bool will_return) = 0;
   /// Reports a call of the server. `id` is what its answer has to name; empty: it wants none.
-  virtual void call(std::string_view id, std::string_view method, json::value params) = 0;
+  virtual void call(std::string_view id, std::string_view method, json::value params,
+                    std::vector<std::string> attachments) = 0;
   /// Has dialect::heartbeat() called every so often; zero: not any more. The answer is due within
   /// `heartbeat.pong_deadline`.
   virtual void heartbeat_every(clock::duration interval) = 0;
@@ -87,6 +90,9 @@ export class dialect {
   /// Sets what the protocol needs of the connection, such as its subprotocol. Called by the client's
   /// constructor.
   virtual void prepare(options&) const {}
+  /// Returns how many attachments (see `attachment`) these data name: as many must be given with them. Zero:
+  /// the protocol has none. Any thread.
+  [[nodiscard]] virtual std::size_t attachments_in(const json::value& data) const;
   /// Begins a session: sends the login, or reports ready().
   virtual void opened(const session_facts& session, dialect_events& events) = 0;
   /// Takes a message of the server.
@@ -107,6 +113,11 @@ export class dialect {
   /// Returns the answer to a call of the server: a value, or an error.
   virtual result<std::string> answer(std::string_view id, const json::value& value,
                                      const call_error* error) const;
+  /// Returns whether a channel needs a token: it is then asked for with one of
+  /// `client_options::channel_tokens`.
+  [[nodiscard]] virtual bool needs_token(std::string_view name) const;
+  /// Returns the server's name for the present session, for who gives the tokens; empty: it has none.
+  [[nodiscard]] virtual std::string session_name() const;
   /// Returns what asks for a channel. An empty text: nothing has to be sent, and the channel counts as
   /// subscribed.
   virtual result<std::string> subscribe(std::uint64_t id, const channel_request& channel) = 0;

@@ -143,11 +143,11 @@ class graphql_ws_dialect final : public dialect {
     }
     if (has_errors && has_no_data(result))
       return events.refuse(id, execution_error(take_field(result, "errors")), true);
-    events.reply(id, std::move(result));
+    events.reply(id, std::move(result), {});
   }
   static void take_complete(std::uint64_t id, dialect_events& events) {
     if (events.is_channel(id)) return events.unsubscribed({.id = id}, std::nullopt, false);
-    events.reply(id, {});  // a call that was completed without a result
+    events.reply(id, {}, {});  // a call that was completed without a result
   }
 
   const graphql_ws_options how_;

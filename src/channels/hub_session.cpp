@@ -77,7 +77,7 @@ class channel_hub::session_events final : public dialect_events {
   [[nodiscard]] bool is_channel(std::string_view alias) const override {
     return hub_.channels_.by_alias(alias) != nullptr;
   }
-  void reply(std::uint64_t id, json::value value) override {
+  void reply(std::uint64_t id, json::value value, std::vector<std::string> attachments) override {
     if (const auto given_up = hub_.given_up_.find(id); given_up != hub_.given_up_.end()) {
       leave_given_up(id, *given_up->second, value);
       hub_.given_up_.erase(given_up);
@@ -86,7 +86,7 @@ class channel_hub::session_events final : public dialect_events {
       if (said.refusal) return hub_.channels_.refused(one, std::move(*said.refusal), true, clock::now());
       hub_.channels_.accepted(one, std::move(said.alias), {}, true);
     } else {
-      hub_.calls_.answer(id, std::move(value));  // a late answer is nobody's
+      hub_.calls_.answer(id, std::move(value), std::move(attachments));  // a late answer is nobody's
     }
   }
   void refuse(std::uint64_t id, call_error why, bool permanent) override {
@@ -109,11 +109,12 @@ class channel_hub::session_events final : public dialect_events {
       hub_.channels_.accepted(one, {}, {}, true);  // it says so
     subscription_table::has_worked(*one);
     if (!position.empty()) one->position = position;
+    auto bytes = hub_.frame_bytes_;
+    for (const auto& each : what.attachments) bytes += each.size();
     std::vector<std::shared_ptr<item_queue>> too_slow;
     for (const auto& each : one->subscribers) {
       const bool is_last = each == one->subscribers.back();  // the others get copies
-      if (!each->push(is_last ? std::move(what) : channels::event(what), std::string(position),
-                      hub_.frame_bytes_))
+      if (!each->push(is_last ? std::move(what) : channels::event(what), std::string(position), bytes))
         too_slow.push_back(each);
       if (each->holds_socket()) hub_.holds_socket_ = true;
     }
@@ -126,10 +127,12 @@ class channel_hub::session_events final : public dialect_events {
     const auto how = why ? subscription_end::refused : subscription_end::completed;
     hub_.channels_.completed(one, how, why ? std::move(*why) : call_error());
   }
-  void call(std::string_view id, std::string_view method, json::value params) override {
+  void call(std::string_view id, std::string_view method, json::value params,
+            std::vector<std::string> attachments) override {
     server_call asked{.id = std::string(id),
                       .method = std::string(method),
                       .params = std::move(params),
+                      .attachments = std::move(attachments),
                       .session = hub_.opened_};
     if (hub_.on_call_) {
       net::post(hub_.executor_, [weak = hub_.weak_from_this(), asked = std::move(asked)]() mutable {
@@ -227,6 +230,7 @@ end_verdict channel_hub::ended(const session_end& how) {
     const std::lock_guard lock(mutex_);
     session_ = 0;
     farewells_.clear();
+    cancel_fetches();
     calls_.session_ended(how.number, how.reason.error);
     channels_.session_ended(how.reason.error);
     again = calls_.take_requests();
@@ -270,19 +274,32 @@ void channel_hub::ask_for_channels(wishes& wanted) {
 }
 
 void channel_hub::ask_for(const subscription_table::pointer& one, wishes& wanted) {
-  const channel_request channel{
-      .name = one->name, .params = one->params, .position = one->position, .alias = {}};
+  if (dialect_->needs_token(one->name)) return ask_for_token(one);
+  wanted.frames.push_back(request_of(one, {}));
+}
+
+// Empty: nothing is to be sent, or the channel is refused.
+std::string channel_hub::request_of(const subscription_table::pointer& one, const channel_token& by) {
+  const channel_request channel{.name = one->name,
+                                .params = one->params,
+                                .position = one->position,
+                                .alias = {},
+                                .token = by.token,
+                                .token_data = by.data};
   auto frame = dialect_->subscribe(one->id, channel);
-  if (frame.has_error())
-    return channels_.completed(one, subscription_end::refused, {.text = frame.error().message()});
+  if (frame.has_error()) {
+    channels_.completed(one, subscription_end::refused, {.text = frame.error().message()});
+    return {};
+  }
   // RFC 6455 section 8.1: the server would close the connection.
-  if (!is_valid_utf8(*frame))
-    return channels_.completed(one, subscription_end::refused,
-                               {.text = "the name or the parameters are not UTF-8"});
+  if (!is_valid_utf8(*frame)) {
+    channels_.completed(one, subscription_end::refused, {.text = "the name or the parameters are not UTF-8"});
+    return {};
+  }
   const bool is_confirmed = !frame->empty() && dialect_->confirms();
-  if (!frame->empty()) wanted.frames.push_back(std::move(*frame));
   channels_.set_alias(one, dialect_->alias_of(channel));
   if (!is_confirmed) channels_.accepted(one, {}, {}, false);
+  return std::move(*frame);
 }
 
 void channel_hub::drop(const subscription_table::pointer& from,
@@ -296,6 +313,7 @@ void channel_hub::drop(const subscription_table::pointer& from,
 // Returns what has to be said of it now. Where that is nothing, because the server's name for it is not known
 // before its answer (`waits`), it is said when that has come.
 std::string channel_hub::give_up(const subscription_table::pointer& one, std::uint64_t id, bool waits) {
+  if (cancel_fetch(id)) return {};  // the server was not asked yet
   auto frame = farewell_to(*one, id);
   if (frame.empty() && waits) given_up_.emplace(id, one);
   return frame;

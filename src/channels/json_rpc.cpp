@@ -148,7 +148,7 @@ class json_rpc_dialect final : public dialect {
     if (method.empty()) return events.fail({.text = "method: must be a string that is not empty"});
     auto params = take_field(frame, "params");
     if (const auto* const id = field_of(frame, "id"); id != nullptr && !id->is_null())
-      return events.call(json::serialize(*id), method, std::move(params));
+      return events.call(json::serialize(*id), method, std::move(params), {});
     if (const auto* const alias = field_of(params, "subscription");
         alias != nullptr && how_.channels == json_rpc_channels::by_alias) {
       const auto named = json::serialize(*alias);
@@ -156,7 +156,7 @@ class json_rpc_dialect final : public dialect {
     }
     if (how_.channels == json_rpc_channels::by_method && events.is_channel(method))
       return events.publish({.alias = method}, {.name = method, .data = std::move(params)}, {});
-    events.call({}, method, std::move(params));
+    events.call({}, method, std::move(params), {});
   }
   void take_answer(json::value frame, dialect_events& events) const {
     const auto id = our_id(field_of(frame, "id"));
@@ -165,7 +165,7 @@ class json_rpc_dialect final : public dialect {
     // A method that returns nothing is answered without a result by some servers.
     if (!is_error && field_of(frame, "result") == nullptr && id == 0)
       return events.fail({.text = "frame: must have a method, a result or an error"});
-    if (!is_error) return events.reply(id, take_field(frame, "result"));
+    if (!is_error) return events.reply(id, take_field(frame, "result"), {});
     auto why = error_of(take_field(frame, "error"));
     if (id != 0) return events.refuse(id, std::move(why), true);
     // Of a notification that it does not know, a server says so without an id, too.

@@ -44,12 +44,12 @@ class ocpp_dialect final : public dialect {
     if (!id.is_string()) return events.fail({.text = "frame: the id must be a string"});
     if (type == call_type) {
       if (parts->size() >= 4 && (*parts)[2].is_string())
-        return events.call(json::serialize(id), (*parts)[2].as_string(), std::move((*parts)[3]));
+        return events.call(json::serialize(id), (*parts)[2].as_string(), std::move((*parts)[3]), {});
       const call_error why{.code = version_ == "ocpp1.6" ? "FormationViolation" : "FormatViolation",
                            .text = "a call must have an action and a payload"};
       return events.send(*answer(json::serialize(id), {}, &why));
     }
-    if (type == result_type) return events.reply(our_id(&id), std::move((*parts)[2]));
+    if (type == result_type) return events.reply(our_id(&id), std::move((*parts)[2]), {});
     if (type == error_type) return events.refuse(our_id(&id), error_from(*parts), true);
     // Other types are those of later versions, and passed over (OCPP-J 1.6, section 4.1.3).
   }

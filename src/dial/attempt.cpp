@@ -113,6 +113,7 @@ net::awaitable<void> dial_attempt::run() {
   }
   while (!over_) {
     if (const bool there = co_await reach(); !there) co_return;
+    if (user_) co_return co_await lend_stream();
     if (const bool done = co_await upgrade(); !done || socket_) co_return;
     // else a redirect has changed `place_`
   }
@@ -240,6 +241,12 @@ net::awaitable<bool> dial_attempt::start_tls() {
   auto done = co_await tls.handshake();
   if (over_) co_return false;
   co_return done.ok() || fail(done.error, std::move(done.detail));
+}
+
+net::awaitable<void> dial_attempt::lend_stream() {
+  enter(stage::upgrade, options_->deadlines.upgrade);
+  auto used = co_await user_(*stream_, over_);
+  if (used.error) stream_failed(used.error, std::move(used.detail));
 }
 
 // Returns true if `socket_` is open, or a redirect has changed `place_`.

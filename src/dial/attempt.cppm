@@ -51,6 +51,12 @@ struct opened_socket {
   dial_findings found{};  // for dial_memory::session_opened()
 };
 
+// How the use of a stream for something other than a WebSocket has ended.
+struct stream_use {
+  error_code error{};
+  std::string detail{};
+};
+
 // On the strand of the actor; shared by the actor and its own coroutine, because either may end first.
 class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
  public:
@@ -60,6 +66,11 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   // is under way.
   dial_attempt(std::shared_ptr<const options> given, std::shared_ptr<dial_memory> memory,
                credential_request ask, note_function note);
+
+  // Gets the open stream in place of the upgrade. If the flag becomes true, the attempt has closed the
+  // stream, and drops what the coroutine returns.
+  using stream_user = std::function<net::awaitable<stream_use>(transport&, const bool& abandoned)>;
+  void use_stream_by(stream_user user) { user_ = std::move(user); }
 
   // Runs the attempt on `strand`. Calls `on_news` when the attempt is over, and when deadline() has become
   // earlier.
@@ -87,6 +98,7 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   net::awaitable<bool> pass(proxy_server proxy);
   net::awaitable<bool> start_tls();
   net::awaitable<bool> upgrade();
+  net::awaitable<void> lend_stream();
   bool follow(const http_head& answer);
 
   // The rules of these stages.
@@ -114,6 +126,7 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   const std::shared_ptr<dial_memory> memory_;  // shared with the actor
   const credential_request ask_;
   const note_function note_;
+  stream_user user_;
   const clock::time_point deadline_;
   redirect_target place_;   // to which the attempt has come
   const bool is_fallback_;  // a ws:// endpoint beside one that is wss://

@@ -9,7 +9,8 @@ import sys
 from foreign_server import Program
 from front_servers import free_ports
 
-PACKAGES = ["rpc-websockets@10.0.1", "graphql-ws@6.4.2", "graphql@16.15.0", "ws@8.23.0", "ocpp-rpc@2.2.1"]
+PACKAGES = ["rpc-websockets@10.0.1", "graphql-ws@6.4.2", "graphql@16.15.0", "ws@8.23.0", "ocpp-rpc@2.2.1",
+            "socket.io@4.8.4", "socket.io-2@npm:socket.io@2.5.1", "pusher-js@8.6.0"]
 
 
 def skip(why):
@@ -55,13 +56,18 @@ class ChannelServer(Program):
         self.process.wait()
 
 
+def node_script(name, modules):
+    """A copy, because node looks for packages beside the script."""
+    script = SCRIPTS / f"{name}.cjs"
+    copy = modules / script.name
+    copy.write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
+    return str(copy)
+
+
 class NodeServer(ChannelServer):
     def __init__(self, name, modules, port=None):
-        script = SCRIPTS / f"{name}.cjs"
-        copy = modules / script.name  # node looks for packages beside the script
-        copy.write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
         port = port or free_ports(1)[0]
-        super().__init__(port, "node", str(copy), str(port))
+        super().__init__(port, "node", node_script(name, modules), str(port))
         self.expect("^listening ")
 
 

@@ -1,13 +1,15 @@
 """The examples of channels against servers that we did not write. Usage: channels_test.py EXAMPLES NPM_FOLDER"""
 import pathlib
+import re
+import signal
 import sys
 import time
 
 from foreign_server import Program
-from channel_backends import NodeServer, PumaServer, install
+from channel_backends import NodeServer, PumaServer, install, node_script
 
 
-def survives(program, arguments, start, tick, first):
+def survives(program, arguments, start, tick, first, again="^subscribed again$"):
     """The server is killed between two events, and comes back."""
     server = start(None)
     with server, Program(str(program), *arguments(server.port)) as client:
@@ -18,10 +20,18 @@ def survives(program, arguments, start, tick, first):
         client.expect("^lost")
         time.sleep(0.3)
         with start(server.port):
-            client.expect("^subscribed again$")
+            client.expect(again)
             client.expect(tick)
             client.expect("^over: ")
             assert client.exit_status() == 0
+
+
+def expect_all(program, patterns):
+    """In any order."""
+    left = list(patterns)
+    while left:
+        line = program.expect("|".join(left)).string
+        left = [each for each in left if not re.search(each, line)]
 
 
 def json_rpc(examples, modules):
@@ -71,10 +81,72 @@ def ocpp(examples, modules):
         server.expect("^gone CP1$")
 
 
+def socket_io(examples, modules):
+    bot = str(examples / "socket_io_bot")
+    survives(examples / "socket_io_bot", lambda port: [f"ws://127.0.0.1:{port}", "15"],
+             lambda port: NodeServer("socket_io", modules, port), r'^said: "line \d+"$',
+             ["^subscribed$", r'^echo: \["hello",1\]$', "^reversed: hello$"])
+    with NodeServer("socket_io", modules) as server:
+        with Program(bot, f"ws://127.0.0.1:{server.port}", "8", "/members", "member") as client:
+            server.expect("^joined member$")
+            server.expect("^name holdfast$")
+            client.expect('^said: "line 3"$')
+            server.process.send_signal(signal.SIGUSR2)  # drops it, and says two things meanwhile
+            client.expect("^lost: ")
+            client.expect("^recovered$")
+            client.expect('^said: "missed 1"$')
+            client.expect('^said: "missed 2"$')
+            server.expect("^recovered member$")
+            client.expect("^over: Success$")
+        for arguments in ["/members", "guest"], ["/nowhere"]:
+            with Program(bot, f"ws://127.0.0.1:{server.port}", "8", *arguments) as client:
+                client.expect("^over: server refused the (credentials|login)$")
+        server.process.send_signal(signal.SIGSTOP)  # mute: its pings stay away
+        with Program(bot, f"ws://127.0.0.1:{server.port}", "3") as client:
+            server.process.send_signal(signal.SIGCONT)
+            client.expect('^said: "line')
+            server.process.send_signal(signal.SIGSTOP)
+            client.expect("^lost: ")
+            server.process.send_signal(signal.SIGCONT)
+            client.expect("^(subscribed again|recovered)$")
+            client.expect("^over: Success$")
+    with NodeServer("socket_io_2", modules) as server, Program(bot, f"ws://127.0.0.1:{server.port}") as client:
+        client.expect("^over: server refused the login$")
+
+
+def pusher(examples, modules):
+    with NodeServer("pusher", modules) as server:
+        watcher = str(examples / "pusher_presence")
+        url, authorizer = f"ws://127.0.0.1:{server.port}/app/key", f"http://127.0.0.1:{server.port}/auth"
+        with Program("node", node_script("pusher_client", modules), str(server.port), "key") as official:
+            expect_all(official, ["^here 1$", "^in the room$", "^refused 403$", "^tick$"])
+            with Program(watcher, url, authorizer, "presence-room", "me", "7") as client:
+                client.expect('^here: .*"ids":\\["js","me"\\]')
+                official.expect("^added me$")
+                with Program(watcher, url, authorizer, "private-room", "me", "1") as other:
+                    other.expect("^here: null$")
+                    official.expect("^hello from holdfast$")
+                    other.expect("^over: Success$")
+                server.process.send_signal(signal.SIGUSR2)  # 4200
+                official.expect("^error 4200$")
+                client.expect("^lost: server asked us to leave$")
+                client.expect("^again here: ")
+        with Program(watcher, url, authorizer, "private-closed") as client:
+            client.expect("^ended: refused .* status 403$")
+            client.expect("^over: Success$")
+        with Program(watcher, f"ws://127.0.0.1:{server.port}/app/unknown", authorizer) as client:  # 4001
+            client.expect("^over: server refused the login$")
+        with Program("node", node_script("pusher_client", modules), str(server.port), "unknown") as official:
+            official.expect("^error 4001$")
+    survives(examples / "pusher_presence", lambda port: [f"ws://127.0.0.1:{port}/app/key", f"http://127.0.0.1:{port}/auth",
+                                                         "ticks", "me", "30"],
+             lambda port: NodeServer("pusher", modules, port), r"^tick: \d+$", ["^here: null$"], "^again here: null$")
+
+
 def main():
     examples = pathlib.Path(sys.argv[1])
     modules = install(sys.argv[2])
-    for test in json_rpc, graphql, ocpp, action_cable:
+    for test in json_rpc, graphql, ocpp, action_cable, socket_io, pusher:
         print(f"--- {test.__name__}", flush=True)
         test(examples, modules)
 

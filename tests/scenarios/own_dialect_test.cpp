@@ -25,7 +25,7 @@ class word_dialect final : public channels::dialect {
       return events.ready(text == "resumed");
     }
     if (text == "beaten") return events.heartbeat_answered();
-    if (text.starts_with("ok ")) return events.reply(std::stoull(std::string(text.substr(3))), {});
+    if (text.starts_with("ok ")) return events.reply(std::stoull(std::string(text.substr(3))), {}, {});
     const auto at = text.find('@');
     events.publish({.alias = text.substr(0, at)}, {.data = 1}, text.substr(at + 1));
   }

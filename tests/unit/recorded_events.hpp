@@ -31,8 +31,8 @@ class recorded_events final : public channels::dialect_events {
   [[nodiscard]] bool is_channel(std::string_view alias) const override {
     return channel_names.contains(alias);
   }
-  void reply(std::uint64_t id, json::value value) override {
-    note("reply", std::to_string(id) + ' ' + json::serialize(value));
+  void reply(std::uint64_t id, json::value value, lines attachments) override {
+    note("reply", std::to_string(id) + ' ' + json::serialize(value) + text_of(attachments));
   }
   void refuse(std::uint64_t id, channels::call_error why, bool permanent) override {
     note(permanent ? "refuse" : "refuse for now", std::to_string(id) + ' ' + text_of(why));
@@ -42,7 +42,7 @@ class recorded_events final : public channels::dialect_events {
   }
   void publish(channels::channel_reference to, channels::event what, std::string_view position) override {
     auto line = text_of(to) + ' ' + (what.name.empty() ? "" : what.name + ' ') + json::serialize(what.data);
-    for (const auto& each : what.attachments) line += " [" + each + ']';
+    line += text_of(what.attachments);
     if (!position.empty()) line.append(" at ").append(position);
     note("publish", line);
   }
@@ -50,9 +50,10 @@ class recorded_events final : public channels::dialect_events {
                     bool will_return) override {
     note(will_return ? "lost" : "unsubscribed", text_of(to) + (why ? ' ' + text_of(*why) : ""));
   }
-  void call(std::string_view id, std::string_view method, json::value params) override {
+  void call(std::string_view id, std::string_view method, json::value params, lines attachments) override {
     auto line = id.empty() ? "- " : std::string(id) + ' ';
-    note("call", line.append(method).append(" ").append(json::serialize(params)));
+    note("call",
+         line.append(method).append(" ").append(json::serialize(params)).append(text_of(attachments)));
   }
   void heartbeat_every(holdfast::clock::duration interval) override {
     note("heartbeat_every", std::to_string(interval / std::chrono::milliseconds(1)) + "ms");
@@ -77,6 +78,11 @@ class recorded_events final : public channels::dialect_events {
  private:
   static std::string text_of(channels::channel_reference to) {
     return to.id != 0 ? std::to_string(to.id) : std::string(to.alias);
+  }
+  static std::string text_of(const lines& attachments) {
+    std::string out;
+    for (const auto& each : attachments) out += " [" + each + ']';
+    return out;
   }
   static std::string text_of(const channels::call_error& why) {
     return '"' + why.code + "\" \"" + why.text + '"' +
