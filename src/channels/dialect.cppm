@@ -38,6 +38,7 @@ export struct channel_reference {
 export struct channel_reply {
   std::string alias{};  ///< the server's name for the subscription; empty: that of the channel
   std::optional<call_error> refusal{};  ///< the channel is refused, for good
+  subscribed how{};                     ///< what it says of a loss before; `again` is found out by itself
 };
 
 /// What a dialect finds in the frames of the server. Valid during the call of the dialect that gets it.

@@ -84,7 +84,7 @@ class channel_hub::session_events final : public dialect_events {
     } else if (const auto one = hub_.channels_.by_id(id)) {
       auto said = hub_.dialect_->read_reply(one->name, value);
       if (said.refusal) return hub_.channels_.refused(one, std::move(*said.refusal), true, clock::now());
-      hub_.channels_.accepted(one, std::move(said.alias), {}, true);
+      hub_.channels_.accepted(one, std::move(said.alias), said.how, true);
     } else {
       hub_.calls_.answer(id, std::move(value), std::move(attachments));  // a late answer is nobody's
     }

@@ -62,6 +62,11 @@ void item_queue::push(item what) {
 
 void item_queue::push(subscribed how) {
   how.again = std::exchange(was_subscribed_, true);
+  // The loss was before this subscriber came.
+  if (!how.again && !asked_for_past_) {
+    how.recovered = false;
+    how.missed.reset();
+  }
   push(item(how));
 }
 

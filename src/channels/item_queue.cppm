@@ -54,7 +54,11 @@ class item_queue {
   [[nodiscard]] bool is_over() const noexcept { return is_over_; }
   // Behind the last event that was received.
   [[nodiscard]] const std::string& position() const noexcept { return position_; }
-  void start_at(std::string position) { position_ = std::move(position); }
+  // `asked`: the program wants the events behind it, and is told whether it gets them.
+  void start_at(std::string position, bool asked) {
+    position_ = std::move(position);
+    asked_for_past_ = asked;
+  }
 
  private:
   struct queued {
@@ -81,6 +85,7 @@ class item_queue {
   std::size_t bytes_ = 0;      // of them
   std::uint64_t dropped_ = 0;  // since the last overflow was told
   std::string position_{};
+  bool asked_for_past_ = false;
   bool was_subscribed_ = false;
   bool is_over_ = false;
 };

@@ -68,7 +68,8 @@ subscription_table::pointer subscription_table::join(std::string_view name, std:
     by_alias_.try_emplace(one->name, one);
   }
   one->important = one->important || how.important;
-  subscriber->start_at(how.position.empty() ? one->position : how.position);
+  const bool asked = !how.position.empty();
+  subscriber->start_at(asked ? how.position : one->position, asked);
   if (one->state == subscription_state::subscribed) subscriber->push(subscribed{});
   one->subscribers.push_back(std::move(subscriber));
   if (is_new) want(one);
@@ -112,11 +113,13 @@ void subscription_table::forget_request(entry& one) {
 
 void subscription_table::session_ready(bool resumed) {
   may_ask_ = true;
-  if (!resumed) return;
-  // The server goes on with what it served; it has lost nothing.
+  // The server goes on with what it served, under the same names; it has lost nothing.
   for (const auto& [key, one] : entries_) {
-    if (!one->was_subscribed || one->state == subscription_state::subscribed) continue;
+    const auto alias = std::exchange(one->alias, {});
+    const bool was_served = std::exchange(one->was_served, false);
+    if (!resumed || !was_served || one->state == subscription_state::subscribed) continue;
     one->state = subscription_state::subscribed;
+    set_alias(one, alias);
     for (const auto& each : one->subscribers) each->push(subscribed{.recovered = true});
   }
 }
@@ -132,11 +135,11 @@ void subscription_table::session_ended(error_code why) {
   for (const auto& [key, one] : entries_) {
     const bool was_served = one->state == subscription_state::subscribed;
     one->id = 0;
-    one->alias.clear();
     one->state = subscription_state::subscribing;
     by_alias_.try_emplace(one->name, one);
     want(one);
     if (!was_served) continue;
+    one->was_served = true;
     for (const auto& each : one->subscribers) each->push(channels::lost{.reason = why});
   }
 }
@@ -220,7 +223,6 @@ void subscription_table::accepted(const pointer& one, std::string alias, const s
   one->state = subscription_state::subscribed;
   if (confirmed) has_worked(*one);
   set_alias(one, std::move(alias));
-  one->was_subscribed = true;
   for (const auto& each : one->subscribers) each->push(how);
 }
 

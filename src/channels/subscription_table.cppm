@@ -36,7 +36,7 @@ class subscription_table {
     bool important = false;
     subscription_state state = subscription_state::subscribing;
     std::uint64_t id = 0;  // of the request in this session; zero: not asked for
-    bool was_subscribed = false;
+    bool was_served = false;  // when the last session that was ready ended
     bool has_worked = false;  // at any time
     unsigned refusals = 0;    // in a row
     std::vector<std::shared_ptr<item_queue>> subscribers{};

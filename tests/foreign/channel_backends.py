@@ -35,7 +35,10 @@ def install(folder):
         if done.exists() and done.read_text(encoding="utf-8") == wanted:
             return folder
         command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), *PACKAGES]
-        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+        try:
+            run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240)
+        except subprocess.TimeoutExpired:
+            skip("npm does not come to an end: is the registry within reach?")
         if run.returncode != 0:
             skip(f"npm could not install: {run.stdout[-500:]}")
         done.write_text(wanted, encoding="utf-8")

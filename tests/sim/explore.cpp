@@ -306,6 +306,8 @@ void expedition::end_world() {
 
 }  // namespace
 
-finding explore(const exploration& what) { return expedition(what).go(); }
+finding explore(const exploration& what) {
+  return what.channels ? explore_channels(what) : expedition(what).go();
+}
 
 }  // namespace sim

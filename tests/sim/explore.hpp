@@ -13,6 +13,7 @@ struct exploration {
   std::chrono::minutes length{5};
   std::uint64_t without = 0;  // faults that are left out
   bool keeps_timeline = false;
+  bool channels = false;  // a client of channels, and their backend
 };
 
 struct finding {
@@ -21,5 +22,7 @@ struct finding {
 };
 
 finding explore(const exploration& what);
+// A world of channels, which explore() leads to.
+finding explore_channels(const exploration& what);
 
 }  // namespace sim

@@ -35,6 +35,7 @@ int run(const options::variables_map& given) {
   sim::exploration base;
   base.length = std::chrono::minutes(given["minutes"].as<unsigned>());
   base.without = given["without"].as<std::uint64_t>();
+  base.channels = given.contains("channels");
   if (given.contains("mutants"))
     return sim::find_planted_bugs(base, first, given["seeds"].as<std::uint64_t>()) ? 0 : 1;
   sim::report out(base);
@@ -64,6 +65,7 @@ int main(int argc, char** argv) {
       ("minutes", options::value<unsigned>()->default_value(5), "of virtual time with faults")              //
       ("without", options::value<std::uint64_t>()->default_value(0), "mask of fault classes to leave out")  //
       ("kept", options::value<std::string>(), "file of seeds to run first")                                 //
+      ("channels", "worlds of a client of channels")                                                        //
       ("mutants", "each planted bug, until a world shows it")                                               //
       ("twice", options::value<std::uint64_t>(), "this many worlds twice, comparing the timelines");
   try {

@@ -135,8 +135,9 @@ void report::describe(std::uint64_t seed, const finding& found) const {
   for (unsigned one = 0; one < fault_names.size(); ++one) {
     if ((without >> one & 1U) == 0) std::printf(" %s", std::string(fault_names[one]).c_str());
   }
-  std::printf("\n  ./dev sim --seed %llu\n  ./dev sim --seed %llu --without %llu\n",
-              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed),
+  const auto* const kind = base_.channels ? " --channels" : "";
+  std::printf("\n  ./dev sim%s --seed %llu\n  ./dev sim%s --seed %llu --without %llu\n", kind,
+              static_cast<unsigned long long>(seed), kind, static_cast<unsigned long long>(seed),
               static_cast<unsigned long long>(without | base_.without));
   std::fflush(stdout);
 }
