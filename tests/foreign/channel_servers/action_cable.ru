@@ -4,7 +4,7 @@ require "logger"
 require "active_support"
 require "active_support/core_ext"
 require "action_cable"
-require "action_cable/server"
+require "action_cable/server" if ActionCable.version < Gem::Version.new("7.1")  # it loads by itself since
 
 module ApplicationCable
   class Connection < ActionCable::Connection::Base
