@@ -17,7 +17,8 @@ namespace channels = holdfast::channels;
 net::awaitable<void> speak(channels::subscription& room) {
   net::steady_timer pause(co_await net::this_coro::executor);
   for (int number = 1;; ++number) {
-    room.publish(json::object{{"text", "line " + std::to_string(number)}}, {.event_name = "speak"}, net::detached);
+    room.publish(json::object{{"text", "line " + std::to_string(number)}}, {.event_name = "speak"},
+                 net::detached);
     pause.expires_after(std::chrono::milliseconds(200));
     co_await pause.async_wait(net::use_awaitable);
   }
