@@ -35,7 +35,7 @@ class subscription_table {
     std::string position{};  // behind the last event that came
     bool important = false;
     subscription_state state = subscription_state::subscribing;
-    std::uint64_t id = 0;  // of the request in this session; zero: not asked for
+    std::uint64_t id = 0;     // of the request in this session; zero: not asked for
     bool was_served = false;  // when the last session that was ready ended
     bool has_worked = false;  // at any time
     unsigned refusals = 0;    // in a row
