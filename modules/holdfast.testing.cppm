@@ -1,6 +1,6 @@
 /// holdfast.testing — for tests of programs that use holdfast, and of holdfast itself: virtual time, a
 /// network in memory, a server that follows a script, in memory or on a real loopback port, certificates for
-/// it, and a backend that speaks holdfast.v1.
+/// it, a backend that speaks holdfast.v1, and one of calls and channels.
 export module holdfast.testing;
 
 import holdfast.wire;
@@ -11,6 +11,7 @@ export import :certificates;
 export import :server;
 export import :loopback;
 export import :v1_server;
+export import :channel_server;
 
 export namespace holdfast {
 

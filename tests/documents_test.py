@@ -9,7 +9,7 @@ root = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = {
     "README.md": ["examples/first_program.cpp"],
     "docs/testing.md": ["examples/testing/half_open.cpp", "examples/testing/outage.cpp",
-                        "examples/testing/banner.cpp", "examples/testing/drain.cpp"],
+                        "examples/testing/banner.cpp", "examples/testing/drain.cpp", "examples/testing/dropped_news.cpp"],
     "docs/recipes.md": [f"examples/recipes/{path.name}" for path in sorted(root.glob("examples/recipes/*.cpp"))],
     "docs/extending.md": [f"examples/extending/{path.name}" for path in sorted(root.glob("examples/extending/*.?pp"))],
 }
