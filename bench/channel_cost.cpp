@@ -10,10 +10,11 @@
 #include <boost/asio.hpp>
 #include <boost/json.hpp>
 #include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <iostream>
-#include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -39,7 +40,8 @@ class program {
   program(std::string_view what, std::size_t count, const std::string& port)
       : what_(what),
         count_(count),
-        client_(io_, options_for(port), dialect(), {.subscriptions_per_second = 0}) {}
+        client_(io_, options_for(port), dialect(),
+                {.subscriptions_per_second = 0, .subscription_deadline = std::chrono::minutes(5)}) {}
 
   double run() {
     client_.run(net::detached);

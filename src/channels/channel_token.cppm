@@ -26,9 +26,9 @@ export struct channel_token {
 
 /// Asked before each request for a channel that needs a token, on a strand of the client's executor: it must
 /// not block. What it returns after `client_options::subscription_deadline`, or when the session has ended,
-/// is dropped, and it is cancelled then. If it throws permanent_failure, the subscription ends as refused,
-/// with that text; after any other exception the channel is asked for again, after a wait. Let it take the
-/// request by value: a coroutine outlives what it has only a reference to.
+/// is dropped, and it is cancelled then. permanent_failure counts as a refusal of the server, with that text;
+/// after any other exception the channel is asked for again, after a wait. Let it take the request by value:
+/// a coroutine outlives what it has only a reference to.
 export using channel_token_provider = std::function<net::awaitable<channel_token>(channel_token_request)>;
 
 }  // namespace holdfast::channels

@@ -124,7 +124,7 @@ export class incoming_call {
   [[nodiscard]] bool wants_answer() const noexcept { return !asked_.id.empty(); }
   /// Answers, once at most. Dropped if the session of the call has ended: the server has forgotten it.
   void answer(const json::value& value, const std::vector<std::string>& attachments = {});
-  /// Answers with an error, once at most.
+  /// Answers with an error, once at most. Socket.IO has none: then no acknowledgement is sent.
   void refuse(const call_error& why);
 
  private:

@@ -124,6 +124,8 @@ class channel_hub::session_events final : public dialect_events {
     const auto one = find(to);
     if (!one) return;
     if (will_return) return hub_.channels_.lost(one, error::server_going_away, clock::now());
+    if (why && one->state == subscription_state::subscribing)  // the protocol has no reply for it
+      return hub_.channels_.refused(one, std::move(*why), true, clock::now());
     const auto how = why ? subscription_end::refused : subscription_end::completed;
     hub_.channels_.completed(one, how, why ? std::move(*why) : call_error());
   }

@@ -20,17 +20,14 @@ export struct pusher_options {
 
 /// Returns the dialect for `client`. The query of the protocol is added to the URL if it is not there.
 ///
-/// - **Channels.** `private-…` and `presence-…` need `client_options::channel_tokens`; `private-encrypted-…`
-/// is
-///   refused. `subscribed::data` of a presence channel is {"presence": {"ids", "hash", "count"}}; who comes
-///   and goes are the events "pusher:member_added" and "pusher:member_removed".
-/// - **Publishing** is a client event: `publish_options::event_name` must begin with "client-", the channel
-/// with
-///   "private-" or "presence-". The server drops what exceeds its rate, and says so in a "pusher:error" for
-///   client::set_call_handler().
-/// - **Codes.** 4000 to 4099 are refusals, after 4100 to 4199 the client waits for a second at least, after
-/// 4200
-///   to 4299 it comes back at once.
+/// - **Channels.** `private-…` and `presence-…` need `client_options::channel_tokens`; encrypted ones are
+///   refused. `subscribed::data` of a presence channel is {"presence": {"ids", "hash", "count"}}; the events
+///   "pusher:member_added" and "pusher:member_removed" say who comes and goes.
+/// - **Publishing** is a client event: `publish_options::event_name` must begin with "client-", the channel's
+///   name with "private-" or "presence-". The server drops what exceeds its rate, and says so in a
+///   "pusher:error" for client::set_call_handler().
+/// - **Codes.** 4000 to 4099 are refusals as login_refused, but 4009 asks for new credentials (unauthorized).
+///   After 4100 to 4199 the client waits for a second at least. 4200 to 4299 count as server_going_away.
 export dialect_factory pusher(pusher_options how = {});
 
 /// Where a web application of one's own answers who may join a channel.

@@ -50,8 +50,9 @@ export class channel_server {
   void on_subscribe(gate next);
   /// Says whether requests for channels are answered at all. By default they are.
   void confirm(bool wanted);
-  /// Keeps so many events of each channel, at first 100. Who comes back gets those that it has missed, and is
-  /// told that it is `recovered`; if they are no more there, it is told how many are `missed`.
+  /// Keeps so many events of each channel, at first 100. A client that comes back receives those that it has
+  /// missed, as `recovered`; if they are not kept any more, `missed` says how many. One that had received no
+  /// event of the channel gets neither.
   void retain(std::size_t events);
 
   /// Publishes to a channel: to all who have subscribed to this name, whatever their parameters. A client

@@ -123,6 +123,18 @@ BOOST_AUTO_TEST_CASE(a_provider_that_gives_up_ends_the_subscription) {
   BOOST_TEST(s.got.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_channel_that_has_worked_is_asked_for_four_times_more) {
+  token_scenario s;
+  s.start();
+  const subscriber here(s.client->subscribe("room"));
+  s.in.run_for(1s);
+  s.refuses = true;
+  s.now->drop();
+  s.in.run_for(2min);
+  BOOST_TEST((here.got == lines{"subscribed", "lost", "ended refused"}));
+  BOOST_TEST(s.asked.size() == 6U);  // the first, and five that were refused
+}
+
 BOOST_AUTO_TEST_CASE(after_another_failure_the_channel_is_asked_for_again) {
   token_scenario s;
   s.fails = 3;
@@ -150,7 +162,7 @@ BOOST_AUTO_TEST_CASE(a_provider_that_hangs_is_cancelled_and_asked_again) {
   BOOST_TEST((s.got.size() == 1U));
 }
 
-BOOST_AUTO_TEST_CASE(who_leaves_or_loses_the_session_needs_no_token) {
+BOOST_AUTO_TEST_CASE(leaving_or_losing_the_session_cancels_the_request) {
   token_scenario s;
   s.takes = 5s;
   s.start();

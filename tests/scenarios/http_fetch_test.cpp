@@ -6,6 +6,7 @@
 
 #include "middlebox.hpp"
 #include "proxies.hpp"
+#include "secure.hpp"
 
 BOOST_AUTO_TEST_SUITE(http_fetches)
 
@@ -104,7 +105,7 @@ BOOST_AUTO_TEST_CASE(a_status_is_an_answer_also_a_redirect) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(what_is_no_answer_is_an_error) {
+BOOST_AUTO_TEST_CASE(an_invalid_answer_is_an_error) {
   const auto error_of = [](const std::string& answer, http_request what = {.url = "http://server/"}) {
     fetch_scenario s;
     s.serves(answer).hang_up_at_the_end();
@@ -128,7 +129,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_answer_is_an_error) {
   BOOST_TEST(error_of(interim) == make_error_code(error::upgrade_invalid));
 }
 
-BOOST_AUTO_TEST_CASE(each_stage_has_its_deadline) {
+BOOST_AUTO_TEST_CASE(an_answer_that_stops_half_way_times_out) {
   fetch_scenario s;
   s.given.deadlines.upgrade = 3s;
   s.serves("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel");
@@ -170,6 +171,33 @@ BOOST_AUTO_TEST_CASE(it_goes_through_the_proxy_of_the_options) {
   s.given.proxy.url = "http://proxy:3128";
   BOOST_TEST(s.fetches({.url = "http://server/"})->body == "ok");
   BOOST_TEST(proxy.heard().at(0).starts_with("CONNECT server:80 HTTP/1.1\r\n"));
+}
+
+BOOST_AUTO_TEST_CASE(the_server_of_an_https_url_is_verified) {
+  const auto fetches_from = [](wss_scenario& s) {
+    std::optional<result<http_response>> out;
+    net::co_spawn(s.in.executor(), http_fetch({.url = "https://server/token"}, s.given),
+                  [&](const std::exception_ptr& thrown, http_response got) {
+                    try {
+                      if (thrown) std::rethrow_exception(thrown);
+                      out = std::move(got);
+                    } catch (const boost::system::system_error& e) {
+                      out = e.code();
+                    }
+                  });
+    BOOST_REQUIRE(s.in.run_until([&] { return out.has_value(); }, 1min));
+    return *out;
+  };
+  wss_scenario trusting;
+  trusting.backend.on_upgrade(
+      [](const http_head& asked) { return std::optional(http_answer{.status = 200, .body = asked.path}); });
+  BOOST_TEST(fetches_from(trusting)->body == "/token");
+  wss_scenario strange;
+  const test_authority another;
+  strange.given.tls.ca_pem = another.certificate_pem();
+  const auto refused = fetches_from(strange).error();
+  BOOST_TEST((refused == error::certificate_unknown_issuer || refused == error::certificate_invalid ||
+              refused == error::certificate_self_signed));
 }
 
 BOOST_AUTO_TEST_CASE(a_request_that_cannot_be_sent_is_refused_with_the_name_of_the_field) {

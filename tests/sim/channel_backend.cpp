@@ -67,7 +67,11 @@ void channel_backend::subscribe(const std::string& id, const std::string& name, 
   if (peer_->aliases.contains(name) && !peer_->was_resumed)
     return log_.violated(name, " is asked for twice in a session");
   if (silent_ || (!behaves_ && draws_.chance(8))) return;
-  if (!behaves_ && draws_.chance(8)) return say("no " + id + (draws_.chance(20) ? " perm" : " temp"));
+  if (!behaves_ && draws_.chance(8)) {
+    const bool for_good = draws_.chance(20);
+    if (for_good) ended_.insert(name);
+    return say("no " + id + (for_good ? " perm" : " temp"));
+  }
   const auto alias = "a" + std::to_string(++peer_->count);
   peer_->aliases[name] = alias;
   const int from = position == "-" ? last_[name] : std::stoi(position);
@@ -111,6 +115,7 @@ void channel_backend::end(const std::string& name, bool will_return) {
   if (!peer_ || !peer_->aliases.contains(name)) return;
   const auto alias = peer_->aliases.at(name);
   peer_->aliases.erase(name);
+  if (!will_return) ended_.insert(name);
   say_kept(*peer_, "end " + alias + (will_return ? " again" : " gone"));
 }
 

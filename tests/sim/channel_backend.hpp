@@ -4,8 +4,10 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,8 @@ class channel_backend {
   // From now on it answers everything, and well.
   void behave();
   [[nodiscard]] int last(const std::string& name) const;
+  // It has refused this channel for good, or ended it.
+  [[nodiscard]] bool has_ended(const std::string& name) const { return ended_.contains(name); }
   // How often a call with this number came.
   [[nodiscard]] int received(std::int64_t number) const;
 
@@ -67,6 +71,7 @@ class channel_backend {
   std::map<std::string, int> last_;                      // by channel
   std::map<std::string, std::shared_ptr<client>> kept_;  // by token
   std::map<std::int64_t, int> received_;
+  std::set<std::string, std::less<>> ended_;
   std::vector<holdfast::clock::time_point> requests_;
   holdfast::testing::server_session* now_ = nullptr;
   std::shared_ptr<client> peer_;  // of the present session, once it has said hello

@@ -7,6 +7,7 @@
 // re ID NUMBER, er ID.
 #pragma once
 
+#include <boost/json.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>

@@ -144,6 +144,9 @@ class channel_world {
     if (!ended_) log_.violated("run() goes on behind close()");
   }
   void check(const channel_reader& one) {
+    if (one.ended() && !backend_.has_ended(one.channel()))
+      log_.violated("the subscriber of ", one.channel(),
+                    " has ended, though the server has not ended the channel");
     if (one.ended()) return;
     if (!one.serves()) log_.violated("the subscriber of ", one.channel(), " is not served in the end");
     const auto last = backend_.last(one.channel());

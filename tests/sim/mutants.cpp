@@ -26,13 +26,14 @@ namespace planted = holdfast::planted;
 
 namespace {
 
-constexpr unsigned patience_seconds = 120;  // then it hangs
+constexpr unsigned patience_seconds = 120;  // of one world; then it hangs
 constexpr std::uint64_t sound_seeds = 200;  // worlds without a bug
 
 // What the first world showed that showed anything; empty: none.
 std::string explore_until_found(exploration what, std::uint64_t first, std::uint64_t seeds) {
   for (std::uint64_t n = 0; n < seeds; ++n) {
     what.seed = first + n;
+    alarm(patience_seconds);
     const auto found = explore(what);
     if (!found.violation.empty()) return "world " + std::to_string(n + 1) + ": " + found.violation;
   }
@@ -51,7 +52,6 @@ std::string explore_for(planted::bug one, exploration base, std::uint64_t first,
 
 [[noreturn]] void live_with(planted::bug one, const exploration& base, std::uint64_t first,
                             std::uint64_t seeds, int answer) {
-  alarm(patience_seconds);
   planted::active = one;
   const auto found = explore_for(one, base, first, seeds);
   const bool told = write(answer, found.data(), found.size()) == static_cast<ssize_t>(found.size());

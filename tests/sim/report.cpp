@@ -21,11 +21,12 @@ namespace {
 constexpr std::size_t shown_lines = 40;
 
 thread_local std::uint64_t current_seed = 0;  // for the report of a crash, which its own thread gets
+thread_local const char* current_kind = "";
 
 extern "C" void tell_crash(int signal) {
   char text[96];
-  const auto size = std::snprintf(text, sizeof text, "\ncrashed (signal %d): ./dev sim --seed %llu\n", signal,
-                                  static_cast<unsigned long long>(current_seed));
+  const auto size = std::snprintf(text, sizeof text, "\ncrashed (signal %d): ./dev sim%s --seed %llu\n",
+                                  signal, current_kind, static_cast<unsigned long long>(current_seed));
   if (write(STDERR_FILENO, text, static_cast<std::size_t>(size)) < 0) std::_Exit(3);
   std::signal(signal, SIG_DFL);
   std::raise(signal);
@@ -33,6 +34,11 @@ extern "C" void tell_crash(int signal) {
 
 void tell_of_crashes() {
   for (const int each : {SIGABRT, SIGSEGV, SIGFPE, SIGBUS}) std::signal(each, tell_crash);
+}
+
+void show_end(const std::vector<std::string>& timeline) {
+  const auto hidden = timeline.size() - std::min(timeline.size(), shown_lines);
+  for (auto i = hidden; i < timeline.size(); ++i) std::puts(timeline[i].c_str());
 }
 
 }  // namespace
@@ -61,6 +67,7 @@ std::string fault_classes() {
 finding report::live(std::uint64_t seed, std::uint64_t without, bool keeps_timeline) const {
   tell_of_crashes();
   current_seed = seed;
+  current_kind = base_.channels ? " --channels" : "";
   auto what = base_;
   what.seed = seed;
   what.without |= without;
@@ -127,19 +134,25 @@ std::uint64_t report::smallest(std::uint64_t seed) const {
 
 void report::describe(std::uint64_t seed, const finding& found) const {
   std::printf("\nseed %llu: %s\n", static_cast<unsigned long long>(seed), found.violation.c_str());
+  if (base_.channels) {  // its worlds have no classes of faults to be left out
+    show_end(found.timeline);
+    std::printf("  ./dev sim --channels --seed %llu\n", static_cast<unsigned long long>(seed));
+  } else {
+    describe_smallest(seed);
+  }
+  std::fflush(stdout);
+}
+
+void report::describe_smallest(std::uint64_t seed) const {
   const auto without = smallest(seed);
-  const auto small = live(seed, without, true);
-  const auto hidden = small.timeline.size() - std::min(small.timeline.size(), shown_lines);
-  for (auto i = hidden; i < small.timeline.size(); ++i) std::puts(small.timeline[i].c_str());
+  show_end(live(seed, without, true).timeline);
   std::printf("needs:");
   for (unsigned one = 0; one < fault_names.size(); ++one) {
     if ((without >> one & 1U) == 0) std::printf(" %s", std::string(fault_names[one]).c_str());
   }
-  const auto* const kind = base_.channels ? " --channels" : "";
-  std::printf("\n  ./dev sim%s --seed %llu\n  ./dev sim%s --seed %llu --without %llu\n", kind,
-              static_cast<unsigned long long>(seed), kind, static_cast<unsigned long long>(seed),
+  std::printf("\n  ./dev sim --seed %llu\n  ./dev sim --seed %llu --without %llu\n",
+              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed),
               static_cast<unsigned long long>(without | base_.without));
-  std::fflush(stdout);
 }
 
 double report::rate() const {

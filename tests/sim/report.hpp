@@ -42,6 +42,7 @@ class report {
   finding live(std::uint64_t seed, std::uint64_t without, bool keeps_timeline) const;
   void lived(bool well);
   void describe(std::uint64_t seed, const finding& found) const;
+  void describe_smallest(std::uint64_t seed) const;
   [[nodiscard]] std::uint64_t smallest(std::uint64_t seed) const;
   void show_progress();
   [[nodiscard]] double rate() const;

@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(a_session_joins_its_namespace) {
   BOOST_TEST(d.hears("6").empty());
 }
 
-BOOST_AUTO_TEST_CASE(who_we_are_is_said_to_the_namespace) {
+BOOST_AUTO_TEST_CASE(the_login_carries_auth_and_token) {
   dialect_dialogue d(channels::socket_io(
       {.name_space = "/members", .auth = json::object{{"room", 1}}, .token_field = "token"}));
   d.opens("secret");

@@ -5,7 +5,7 @@ const { Server } = require("socket.io");
 
 const http = createServer();
 const io = new Server(http, {
-  pingInterval: 500, pingTimeout: 500, connectionStateRecovery: { maxDisconnectionDuration: 10000 },
+  pingInterval: 1000, pingTimeout: 4000, connectionStateRecovery: { maxDisconnectionDuration: 10000 },
 });
 
 function serve(socket) {
