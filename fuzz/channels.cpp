@@ -45,7 +45,7 @@ class watched_events final : public channels::dialect_events {
   void reply(std::uint64_t, json::value, std::vector<std::string>) override {}
   void refuse(std::uint64_t, channels::call_error, bool) override {}
   void subscribed(channels::channel_reference, channels::subscribed) override {}
-  void publish(channels::channel_reference, channels::event, std::string_view) override {}
+  void publish(channels::channel_reference, channels::event, std::string_view, std::size_t) override {}
   void unsubscribed(channels::channel_reference, std::optional<channels::call_error>, bool) override {}
   void call(std::string_view id, std::string_view method, json::value, std::vector<std::string>) override {
     require(id.empty() || is_json(id), "the id of a call is JSON");

@@ -45,6 +45,20 @@ std::string with_attachments(std::string frame, std::span<const std::string> att
 
 bool has_attachments(std::string_view joined) noexcept { return joined.starts_with(mark); }
 
+bool is_whole(std::string_view joined) noexcept {
+  if (!has_attachments(joined)) return true;
+  joined.remove_prefix(1);
+  if (joined.empty()) return false;
+  while (joined.size() >= sizeof(std::size_t)) {
+    std::size_t size = 0;
+    std::memcpy(&size, joined.data(), sizeof size);
+    joined.remove_prefix(sizeof size);
+    if (size > joined.size()) return false;
+    joined.remove_prefix(size);
+  }
+  return joined.empty();
+}
+
 std::string_view text_of(std::string_view joined) noexcept {
   if (!has_attachments(joined)) return joined;
   joined.remove_prefix(1);

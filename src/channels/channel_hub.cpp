@@ -45,7 +45,7 @@ channel_hub::channel_hub(net::any_io_executor executor, std::unique_ptr<dialect>
       tokens_(std::move(tokens)),
       log_(std::move(log)),
       calls_(dialect_->calls_in_flight()),
-      channels_(subscriptions_per_second, subscription_patience),
+      channels_(dialect_->asks_for_channels() ? subscriptions_per_second : 0, subscription_patience),
       timer_(strand_) {}
 
 void channel_hub::attach(std::shared_ptr<connection> conn) {
@@ -183,9 +183,8 @@ void channel_hub::send_made(result<std::string> frame,
                             net::any_completion_handler<void(send_result)> handler) {
   if (frame) return send(std::move(*frame), {}, std::move(handler));
   if (!handler)
-    return log_->write(
-        journal::kind::lost_message, log_level::warning,
-        "a publication was not sent, and no caller awaits its result: " + frame.error().message());
+    return log_->write(journal::kind::lost_message, log_level::warning,
+                       "a message was not sent, and no caller awaits its result: " + frame.error().message());
   pending_operation<send_result> op(std::move(handler), executor_);
   op.complete({delivery::not_sent, frame.error()});
 }
@@ -199,8 +198,10 @@ void channel_hub::answer(const server_call& to, const json::value& value, const 
     const std::lock_guard lock(mutex_);
     if (to.session != session_) return;
   }
-  if (auto frame = attach(dialect_->answer(to.id, value, error), value, attachments))
-    send(std::move(*frame), {.session = to.session}, {});
+  auto frame = attach(dialect_->answer(to.id, value, error), value, attachments);
+  if (frame) return send(std::move(*frame), {.session = to.session}, {});
+  log_->write(journal::kind::lost_message, log_level::warning,
+              "the answer to a call of the server was not sent: " + frame.error().message());
 }
 
 void channel_hub::set_call_handler(call_handler handler) {

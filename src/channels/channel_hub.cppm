@@ -169,6 +169,7 @@ class channel_protocol final : public protocol {
   void context_ends() noexcept override { hub_->context_ends(); }
   end_verdict ended(const session_end& how) override { return hub_->ended(how); }
   result<std::string> encode(const outgoing_message& message) const override {
+    if (!is_whole(message.payload)) return make_error_code(error::message_invalid);  // not from the hub
     return std::string(text_of(message.payload));
   }
   [[nodiscard]] std::vector<std::string> attachments(const outgoing_message& message) const override {

@@ -175,8 +175,8 @@ export class client {
 
   /// Returns the executor that was given to the constructor.
   [[nodiscard]] executor_type get_executor() const noexcept;
-  /// Returns the connection, for its states, listeners and commands. Do not run it, and do not receive from
-  /// it: run() does the one, and the channels get the other.
+  /// Returns the connection, for its states, listeners and commands. Do not run it, send on it, or
+  /// receive from it: that is what the client does.
   [[nodiscard]] holdfast::connection& connection() noexcept { return *conn_; }
 
   /// Runs the client, as connection::run() runs a connection. When it has ended, all calls and subscriptions

@@ -8,6 +8,7 @@ module;
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 export module holdfast.channels:dialect;
@@ -61,8 +62,13 @@ export class dialect_events {
   virtual void refuse(std::uint64_t id, call_error why, bool permanent) = 0;
   /// Reports that a subscription is accepted. For protocols that say it in another way than by a reply.
   virtual void subscribed(channel_reference to, channels::subscribed how) = 0;
-  /// Reports an event, and the position behind it; empty: the protocol has none.
-  virtual void publish(channel_reference to, channels::event what, std::string_view position) = 0;
+  /// Reports an event, and the position behind it; empty: the protocol has none. `size` is that of the frames
+  /// that brought it, in bytes; zero: of the present one.
+  virtual void publish(channel_reference to, channels::event what, std::string_view position,
+                       std::size_t size) = 0;
+  void publish(channel_reference to, channels::event what, std::string_view position) {
+    publish(to, std::move(what), position, 0);
+  }
   /// Reports that the server has ended a subscription. `will_return`: it is to be asked for again.
   virtual void unsubscribed(channel_reference to, std::optional<call_error> why, bool will_return) = 0;
   /// Reports a call of the server. `id` is what its answer has to name; empty: it wants none.
@@ -131,6 +137,9 @@ export class dialect {
   /// nothing.
   [[nodiscard]] virtual std::string cancel(std::uint64_t id) const;
 
+  /// Returns whether the server is asked for channels. Otherwise all that a session subscribes to is
+  /// subscribed at once, and nothing is paced.
+  [[nodiscard]] virtual bool asks_for_channels() const noexcept { return true; }
   /// Returns whether the server confirms subscriptions. Otherwise one counts as subscribed once it was asked
   /// for.
   [[nodiscard]] virtual bool confirms() const noexcept { return true; }

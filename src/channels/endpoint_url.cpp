@@ -1,5 +1,6 @@
 // On the text as it was written, so that what the program has meant by it stays.
 module;
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,9 +37,13 @@ std::string complete_url(std::string url, std::string_view path, std::string_vie
     url.replace(begin, question - begin, path);
     question = begin + path.size();
   }
-  const auto name = query.substr(0, query.find('=') + 1);
-  if (has_parameter(std::string_view(url).substr(question), name)) return url;
-  return url.append(1, question == url.size() ? '?' : '&').append(query);
+  while (!query.empty()) {
+    const auto one = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(one.size() + 1, query.size()));
+    if (has_parameter(std::string_view(url).substr(question), one.substr(0, one.find('=') + 1))) continue;
+    url.append(1, question == url.size() ? '?' : '&').append(one);
+  }
+  return url;
 }
 
 void complete_urls(options& given, std::string_view path, std::string_view query) {

@@ -98,19 +98,18 @@ class channel_hub::session_events final : public dialect_events {
     }
   }
   void subscribed(channel_reference to, channels::subscribed how) override {
-    if (const auto one = find(to)) hub_.channels_.accepted(one, {}, how, true);
-  }
-  void publish(channel_reference to, channels::event what, std::string_view position) override {
     const auto one = find(to);
-    if (!one) return;
-    // Of the subscription before, if it was not asked for yet.
-    if (one->state == subscription_state::subscribing && one->id == 0) return;
+    if (one && !is_of_before(*one)) hub_.channels_.accepted(one, {}, how, true);
+  }
+  void publish(channel_reference to, channels::event what, std::string_view position,
+               std::size_t size) override {
+    const auto one = find(to);
+    if (!one || is_of_before(*one)) return;
     if (one->state == subscription_state::subscribing)
       hub_.channels_.accepted(one, {}, {}, true);  // it says so
     subscription_table::has_worked(*one);
     if (!position.empty()) one->position = position;
-    auto bytes = hub_.frame_bytes_;
-    for (const auto& each : what.attachments) bytes += each.size();
+    const auto bytes = size == 0 ? hub_.frame_bytes_ : size;
     std::vector<std::shared_ptr<item_queue>> too_slow;
     for (const auto& each : one->subscribers) {
       const bool is_last = each == one->subscribers.back();  // the others get copies
@@ -159,6 +158,11 @@ class channel_hub::session_events final : public dialect_events {
   }
 
  private:
+  // Of the subscription before, if the server has not been asked for this one yet.
+  [[nodiscard]] bool is_of_before(const subscription_table::entry& one) const {
+    if (one.state != subscription_state::subscribing || !hub_.dialect_->asks_for_channels()) return false;
+    return one.id == 0 || hub_.fetches_.contains(one.id);
+  }
   // Only now its name is known, by which the server can be told that the channel is not wanted any more.
   void leave_given_up(std::uint64_t id, const subscription_table::entry& one, const json::value& reply) {
     auto said = hub_.dialect_->read_reply(one.name, reply);

@@ -124,6 +124,10 @@ class json_rpc_dialect final : public dialect {
     return {.refusal = call_error{.text = said}};
   }
 
+  [[nodiscard]] bool asks_for_channels() const noexcept override {
+    return how_.channels != json_rpc_channels::by_method;
+  }
+
  private:
   [[nodiscard]] std::string_view subscribe_method() const {
     if (!how_.subscribe_method.empty()) return how_.subscribe_method;

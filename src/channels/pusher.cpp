@@ -39,6 +39,8 @@ bool is_restricted(std::string_view channel) {
   return channel.starts_with("private-") || channel.starts_with("presence-");
 }
 
+bool is_encrypted(std::string_view channel) { return channel.starts_with("private-encrypted-"); }
+
 json::value data_of(json::value& frame) {
   auto data = take_field(frame, "data");
   if (const auto* const text = data.if_string()) {
@@ -91,7 +93,11 @@ class pusher_dialect final : public dialect {
     if (event == "pusher:subscription_error") return refuse(channel, data_of(*read), events);
     // As pusher-js hands it on.
     auto name = event.starts_with(internal) ? "pusher:" + event.substr(internal.size()) : event;
-    events.publish({.alias = channel}, {.name = std::move(name), .data = data_of(*read)}, {});
+    events.publish({.alias = channel},
+                   {.name = std::move(name),
+                    .data = data_of(*read),
+                    .sender = std::string(text_field(*read, "user_id"))},
+                   {});
   }
   [[nodiscard]] std::string heartbeat() override { return R"({"event":"pusher:ping","data":{}})"; }
   end_verdict ended(const session_end& how) override {
@@ -119,11 +125,13 @@ class pusher_dialect final : public dialect {
                                         {"channel", json::string_view(channel.name)},
                                         {"data", data}});
   }
-  [[nodiscard]] bool needs_token(std::string_view name) const override { return is_restricted(name); }
+  [[nodiscard]] bool needs_token(std::string_view name) const override {
+    return is_restricted(name) && !is_encrypted(name);
+  }
   [[nodiscard]] std::string session_name() const override { return socket_id_; }
   result<std::string> subscribe(std::uint64_t, const channel_request& channel) override {
     // It would be decrypted with a key of the authorizer's.
-    if (!channel.params.is_null() || channel.name.starts_with("private-encrypted-"))
+    if (!channel.params.is_null() || is_encrypted(channel.name))
       return make_error_code(error::message_invalid);
     json::object data{{"channel", json::string_view(channel.name)}};
     if (!channel.token.empty()) data["auth"] = json::string_view(channel.token);

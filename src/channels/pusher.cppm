@@ -39,8 +39,8 @@ export struct pusher_authorizer_options {
 
 /// Returns a provider for `client_options::channel_tokens` that asks as pusher-js does ("authEndpoint"): the
 /// form fields `socket_id` and `channel_name`, and an answer of JSON with `auth` and perhaps `channel_data`.
-/// A status of 4xx but 408 and 429 is a refusal for good. For a token that changes write a provider with
-/// http_fetch(). Throws option_error if the URL is wrong.
+/// A status of 4xx but 408 and 429 counts as a refusal of the server. For a token that changes write a
+/// provider with http_fetch(). Throws option_error if the URL is wrong.
 export channel_token_provider pusher_authorizer(pusher_authorizer_options how);
 
 }  // namespace holdfast::channels

@@ -2,11 +2,11 @@
 module;
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/value.hpp>
-#include <boost/system/system_error.hpp>
 #include <boost/url/encode.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
 #include <coroutine>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,11 +36,13 @@ bool is_refusal(unsigned status) {
 channel_token token_in(const http_response& answer) {
   if (is_refusal(answer.status))
     throw permanent_failure("the authorizer has answered with status " + std::to_string(answer.status));
-  const auto read = answer.status == ok_status ? parse_frame(answer.body) : std::nullopt;
-  if (!read) throw boost::system::system_error(error::provider_failed);
+  if (answer.status != ok_status)
+    throw std::runtime_error("the authorizer has answered with status " + std::to_string(answer.status));
+  const auto read = parse_frame(answer.body);
+  if (!read) throw std::runtime_error("the authorizer has not answered with JSON");
   channel_token out{.token = std::string(text_field(*read, "auth")),
                     .data = std::string(text_field(*read, "channel_data"))};
-  if (out.token.empty()) throw boost::system::system_error(error::provider_failed);
+  if (out.token.empty()) throw std::runtime_error("the answer of the authorizer has no \"auth\"");
   return out;
 }
 

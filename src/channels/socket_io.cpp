@@ -31,7 +31,8 @@ import :socket_io_packet;
 namespace holdfast::channels {
 namespace {
 
-constexpr std::size_t most_kept_bytes = std::size_t{64} << 20;  // of packets that cannot be handed on yet
+constexpr std::size_t most_attached_bytes = std::size_t{64} << 20;  // of one packet
+constexpr std::size_t most_early_bytes = std::size_t{4} << 20;  // of events before the namespace is joined
 constexpr std::chrono::hours longest_silence{24};
 // A server refuses events with these names, and closes the connection.
 constexpr std::array<std::string_view, 6> reserved_events{"connect",       "connect_error", "disconnect",
@@ -61,6 +62,13 @@ struct packet_with_attachments {
 
 bool is_event(socket_io_type type) {
   return type == socket_io_type::event || type == socket_io_type::binary_event;
+}
+
+constexpr std::string_view no_event = "event: must be an array that begins with its name";
+
+bool has_name(const json::value& data) {
+  const auto* const list = data.if_array();
+  return list != nullptr && !list->empty() && (list->front().is_string() || list->front().is_number());
 }
 
 class socket_io_dialect final : public dialect {
@@ -127,6 +135,7 @@ class socket_io_dialect final : public dialect {
     return std::string();
   }
   result<std::string> unsubscribe(std::uint64_t, const channel_request&) override { return std::string(); }
+  [[nodiscard]] bool asks_for_channels() const noexcept override { return false; }
 
  private:
   [[nodiscard]] result<std::string> emit(std::string id, std::string_view name,
@@ -175,7 +184,7 @@ class socket_io_dialect final : public dialect {
       return events.fail({.text = "frame: a binary one must follow a packet that announces it"});
     auto& [packet, attachments, size] = *unfinished_;
     size += bytes.size();
-    if (size > most_kept_bytes) return events.fail({.text = "packet: more than 64 MiB of attachments"});
+    if (size > most_attached_bytes) return events.fail({.text = "packet: more than 64 MiB of attachments"});
     attachments.emplace_back(bytes);
     finish_if_whole(events);
   }
@@ -205,7 +214,7 @@ class socket_io_dialect final : public dialect {
       case socket_io_type::binary_ack:
         return take_ack(std::move(packet), std::move(attachments), events);
       default:
-        take_event(std::move(packet), std::move(attachments), events);
+        take_event(std::move(whole), events);
     }
   }
   void take_connect(const socket_io_packet& packet, dialect_events& events) {
@@ -226,9 +235,12 @@ class socket_io_dialect final : public dialect {
   }
   // A server that recovers a session sends what was missed before it says that it does.
   void keep(packet_with_attachments whole, dialect_events& events) {
-    early_bytes_ += whole.bytes;
-    if (early_bytes_ > most_kept_bytes)
-      return events.fail({.text = "event: must not come before the answer to connect"});
+    if (!has_name(whole.packet.data)) return events.fail({.text = std::string(no_event)});
+    early_bytes_ += whole.bytes + sizeof(whole);
+    if (early_bytes_ > most_early_bytes) {
+      session_.clear();  // the next attempt would get them again
+      return events.fail({.text = "event: more than 4 MiB of them come before the answer to connect"});
+    }
     early_.push_back(std::move(whole));
   }
   static void take_connect_error(const json::value& why, dialect_events& events) {
@@ -245,10 +257,10 @@ class socket_io_dialect final : public dialect {
       return events.fail({.text = "acknowledgement: must have an id that we gave, and an array"});
     events.reply(id, std::move(packet.data), std::move(attachments));
   }
-  void take_event(socket_io_packet packet, std::vector<std::string> attachments, dialect_events& events) {
+  void take_event(packet_with_attachments whole, dialect_events& events) {
+    auto& [packet, attachments, bytes] = whole;
+    if (!has_name(packet.data)) return events.fail({.text = std::string(no_event)});
     auto* const data = packet.data.if_array();
-    if (data == nullptr || data->empty() || !(data->front().is_string() || data->front().is_number()))
-      return events.fail({.text = "event: must be an array that begins with its name"});
     const auto name = plain_text(data->front());
     data->erase(data->begin());
     if (!packet.id.empty())
@@ -261,7 +273,7 @@ class socket_io_dialect final : public dialect {
       return events.call({}, name, std::move(packet.data), std::move(attachments));
     events.publish({.alias = name},
                    {.name = name, .data = std::move(packet.data), .attachments = std::move(attachments)},
-                   position);
+                   position, bytes);
   }
 
   const socket_io_options how_;

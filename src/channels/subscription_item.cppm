@@ -22,6 +22,7 @@ export struct event {
   std::string name{};                      ///< of the event, where the protocol has names for them
   json::value data{};                      ///< what was published
   std::vector<std::string> attachments{};  ///< binary, where the protocol has them: see `attachment`
+  std::string sender{};  ///< who has published it, where the protocol says so: Pusher's presence channels
 };
 
 /// The server has accepted the subscription: for the first time, or again after a loss.
@@ -30,7 +31,9 @@ export struct subscribed {
   bool recovered = false;  ///< nothing was missed: the events since the loss follow, each once
   /// How many events were missed, if the server knows. Empty and not recovered: perhaps some.
   std::optional<std::uint64_t> missed{};
-  json::value data{};  ///< what the server has said with it, such as who is there; null: nothing
+  /// What the server has said with it, such as who is there; null: nothing, or the subscription was there
+  /// before this subscriber.
+  json::value data{};
 };
 
 /// The subscription is not served now, and comes back by itself.

@@ -44,11 +44,16 @@ using parser = http::response_parser<http::string_body>;
 constexpr std::array<std::string_view, 5> own_fields{"Host", "User-Agent", "Content-Length", "Connection",
                                                      "Transfer-Encoding"};
 constexpr unsigned most_interim = 20;
+constexpr unsigned switching_protocols = 101;
 
 // The way of "https://" is that of "wss://".
 std::string as_websocket_url(std::string_view url) {
-  if (url.starts_with("http")) return "ws" + std::string(url.substr(std::string_view("http").size()));
-  throw option_error("http_request.url", "must begin with https:// or http://");
+  if (!url.starts_with("https://") && !url.starts_with("http://"))
+    throw option_error("http_request.url", "must begin with https:// or http://");
+  auto out = "ws" + std::string(url.substr(std::string_view("http").size()));
+  if (const auto problem = read_url(out).problem; !problem.empty())
+    throw option_error("http_request.url", problem);
+  return out;
 }
 
 void check(const http_request& what) {
@@ -102,21 +107,27 @@ class answer_reader {
 
   error_code feed(std::string_view bytes) {
     bytes_ += bytes;
-    while (!bytes_.empty() && !is_done()) {
+    error_code ec;
+    while (!ec && !bytes_.empty() && !is_done()) {
       if (parser_->is_done()) {
         if (++interim_ > most_interim) return error::upgrade_invalid;
         begin();
       }
-      error_code ec;
-      bytes_.erase(0, parser_->put(boost::asio::buffer(bytes_), ec));
-      if (ec == http::error::need_more) return {};
-      if (ec) return meaning_of(ec);
+      const bool in_head = !parser_->is_header_done();
+      const auto count = parser_->put(boost::asio::buffer(bytes_), ec);
+      bytes_.erase(0, count);
+      if (in_head) head_bytes_ += count;
+      if (is_switch()) return error::upgrade_invalid;  // nobody has asked for another protocol
     }
-    return {};
+    if (ec && ec != http::error::need_more) return meaning_of(ec);
+    // Beast bounds neither the lines between the chunks of a body, nor a header that comes line by line.
+    const bool is_bounded = parser_->is_header_done() || head_bytes_ <= header_limit_;
+    return is_done() || (is_bounded && bytes_.size() <= header_limit_) ? error_code()
+                                                                       : error::upgrade_invalid;
   }
   // The server has closed: some bodies end with that.
   error_code end() {
-    if (!parser_->got_some()) return error::connection_lost;
+    if (!parser_->got_some() || is_interim()) return error::connection_lost;
     error_code ec;
     parser_->put_eof(ec);
     return ec ? meaning_of(ec) : error_code();
@@ -130,16 +141,18 @@ class answer_reader {
     parser_->body_limit(body_limit_);
     parser_->skip(to_head_);  // the answer to HEAD has no body, whatever its header says
   }
-  [[nodiscard]] bool is_interim() const {
-    const auto status = parser_->is_header_done() ? parser_->get().result_int() : 0;
-    return status >= 100 && status < 200 && status != 101;
+  [[nodiscard]] unsigned status() const {
+    return parser_->is_header_done() ? parser_->get().result_int() : 0;
   }
+  [[nodiscard]] bool is_switch() const { return status() == switching_protocols; }
+  [[nodiscard]] bool is_interim() const { return status() >= 100 && status() < 200; }
 
   const std::size_t header_limit_;
   const std::size_t body_limit_;
   const bool to_head_;
   std::optional<parser> parser_;
   std::string bytes_;
+  std::size_t head_bytes_ = 0;  // of interim answers, too
   unsigned interim_ = 0;
 };
 
@@ -213,6 +226,9 @@ net::awaitable<http_response> http_fetch(http_request what, options how) {
   how.endpoints = {};
   how.provider = {};
   how.protocol = {};
+  how.headers = {};
+  how.subprotocols = {};
+  how.subprotocol = subprotocol_rule::offered_or_none;
   validate(how);
   const net::any_io_executor strand = net::make_strand(co_await net::this_coro::executor);
   co_return co_await net::co_spawn(

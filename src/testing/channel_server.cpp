@@ -14,6 +14,7 @@ module;
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <charconv>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +26,7 @@ module;
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -118,13 +120,8 @@ class channel_server::implementation : public std::enable_shared_from_this<chann
   static net::awaitable<void> serve(std::shared_ptr<implementation> self, server_session& on) {
     const auto strand = co_await net::this_coro::executor;
     const auto me = std::make_shared<peer>(peer{.session = on.shared_from_this(), .strand = strand});
-    {
-      const std::lock_guard lock(self->mutex);
-      self->peers.push_back(me);
-    }
+    const presence here(self, me);
     while (auto next = co_await on.receive()) self->take(*me, json::parse(next->payload));
-    const std::lock_guard lock(self->mutex);
-    std::erase(self->peers, me);
   }
 
   void publish(std::string_view name, const json::value& data) {
@@ -141,7 +138,9 @@ class channel_server::implementation : public std::enable_shared_from_this<chann
   }
   // What one step of this has to say is said in its order: the sends of a socket are started on its strand.
   static void say(const peer& to, std::string text) {
-    net::co_spawn(to.strand, send(to.session, std::move(text)), net::detached);
+    net::post(to.strand, [strand = to.strand, session = to.session, text = std::move(text)]() mutable {
+      net::co_spawn(strand, send(session, std::move(text)), net::detached);
+    });
   }
   void end(std::string_view name, const json::object& how) {
     const std::lock_guard lock(mutex);
@@ -166,6 +165,26 @@ class channel_server::implementation : public std::enable_shared_from_this<chann
   std::size_t calls = 0;
 
  private:
+  // A session is there until its script ends, also by what a function of the test throws.
+  class presence {
+   public:
+    presence(std::shared_ptr<implementation> in, std::shared_ptr<peer> who)
+        : in_(std::move(in)), who_(std::move(who)) {
+      const std::lock_guard lock(in_->mutex);
+      in_->peers.push_back(who_);
+    }
+    ~presence() {
+      const std::lock_guard lock(in_->mutex);
+      std::erase(in_->peers, who_);
+    }
+    presence(const presence&) = delete;
+    presence& operator=(const presence&) = delete;
+
+   private:
+    const std::shared_ptr<implementation> in_;
+    const std::shared_ptr<peer> who_;
+  };
+
   static net::awaitable<void> send(std::shared_ptr<server_session> to, std::string text) {
     co_await to->send(text);
   }
@@ -217,9 +236,12 @@ class channel_server::implementation : public std::enable_shared_from_this<chann
     const auto& wanted = channels[name];
     const std::string after(frame.at("after").as_string());
     from.channels.emplace(id, name);
-    if (after.empty())
+    std::uint64_t position = 0;
+    const bool is_ours =
+        std::from_chars(after.data(), after.data() + after.size(), position).ec == std::errc();
+    if (!is_ours || position > wanted.last)  // from now on; or behind events that this backend has never had
       return say(from, json::serialize(json::object{{"subscribed", id}, {"recovered", false}}));
-    const auto missed = wanted.last - std::min<std::uint64_t>(std::stoull(after), wanted.last);
+    const auto missed = wanted.last - position;
     json::object reply{{"subscribed", id}, {"recovered", missed <= wanted.events.size()}};
     if (missed > wanted.events.size()) reply["missed"] = missed;
     say(from, json::serialize(reply));

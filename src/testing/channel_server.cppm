@@ -48,7 +48,7 @@ export class channel_server {
   void on_call(call_handler next);
   /// Asks `next` about each channel from now on. Before, all are served.
   void on_subscribe(gate next);
-  /// Says whether requests for channels are answered at all. By default they are.
+  /// Says whether requests for channels that are served are answered. By default they are.
   void confirm(bool wanted);
   /// Keeps so many events of each channel, at first 100. A client that comes back receives those that it has
   /// missed, as `recovered`; if they are not kept any more, `missed` says how many. One that had received no

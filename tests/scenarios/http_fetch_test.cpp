@@ -124,6 +124,14 @@ BOOST_AUTO_TEST_CASE(an_invalid_answer_is_an_error) {
              make_error_code(error::message_too_big));
   BOOST_TEST(error_of("HTTP/1.1 200 OK\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n") ==
              make_error_code(error::upgrade_invalid));
+  BOOST_TEST(error_of("HTTP/1.1 100 Continue\r\n\r\n") == make_error_code(error::connection_lost));
+  BOOST_TEST(error_of("HTTP/1.1 101 Switching Protocols\r\n\r\n") == make_error_code(error::upgrade_invalid));
+  // Lines without end: between chunks, and of a header.
+  BOOST_TEST(error_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " +
+                      std::string(60'000, 'x')) == make_error_code(error::upgrade_invalid));
+  std::string lines = "HTTP/1.1 200 OK\r\n";
+  while (lines.size() < 60'000) lines += "X: " + std::string(59, 'x') + "\r\n";
+  BOOST_TEST(error_of(lines) == make_error_code(error::upgrade_invalid));
   std::string interim;
   for (int i = 0; i < 30; ++i) interim += "HTTP/1.1 102 Processing\r\n\r\n";
   BOOST_TEST(error_of(interim) == make_error_code(error::upgrade_invalid));
@@ -203,7 +211,9 @@ BOOST_AUTO_TEST_CASE(the_server_of_an_https_url_is_verified) {
 BOOST_AUTO_TEST_CASE(a_request_that_cannot_be_sent_is_refused_with_the_name_of_the_field) {
   const std::vector<std::pair<http_request, std::string>> wrong{
       {{.url = "ftp://server/"}, "http_request.url"},
-      {{.url = "http://"}, "url"},
+      {{.url = "http://"}, "http_request.url"},
+      {{.url = "httpx://server/"}, "http_request.url"},
+      {{.url = "http://user:word@server/"}, "http_request.url"},
       {{.url = "http://server/", .method = "GE T"}, "http_request.method"},
       {{.url = "http://server/", .headers = {{"A b", "c"}}}, "http_request.headers"},
       {{.url = "http://server/", .headers = {{"A", "c\r\nB: d"}}}, "http_request.headers"},

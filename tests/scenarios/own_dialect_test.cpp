@@ -126,4 +126,17 @@ BOOST_AUTO_TEST_CASE(a_server_that_does_not_answer_the_heartbeat_is_lost) {
       2min));
 }
 
+BOOST_AUTO_TEST_CASE(channels_that_nobody_asks_for_are_there_at_once) {
+  channel_scenario s;
+  s.speaks.channels = channels::json_rpc_channels::by_method;
+  auto& client = s.start_client({.subscriptions_per_second = 1});
+  std::vector<std::unique_ptr<subscriber>> all;
+  for (int i = 0; i < 100; ++i)
+    all.push_back(std::make_unique<subscriber>(client.subscribe("c" + std::to_string(i))));
+  BOOST_REQUIRE(s.connects());
+  s.say(R"({"jsonrpc":"2.0","method":"c99","params":1})");
+  BOOST_TEST((all.back()->got == lines{"subscribed", "event 1"}));
+  BOOST_TEST(s.asked.empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -48,6 +48,7 @@ BOOST_AUTO_TEST_CASE(a_channel_is_asked_for_with_its_token) {
   BOOST_TEST(!d.spoken->needs_token("news"));
   BOOST_TEST(d.spoken->needs_token("private-news"));
   BOOST_TEST(d.spoken->needs_token("presence-news"));
+  BOOST_TEST(!d.spoken->needs_token("private-encrypted-news"));
   const json::value none;
   BOOST_TEST(
       *d.spoken->subscribe(
@@ -68,8 +69,8 @@ BOOST_AUTO_TEST_CASE(events_are_json_within_a_string_or_not) {
   established_session d;
   BOOST_TEST((d.hears(R"({"event":"tick","channel":"news","data":"{\"n\":1}"})") ==
               lines{R"(publish news tick {"n":1})"}));
-  BOOST_TEST((d.hears(R"({"event":"client-hi","channel":"news","data":{"n":1}})") ==
-              lines{R"(publish news client-hi {"n":1})"}));
+  BOOST_TEST((d.hears(R"({"event":"client-hi","channel":"news","data":{"n":1},"user_id":"me"})") ==
+              lines{R"(publish news client-hi {"n":1} by me)"}));
   BOOST_TEST((d.hears(R"({"event":"tick","channel":"news","data":"just words"})") ==
               lines{R"(publish news tick "just words")"}));
   BOOST_TEST(
@@ -132,7 +133,7 @@ BOOST_AUTO_TEST_CASE(the_key_is_the_path_and_the_protocol_the_query) {
   BOOST_TEST(given.url == "wss://host/app/abc?protocol=7&client=holdfast");
   given = {.url = "wss://host/app/abc?protocol=7"};
   channels::pusher()()->prepare(given);
-  BOOST_TEST(given.url == "wss://host/app/abc?protocol=7");
+  BOOST_TEST(given.url == "wss://host/app/abc?protocol=7&client=holdfast");
 }
 
 BOOST_AUTO_TEST_CASE(an_authorizer_without_a_url_is_refused) {

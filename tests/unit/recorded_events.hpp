@@ -40,9 +40,11 @@ class recorded_events final : public channels::dialect_events {
   void subscribed(channels::channel_reference to, channels::subscribed how) override {
     note("subscribed", text_of(to) + (how.recovered ? " recovered" : ""));
   }
-  void publish(channels::channel_reference to, channels::event what, std::string_view position) override {
+  void publish(channels::channel_reference to, channels::event what, std::string_view position,
+               std::size_t /*size*/) override {
     auto line = text_of(to) + ' ' + (what.name.empty() ? "" : what.name + ' ') + json::serialize(what.data);
     line += text_of(what.attachments);
+    if (!what.sender.empty()) line.append(" by ").append(what.sender);
     if (!position.empty()) line.append(" at ").append(position);
     note("publish", line);
   }

@@ -160,6 +160,8 @@ BOOST_AUTO_TEST_CASE(what_is_missing_of_a_url_is_added) {
   BOOST_TEST(completed(whole) == whole);
   BOOST_TEST(completed("ws://host:1?a=1") == "ws://host:1/socket.io/?a=1&EIO=4&transport=websocket");
   BOOST_TEST(completed("ws://host/own/?xEIO=3") == "ws://host/own/?xEIO=3&EIO=4&transport=websocket");
+  BOOST_TEST(completed("ws://host/?EIO=4") == "ws://host/socket.io/?EIO=4&transport=websocket");
+  BOOST_TEST(completed("ws://host/?transport=websocket") == "ws://host/socket.io/?transport=websocket&EIO=4");
   BOOST_TEST(completed("http://host/") == "http://host/");  // the connection says what is wrong with it
 }
 
