@@ -111,12 +111,15 @@ class channel_hub::session_events final : public dialect_events {
     if (!position.empty()) one->position = position;
     const auto bytes = size == 0 ? hub_.frame_bytes_ : size;
     std::vector<std::shared_ptr<item_queue>> too_slow;
+    const auto push = [&](const std::shared_ptr<item_queue>& to, channels::event mine) {
+      if (!to->push(std::move(mine), std::string(position), bytes)) too_slow.push_back(to);
+      if (to->holds_socket()) hub_.holds_socket_ = true;
+    };
+    const auto& last = one->subscribers.back();  // the others get copies
     for (const auto& each : one->subscribers) {
-      const bool is_last = each == one->subscribers.back();  // the others get copies
-      if (!each->push(is_last ? std::move(what) : channels::event(what), std::string(position), bytes))
-        too_slow.push_back(each);
-      if (each->holds_socket()) hub_.holds_socket_ = true;
+      if (each != last) push(each, what);
     }
+    push(last, std::move(what));
     for (const auto& each : too_slow) hub_.drop(one, each);
   }
   void unsubscribed(channel_reference to, std::optional<call_error> why, bool will_return) override {
