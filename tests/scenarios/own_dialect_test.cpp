@@ -131,6 +131,7 @@ BOOST_AUTO_TEST_CASE(channels_that_nobody_asks_for_are_there_at_once) {
   s.speaks.channels = channels::json_rpc_channels::by_method;
   auto& client = s.start_client({.subscriptions_per_second = 1});
   std::vector<std::unique_ptr<subscriber>> all;
+  all.reserve(100);
   for (int i = 0; i < 100; ++i)
     all.push_back(std::make_unique<subscriber>(client.subscribe("c" + std::to_string(i))));
   BOOST_REQUIRE(s.connects());

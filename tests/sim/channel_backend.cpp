@@ -79,8 +79,9 @@ void channel_backend::subscribe(const std::string& id, const std::string& name, 
   if (missed < 0) return log_.violated("the client has a position of the future: ", position);
   const bool recovered = position != "-" && missed <= history;
   const bool tells = position != "-" && (recovered || draws_.chance(50));
-  say("ok " + id + ' ' + alias + (recovered ? " 1 " : " 0 ") +
-      (tells && !recovered ? std::to_string(missed) : "-"));
+  std::string reply = "ok " + id;
+  reply.append(" ").append(alias).append(recovered ? " 1 " : " 0 ");
+  say(reply += tells && !recovered ? std::to_string(missed) : "-");
   for (int number = recovered ? from + 1 : last_[name] + 1; number <= last_[name]; ++number)
     say_kept(*peer_, "ev " + alias + ' ' + name + ' ' + std::to_string(number));
 }
