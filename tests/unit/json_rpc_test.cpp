@@ -23,7 +23,8 @@ BOOST_AUTO_TEST_CASE(requests_are_those_of_the_specification) {
   BOOST_TEST(d.calls(3, "a \"b\"", json::object{{"x", 1}}) ==
              R"({"jsonrpc":"2.0","method":"a \"b\"","params":{"x":1},"id":3})");
   BOOST_TEST(d.calls(4, "scalar", 7).starts_with("refused: "));
-  BOOST_TEST(*d.spoken->notify("update", {1}) == R"({"jsonrpc":"2.0","method":"update","params":[1]})");
+  BOOST_TEST(*d.spoken->notify("update", json::array{1}) ==
+             R"({"jsonrpc":"2.0","method":"update","params":[1]})");
 }
 
 BOOST_AUTO_TEST_CASE(answers_are_matched_by_their_id) {
@@ -63,7 +64,7 @@ BOOST_AUTO_TEST_CASE(calls_of_the_server_keep_their_id_as_it_is_written) {
   BOOST_TEST(d.answers(R"("a")", 3) == R"({"jsonrpc":"2.0","id":"a","result":3})");
   BOOST_TEST(d.refuses("7", {.code = std::string(channels::method_not_found), .text = "none"}) ==
              R"({"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"none"}})");
-  BOOST_TEST(d.refuses("7", {.code = "busy", .text = "later", .data = {1}}) ==
+  BOOST_TEST(d.refuses("7", {.code = "busy", .text = "later", .data = json::array{1}}) ==
              R"({"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"later","data":[1]}})");
 }
 
