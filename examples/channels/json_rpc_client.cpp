@@ -6,6 +6,7 @@
 #include <chrono>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <variant>
 
 import holdfast;
@@ -17,8 +18,8 @@ namespace channels = holdfast::channels;
 net::awaitable<void> calculate(channels::client& client) {
   using namespace net::experimental::awaitable_operators;
   const boost::json::array numbers{1, 2};
-  const auto [sum, failure] =
-      co_await (client.call("sum", numbers) && client.call("fail", {}, {.timeout = std::chrono::seconds(5)}));
+  auto both = client.call("sum", numbers) && client.call("fail", {}, {.timeout = std::chrono::seconds(5)});
+  const auto [sum, failure] = co_await std::move(both);
   std::cout << "sum: " << sum.value << std::endl;
   std::cout << "fail: " << to_string(failure.outcome) << ' ' << failure.error.text << std::endl;
 }

@@ -54,7 +54,7 @@ class item_queue {
   [[nodiscard]] bool is_over() const noexcept { return is_over_; }
   // Behind the last event that was received.
   [[nodiscard]] const std::string& position() const noexcept { return position_; }
-  // `asked`: the program wants the events behind it, and is told whether it gets them.
+  // `asked`: the program has given the position, so `subscribed` reports whether the events behind it follow.
   void start_at(std::string position, bool asked) {
     position_ = std::move(position);
     asked_for_past_ = asked;

@@ -156,7 +156,7 @@ class answer_reader {
   unsigned interim_ = 0;
 };
 
-// What the attempt's coroutine uses, which may end later than who waits for it.
+// Shared with the attempt's coroutine, which may end after see_through() has returned.
 struct exchange_parts {
   exchange_parts(const http_request& what, const options& how, net::any_io_executor on)
       : strand(std::move(on)),

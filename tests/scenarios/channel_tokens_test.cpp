@@ -20,6 +20,8 @@ class token_dialect final : public channels::dialect {
     events.ready(false);
   }
   void received(message_view frame, channels::dialect_events& events) override {
+    if (frame.payload.starts_with("ev "))
+      return events.publish({.alias = frame.payload.substr(3)}, {.data = 1}, {});
     events.reply(std::stoull(std::string(frame.payload.substr(3))), {}, {});
   }
   result<std::string> call(std::uint64_t, std::string_view, const json::value&) const override {
@@ -192,6 +194,19 @@ BOOST_AUTO_TEST_CASE(without_a_provider_such_a_channel_is_refused) {
   s.in.run_for(1s);
   BOOST_TEST((here.got == lines{"ended refused"}));
   BOOST_TEST(s.got.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_event_of_the_subscription_before_confirms_nothing) {
+  token_scenario s;
+  s.takes = 5s;
+  s.start();
+  const subscriber here(s.client->subscribe("room"));
+  s.in.run_for(1s);
+  net::co_spawn(s.in.executor(), s.now->send("ev room"), net::detached);
+  s.in.run_for(1s);
+  BOOST_TEST(here.got.empty());  // the server has not been asked yet
+  s.in.run_for(10s);
+  BOOST_TEST((here.got == lines{"subscribed"}));
 }
 
 BOOST_AUTO_TEST_CASE(a_client_may_go_while_its_provider_works) {
