@@ -35,6 +35,11 @@ bool is_frame(std::string_view text) {
   return is_json(text) || begin == std::string_view::npos || is_json(text.substr(begin));
 }
 
+// What Socket.IO counts with is written back as it came, leading zeros and all.
+bool is_id(std::string_view text) {
+  return is_json(text) || text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 // Checks what a dialect reports of one frame.
 class watched_events final : public channels::dialect_events {
  public:
@@ -48,7 +53,7 @@ class watched_events final : public channels::dialect_events {
   void publish(channels::channel_reference, channels::event, std::string_view, std::size_t) override {}
   void unsubscribed(channels::channel_reference, std::optional<channels::call_error>, bool) override {}
   void call(std::string_view id, std::string_view method, json::value, std::vector<std::string>) override {
-    require(id.empty() || is_json(id), "the id of a call is JSON");
+    require(is_id(id), "the id of a call is JSON, or a number");
     require(holdfast::is_valid_utf8(method), "the method is UTF-8");
     if (!id.empty()) asked_.emplace_back(id);
   }
@@ -83,8 +88,10 @@ channels::dialect_factory dialect_of(unsigned choice) {
       return channels::graphql_ws({.token_field = "token"});
     case 5:
       return channels::action_cable();
-    default:
+    case 6:
       return channels::socket_io({.token_field = "token"});
+    default:
+      return channels::pusher();
   }
 }
 
