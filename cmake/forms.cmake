@@ -38,6 +38,35 @@ function(holdfast_program name)
   endif()
 endfunction()
 
+set(HOLDFAST_SOURCES_PER_UNIT 10 CACHE STRING "How many sources of a program are compiled together")
+
+# Sets `result` to files that include the sources given, a few each: most of the time to compile one goes into what it
+# includes and imports. Names outside of namespaces, or of suites of tests, must not clash for it. Asio has to be whole
+# before the first import, whichever source of a unit has that.
+function(holdfast_gather result name)
+  set(units)
+  set(begin "#include <boost/asio.hpp>\n")
+  set(text "${begin}")
+  set(count 0)
+  holdfast_sources(sources ${ARGN})
+  list(LENGTH sources left)
+  foreach(file IN LISTS sources)
+    cmake_path(ABSOLUTE_PATH file)
+    string(APPEND text "#include \"${file}\"\n")
+    math(EXPR count "${count} + 1")
+    math(EXPR left "${left} - 1")
+    if(count EQUAL HOLDFAST_SOURCES_PER_UNIT OR left EQUAL 0)
+      list(LENGTH units number)
+      set(unit ${CMAKE_CURRENT_BINARY_DIR}/units/${name}_${number}.cpp)
+      file(CONFIGURE OUTPUT ${unit} CONTENT "${text}" @ONLY)
+      list(APPEND units ${unit})
+      set(text "${begin}")
+      set(count 0)
+    endif()
+  endforeach()
+  set(${result} ${units} PARENT_SCOPE)
+endfunction()
+
 # holdfast_precompile(target header …): the headers that all sources of a target begin with.
 function(holdfast_precompile target)
   if(NOT HOLDFAST_MODULE)

@@ -12,14 +12,14 @@ namespace {
 constexpr std::size_t longest_name_bytes = 64;
 constexpr std::size_t most_rooms = 100;
 
-std::string text_at(const json::object& data, const char* field) {
+std::string required_text(const json::object& data, const char* field) {
   const auto* found = data.if_contains(field);
   if (found == nullptr || !found->is_string()) throw refused(std::string(field) + " must be a string");
   return std::string(found->get_string());
 }
 
-std::string name_at(const json::object& data, const char* field) {
-  auto name = text_at(data, field);
+std::string required_name(const json::object& data, const char* field) {
+  auto name = required_text(data, field);
   if (name.empty() || name.size() > longest_name_bytes) {
     throw refused(std::string(field) + " must have 1 to " + std::to_string(longest_name_bytes) + " bytes");
   }
@@ -43,7 +43,7 @@ void chat::handle(session& from, const json::value& data) {
   const auto* op = object != nullptr ? object->if_contains("op") : nullptr;
   if (op == nullptr || !op->is_string()) return;
   const std::string_view what = op->get_string();
-  const auto request_here = [&] { return request{from, *object, name_at(*object, "room")}; };
+  const auto request_here = [&] { return request{from, *object, required_name(*object, "room")}; };
   if (what == "join") return join(request_here());
   if (what == "leave") return leave(from, request_here().room);
   if (what == "say") return say(request_here());
@@ -58,7 +58,7 @@ void chat::leave_all(session& who) {
 // Joining again is no news to the others, unless it is under another name.
 void chat::join(const request& what) {
   const auto& [from, data, room] = what;
-  const auto name = name_at(data, "name");
+  const auto name = required_name(data, "name");
   const auto known = from.rooms.find(room);
   if (known != from.rooms.end() && known->second != name) leave(from, room);
   if (!from.rooms.contains(room)) {
@@ -84,7 +84,7 @@ void chat::leave(session& who, const std::string& room) {
 void chat::say(const request& what) {
   const auto& [from, data, room] = what;
   const auto& name = name_of(from, room);
-  const auto text = text_at(data, "text");
+  const auto text = required_text(data, "text");
   const auto id = "m" + std::to_string(++said_count_);
   give_all(room, {{"op", "said"}, {"room", room}, {"name", name}, {"id", id}, {"text", text}});
 }
@@ -97,7 +97,7 @@ void chat::tell_typing(const request& what) {
 void chat::tell_read(const request& what) {
   const auto& [from, data, room] = what;
   const auto& name = name_of(from, room);
-  const auto of = name_at(data, "of");
+  const auto of = required_name(data, "of");
   give_all(room, {{"op", "read"}, {"room", room}, {"name", name}, {"of", of}}, &from);
 }
 
