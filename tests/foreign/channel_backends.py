@@ -11,6 +11,7 @@ from front_servers import free_ports
 
 PACKAGES = ["rpc-websockets@10.0.1", "graphql-ws@6.4.2", "graphql@16.15.0", "ws@8.23.0", "ocpp-rpc@2.2.1",
             "socket.io@4.8.4", "socket.io-2@npm:socket.io@2.5.1", "pusher-js@8.6.0"]
+SCRIPTS = pathlib.Path(__file__).with_name("channel_servers")
 
 
 def skip(why):
@@ -22,7 +23,7 @@ def skip(why):
 
 
 def install(folder):
-    """Returns the folder with node_modules in it."""
+    """Returns the folder with node_modules in it, and beside them our scripts: node looks for packages there."""
     for program in "node", "npm":
         if shutil.which(program) is None:
             skip(f"there is no {program} (Debian: nodejs, npm)")
@@ -32,6 +33,8 @@ def install(folder):
     done = folder / "installed"
     with open(folder / "lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for script in SCRIPTS.glob("*.cjs"):
+            shutil.copy(script, folder)
         if done.exists() and done.read_text(encoding="utf-8") == wanted:
             return folder
         command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), *PACKAGES]
@@ -43,9 +46,6 @@ def install(folder):
             skip(f"npm could not install: {run.stdout[-500:]}")
         done.write_text(wanted, encoding="utf-8")
     return folder
-
-
-SCRIPTS = pathlib.Path(__file__).with_name("channel_servers")
 
 
 class ChannelServer(Program):
@@ -60,11 +60,7 @@ class ChannelServer(Program):
 
 
 def node_script(name, modules):
-    """A copy, because node looks for packages beside the script."""
-    script = SCRIPTS / f"{name}.cjs"
-    copy = modules / script.name
-    copy.write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
-    return str(copy)
+    return str(modules / f"{name}.cjs")
 
 
 class NodeServer(ChannelServer):

@@ -4,9 +4,11 @@ import re
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from foreign_server import Program
 from channel_backends import NodeServer, PumaServer, install, node_script
+from garbling_relay import GarblingRelay, text_frame
 
 
 def survives(program, arguments, start, tick, first, again="^subscribed again$"):
@@ -101,13 +103,6 @@ def socket_io(examples, modules):
         for arguments in ["/members", "guest"], ["/nowhere"]:
             with Program(bot, f"ws://127.0.0.1:{server.port}", "8", *arguments) as client:
                 client.expect("^over: server refused the (credentials|login)$")
-        with Program(bot, f"ws://127.0.0.1:{server.port}", "15") as client:
-            client.expect('^said: "line')
-            server.process.send_signal(signal.SIGSTOP)  # mute: its pings stay away
-            client.expect("^lost: ")
-            server.process.send_signal(signal.SIGCONT)
-            client.expect("^(subscribed again|recovered)$")
-            client.expect("^over: Success$")
     with NodeServer("socket_io_2", modules) as server, Program(bot, f"ws://127.0.0.1:{server.port}") as client:
         client.expect("^over: server refused the login$")
 
@@ -141,12 +136,74 @@ def pusher(examples, modules):
              lambda port: NodeServer("pusher", modules, port), r"^tick: \d+$", ["^here: null$"], "^again here: null$")
 
 
+def falls_silent(program, arguments, server, tick):
+    """The server is stopped, not killed: its socket stays open, and only what it does not say is noticed."""
+    with server, Program(str(program), *arguments(server.port)) as client:
+        client.expect(tick)
+        server.process.send_signal(signal.SIGSTOP)
+        client.expect("^lost")
+        server.process.send_signal(signal.SIGCONT)
+        client.expect("^(subscribed again|recovered|again here: null)$")
+        client.expect(tick)
+        client.expect("^over: ")
+        assert client.exit_status() == 0
+
+
+def talks_nonsense(program, arguments, server, tick):
+    """A frame that no server should send ends the session, and only that."""
+    relay = GarblingRelay(server.port)
+    with server, Program(str(program), *arguments(relay.port)) as client:
+        client.expect(tick)
+        relay.garble(text_frame("no frame of any dialect"))
+        client.expect("^lost")
+        client.expect("^(subscribed again|recovered|again here: null)$")
+        client.expect(tick)
+        client.expect("^over: ")
+        assert client.exit_status() == 0
+
+
+def misbehaviour(examples, modules):
+    """Scenes of servers that fall silent, and of such as talk nonsense."""
+    subjects = [
+        ("json_rpc_client", lambda port: [f"ws://127.0.0.1:{port}/", "20"], lambda: NodeServer("json_rpc", modules),
+         r"^tick \[\d+\]$"),
+        ("graphql_subscription", lambda port: [f"ws://127.0.0.1:{port}/graphql", "20"],
+         lambda: NodeServer("graphql", modules), r"^tick \d+$"),
+        ("cable_room", lambda port: [f"ws://127.0.0.1:{port}/cable?user=me", "lobby", "20"], PumaServer, '^heard: '),
+        ("socket_io_bot", lambda port: [f"ws://127.0.0.1:{port}", "15"], lambda: NodeServer("socket_io", modules),
+         r'^said: "line \d+"$'),
+        ("pusher_presence", lambda port: [f"ws://127.0.0.1:{port}/app/key", "http://127.0.0.1:1/auth", "ticks", "me", "30"],
+         lambda: NodeServer("pusher", modules), r"^tick: \d+$"),
+    ]
+    for name, arguments, start, tick in subjects:
+        for scene in falls_silent, talks_nonsense:
+            yield (f"{name} {scene.__name__}",
+                   lambda scene=scene, name=name, how=(arguments, start, tick):
+                   scene(examples / name, how[0], how[1](), how[2]))
+
+
+def ocpp_nonsense(examples, modules):
+    with NodeServer("ocpp", modules) as server:
+        relay = GarblingRelay(server.port, at_once=text_frame("{}"))
+        with Program(str(examples / "ocpp_charge_point"), f"ws://127.0.0.1:{relay.port}/CP1") as client:
+            client.expect("^BootNotification: in_doubt ")
+            client.expect("^Heartbeat: answered ")
+            client.expect("^over: ")
+
+
 def main():
+    """All scenes at once: they wait most of the time."""
     examples = pathlib.Path(sys.argv[1])
     modules = install(sys.argv[2])
-    for test in json_rpc, graphql, ocpp, action_cable, socket_io, pusher:
-        print(f"--- {test.__name__}", flush=True)
-        test(examples, modules)
+    scenes = dict(misbehaviour(examples, modules))
+    for test in json_rpc, graphql, ocpp, ocpp_nonsense, action_cable, socket_io, pusher:
+        scenes[test.__name__] = lambda test=test: test(examples, modules)
+    with ThreadPoolExecutor(len(scenes)) as pool:
+        running = {name: pool.submit(scene) for name, scene in scenes.items()}
+    for name, scene in running.items():
+        print(f"--- {name}: {scene.exception() or 'as it should be'}", flush=True)
+    for scene in running.values():
+        scene.result()
 
 
 main()

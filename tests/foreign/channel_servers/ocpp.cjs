@@ -13,8 +13,12 @@ server.on("client", (client) => {
   });
   client.handle("Heartbeat", () => ({ currentTime: new Date().toISOString() }));
   setTimeout(async () => {
-    const reply = await client.call("Reset", { type: "Soft" });
-    console.log(`reset ${reply.status}`);
+    try {
+      const reply = await client.call("Reset", { type: "Soft" });
+      console.log(`reset ${reply.status}`);
+    } catch (why) {
+      console.log(`no reset: ${why.message}`); // the charge point has gone
+    }
   }, 500);
 });
 server.listen(port, "127.0.0.1").then(() => console.log(`listening ${port}`));
