@@ -6,6 +6,7 @@ export module holdfast.channels;
 export import :call;
 export import :subscription_item;
 export import :channel_token;
+export import :client_options;
 export import :dialect;
 export import :client;
 export import :json_rpc;

@@ -38,13 +38,32 @@ void call_table::add(request one, bool idempotent, operation op) {
   waiting_.push_back(id);
 }
 
-std::vector<call_table::request> call_table::take_requests() {
+// Passes over those that wait no more.
+bool call_table::any_may_leave() {
+  while (!waiting_.empty()) {
+    const auto* const one = find(waiting_.front());
+    if (one != nullptr && one->at == place::waits) break;
+    waiting_.pop_front();
+  }
+  return !waiting_.empty() && (most_in_flight_ == 0 || in_flight_ < most_in_flight_);
+}
+
+bool call_table::take_turn(clock::time_point now) {
+  if (!pace_.allows(now) || (pace_.is_limited() && any_may_leave())) return false;
+  pace_.take(now);
+  return true;
+}
+
+bool call_table::is_throttled(clock::time_point now) { return any_may_leave() && !pace_.allows(now); }
+
+std::vector<call_table::request> call_table::take_requests(clock::time_point now, bool ready) {
   std::vector<request> out;
-  while (!waiting_.empty() && (most_in_flight_ == 0 || in_flight_ < most_in_flight_)) {
+  if (pace_.is_limited() && !ready) return out;
+  while (any_may_leave() && pace_.allows(now)) {
     const auto id = waiting_.front();
     waiting_.pop_front();
+    pace_.take(now);
     auto* const one = find(id);
-    if (one == nullptr || one->at != place::waits) continue;
     one->at = place::given;
     ++in_flight_;
     if (one->idempotent) {
@@ -122,9 +141,11 @@ std::vector<std::uint64_t> call_table::expire(clock::time_point now) {
   return sent;
 }
 
-clock::time_point call_table::next_deadline() {
+clock::time_point call_table::next_time(bool ready) {
   while (!deadlines_.empty() && find(deadlines_.top().id) == nullptr) deadlines_.pop();
-  return deadlines_.empty() ? clock::time_point::max() : deadlines_.top().at;
+  const auto next = deadlines_.empty() ? clock::time_point::max() : deadlines_.top().at;
+  const bool paced = pace_.is_limited() && ready && any_may_leave();
+  return paced ? std::min(next, pace_.next()) : next;
 }
 
 bool call_table::cancel(std::uint64_t id) {

@@ -19,6 +19,7 @@ module holdfast.channels:call_table;
 
 import holdfast.core;
 import :call;
+import :pace;
 
 namespace holdfast::channels {
 
@@ -34,12 +35,21 @@ class call_table {
     std::optional<clock::time_point> deadline{};
   };
 
-  // `most_in_flight`: of those that wait for an answer; zero: any number.
-  explicit call_table(std::size_t most_in_flight) : most_in_flight_(most_in_flight) {}
+  // `most_in_flight`: of those that wait for an answer; zero: any number. `per_second`: how many messages
+  // leave, at most; zero: any number.
+  call_table(std::size_t most_in_flight, double per_second)
+      : most_in_flight_(most_in_flight), pace_(per_second) {}
 
   void add(request one, bool idempotent, operation op);
-  // Those that may leave now, in the order in which they were added.
-  std::vector<request> take_requests();
+  // Those that may leave now, in the order in which they were added. `ready`: there is a session. Without one
+  // the connection keeps them, but not if they are paced: it would send all of them at once.
+  std::vector<request> take_requests(clock::time_point now, bool ready);
+  // Any thread.
+  [[nodiscard]] bool is_paced() const noexcept { return pace_.is_limited(); }
+  // Whether a message that is no call may leave; it counts.
+  bool take_turn(clock::time_point now);
+  // Whether calls wait for the pace alone.
+  [[nodiscard]] bool is_throttled(clock::time_point now);
   // How sending a request has ended.
   void sent(std::uint64_t id, const send_result& fate);
   // Returns false if no call with this id waits.
@@ -49,7 +59,8 @@ class call_table {
   void session_ended(std::uint64_t number, error_code why);
   // Ends those whose time is over; returns their ids where the request was sent.
   std::vector<std::uint64_t> expire(clock::time_point now);
-  [[nodiscard]] clock::time_point next_deadline();
+  // When expire() or take_requests() may have one; max: not before something happens.
+  [[nodiscard]] clock::time_point next_time(bool ready);
   // Returns whether the request was sent.
   bool cancel(std::uint64_t id);
   void finish(error_code why);
@@ -79,6 +90,7 @@ class call_table {
   };
 
   static call_outcome unless_it_left(const entry& one);
+  [[nodiscard]] bool any_may_leave();
   entry* find(std::uint64_t id);
   void end(std::uint64_t id, call_result how);
   void in_doubt(entry& one, error_code why);
@@ -86,7 +98,8 @@ class call_table {
 
   const std::size_t most_in_flight_;
   entries calls_;
-  std::deque<std::uint64_t> waiting_;
+  pace pace_;
+  std::deque<std::uint64_t> waiting_;  // also such as have ended
   std::size_t in_flight_ = 0;
   std::uint64_t last_ended_ = 0;  // the number of a session
   error_code why_ended_;

@@ -36,16 +36,15 @@ constexpr int most_taken_at_once = 64;  // items that a coroutine takes without 
 
 }  // namespace
 
-channel_hub::channel_hub(net::any_io_executor executor, std::unique_ptr<dialect> spoken,
-                         double subscriptions_per_second, clock::duration subscription_patience,
-                         channel_token_provider tokens, std::unique_ptr<journal> log)
+channel_hub::channel_hub(net::any_io_executor executor, std::unique_ptr<dialect> spoken, client_options how,
+                         std::unique_ptr<journal> log)
     : executor_(std::move(executor)),
       strand_(net::make_strand(executor_)),
       dialect_(std::move(spoken)),
-      tokens_(std::move(tokens)),
+      tokens_(std::move(how.channel_tokens)),
       log_(std::move(log)),
-      calls_(dialect_->calls_in_flight()),
-      channels_(dialect_->asks_for_channels() ? subscriptions_per_second : 0, subscription_patience),
+      calls_(dialect_->calls_in_flight(), how.messages_per_second),
+      channels_(dialect_->asks_for_channels() ? how.subscriptions_per_second : 0, how.subscription_deadline),
       timer_(strand_) {}
 
 void channel_hub::attach(std::shared_ptr<connection> conn) {
@@ -88,8 +87,8 @@ void channel_hub::call(std::string_view method, const json::value& params, const
       if (const auto self = weak.lock()) self->cancel_call(id);
     });
     calls_.add(std::move(one), how.idempotent, std::move(op));
-    ready = calls_.take_requests();
-    arm_timer();
+    ready = take_requests();
+    if (is_throttle_new()) wake();
   }
   send_all(std::move(ready));
 }
@@ -115,7 +114,8 @@ void channel_hub::sent(std::uint64_t id, const send_result& fate) {
     const std::lock_guard lock(mutex_);
     calls_.sent(id, fate);
     if (finished_) calls_.finish(*finished_);
-    ready = calls_.take_requests();
+    ready = take_requests();
+    if (is_throttle_new()) wake();
   }
   send_all(std::move(ready));
   close_if_drained();
@@ -160,13 +160,22 @@ void channel_hub::close_if_drained() {
 void channel_hub::notify(std::string_view method, const json::value& params,
                          net::any_completion_handler<void(send_result)> handler) {
   auto frame = attach(dialect_->notify(method, params), params, {});
+  if (frame && !may_leave_now()) frame = make_error_code(error::feature_throttled);
   send_made(std::move(frame), std::move(handler));
 }
 
 void channel_hub::publish(const channel_request& channel, const json::value& data, const publish_options& how,
                           net::any_completion_handler<void(send_result)> handler) {
   auto frame = attach(dialect_->publish(channel, how.event_name, data), data, how.attachments);
+  if (frame && !may_leave_now()) frame = make_error_code(error::feature_throttled);
   send_made(std::move(frame), std::move(handler));
+}
+
+// Without a session the connection refuses it.
+bool channel_hub::may_leave_now() {
+  if (!calls_.is_paced()) return true;
+  const std::lock_guard lock(mutex_);
+  return session_ == 0 || calls_.take_turn(clock::now());
 }
 
 // The data name their attachments. One too few, and the server waits for it; one too many, and it closes.
@@ -302,8 +311,20 @@ void channel_hub::wake() const {
 }
 
 // Called with the lock.
+channel_hub::requests channel_hub::take_requests() {
+  auto ready = calls_.take_requests(clock::now(), session_ != 0);
+  arm_timer();
+  return ready;
+}
+
+// Called with the lock: whether the session has to publish that calls wait for the pace, or do so no more.
+bool channel_hub::is_throttle_new() {
+  return session_ != 0 && calls_.is_throttled(clock::now()) != throttled_;
+}
+
+// Called with the lock.
 void channel_hub::arm_timer() {
-  const auto next = calls_.next_deadline();
+  const auto next = calls_.next_time(session_ != 0);
   if (next >= armed_) return;
   armed_ = next;
   net::post(strand_, [self = shared_from_this(), next] {
@@ -321,8 +342,7 @@ void channel_hub::end_expired() {
     const auto now = clock::now();
     for (const auto id : calls_.expire(now)) say_later(dialect_->cancel(id));
     if (armed_ <= now) armed_ = clock::time_point::max();
-    arm_timer();
-    ready = calls_.take_requests();
+    ready = take_requests();
     wake();
   }
   send_all(std::move(ready));

@@ -28,6 +28,7 @@ import :attached_frame;
 import :call;
 import :call_table;
 import :channel_token;
+import :client_options;
 import :dialect;
 import :item_queue;
 import :subscription_item;
@@ -51,8 +52,7 @@ class channel_hub : public std::enable_shared_from_this<channel_hub> {
   using call_handler = std::function<void(server_call)>;
   using attachment_list = std::span<const std::string>;
 
-  channel_hub(net::any_io_executor executor, std::unique_ptr<dialect> spoken, double subscriptions_per_second,
-              clock::duration subscription_patience, channel_token_provider tokens,
+  channel_hub(net::any_io_executor executor, std::unique_ptr<dialect> spoken, client_options how,
               std::unique_ptr<journal> log);
 
   // Before anything else; the hub speaks through it until abandon().
@@ -101,6 +101,7 @@ class channel_hub : public std::enable_shared_from_this<channel_hub> {
   using requests = std::vector<call_table::request>;
 
   void send(std::string frame, send_options how, net::any_completion_handler<void(send_result)> handler);
+  [[nodiscard]] bool may_leave_now();
   void send_made(result<std::string> frame, net::any_completion_handler<void(send_result)> handler);
   [[nodiscard]] result<std::string> attach(result<std::string> frame, const json::value& data,
                                            attachment_list attachments) const;
@@ -124,6 +125,8 @@ class channel_hub : public std::enable_shared_from_this<channel_hub> {
   void say_later(std::string farewell);
   std::string give_up(const subscription_table::pointer& one, std::uint64_t id, bool waits);
   [[nodiscard]] std::string farewell_to(const subscription_table::entry& one, std::uint64_t id) const;
+  [[nodiscard]] requests take_requests();
+  [[nodiscard]] bool is_throttle_new();
   void end_expired();
   void arm_timer();
   void wake() const;
@@ -150,8 +153,9 @@ class channel_hub : public std::enable_shared_from_this<channel_hub> {
   std::optional<error_code> finished_;
   std::size_t frame_bytes_ = 0;  // of the frame that the dialect reads
   bool holds_socket_ = false;
-  bool drains_ = false;  // no call is accepted any more
-  bool closes_ = false;  // all of them have ended since
+  bool throttled_ = false;  // calls wait for the pace; the connection has been told
+  bool drains_ = false;     // no call is accepted any more
+  bool closes_ = false;     // all of them have ended since
   int taken_at_once_ = 0;
   std::atomic<std::uint64_t> last_receive_{0};
   timer timer_;

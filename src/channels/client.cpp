@@ -95,22 +95,13 @@ void incoming_call::refuse(const call_error& why) {
 client::client(net::any_io_executor executor, options given, const dialect_factory& speaks,
                client_options how) {
   if (!speaks) throw std::invalid_argument("channels::client: the dialect must not be empty");
-  const auto pace = how.subscriptions_per_second;
-  if (pace != 0 && !(pace >= 0.001 && pace <= 1e6))
-    throw std::invalid_argument(
-        "client_options.subscriptions_per_second: must be 0, or from 0.001 to a million");
-  if (how.subscription_deadline <= std::chrono::milliseconds::zero() ||
-      how.subscription_deadline > std::chrono::hours(24))
-    throw std::invalid_argument(
-        "client_options.subscription_deadline: must be more than zero, a day at most");
+  check(how);
   if (given.protocol)
     throw std::invalid_argument(
         "channels::client: options.protocol must be empty, because the dialect is spoken");
   auto spoken = speaks();
   spoken->prepare(given);
-  hub_ =
-      std::make_shared<channel_hub>(executor, std::move(spoken), how.subscriptions_per_second,
-                                    how.subscription_deadline, std::move(how.channel_tokens), log_of(given));
+  hub_ = std::make_shared<channel_hub>(executor, std::move(spoken), std::move(how), log_of(given));
   given.protocol = [hub = hub_] { return std::make_unique<channel_protocol>(hub); };
   conn_ = std::make_shared<holdfast::connection>(std::move(executor), std::move(given));
   hub_->attach(conn_);

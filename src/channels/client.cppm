@@ -9,7 +9,6 @@ module;
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/value.hpp>
-#include <chrono>
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -25,7 +24,7 @@ export module holdfast.channels:client;
 import holdfast.core;
 import :call;
 import :channel_hub;
-import :channel_token;
+import :client_options;
 import :dialect;
 import :item_queue;
 import :subscription_item;
@@ -134,19 +133,6 @@ export class incoming_call {
 
   std::weak_ptr<channel_hub> hub_;
   server_call asked_;
-};
-
-/// What a client has besides the options of its connection.
-export struct client_options {
-  /// How many channels are asked for in a second, at most, with a burst of as many: a client that comes back
-  /// wants all of its channels at once, and servers limit messages. Zero: any number. Otherwise from 0.001 to
-  /// a million.
-  double subscriptions_per_second = 20;
-  /// Within which the server has to answer when it is asked for a channel; it is then asked again after a
-  /// wait. More than zero, a day at most.
-  std::chrono::milliseconds subscription_deadline{10'000};
-  /// Gives the tokens of channels that need one. Empty: such channels are refused.
-  channel_token_provider channel_tokens{};
 };
 
 /// Makes calls, subscribes and publishes, in the terms of one dialect, over a connection of its own.

@@ -41,6 +41,7 @@ struct channel_hub::wishes {
   std::optional<protocol_failure> failure{};
   std::optional<std::pair<std::string, clock::duration>> departure{};
   std::optional<bool> read{};
+  std::optional<std::vector<throttled_feature>> throttle{};
   clock::time_point wake_at = clock::time_point::max();
   requests calls{};
 
@@ -52,6 +53,7 @@ struct channel_hub::wishes {
     if (heartbeat) link.heartbeat_every(*heartbeat, *heartbeat);
     if (answered) link.heartbeat_answered();
     if (read) link.read(*read);
+    if (throttle) link.throttle(std::move(*throttle));
     link.wake_at(wake_at);
     if (ready) link.ready(*ready);
     if (departure) link.go_away(std::move(departure->first), departure->second, {});
@@ -111,9 +113,9 @@ class channel_hub::session_events final : public dialect_events {
     if (!position.empty()) one->position = position;
     const auto bytes = size == 0 ? hub_.frame_bytes_ : size;
     std::vector<std::shared_ptr<item_queue>> too_slow;
-    const auto push = [&](const std::shared_ptr<item_queue>& to, channels::event mine) {
-      if (!to->push(std::move(mine), std::string(position), bytes)) too_slow.push_back(to);
-      if (to->holds_socket()) hub_.holds_socket_ = true;
+    const auto push = [&](const std::shared_ptr<item_queue>& into, channels::event mine) {
+      if (!into->push(std::move(mine), std::string(position), bytes)) too_slow.push_back(into);
+      if (into->holds_socket()) hub_.holds_socket_ = true;
     };
     const auto& last = one->subscribers.back();  // the others get copies
     for (const auto& each : one->subscribers) {
@@ -196,7 +198,12 @@ void channel_hub::with_session(protocol_link& link, Work work) {
       wanted.read = !holds_socket_;
     }
     wanted.session = opened_;
-    wanted.calls = calls_.take_requests();  // an answer may let the next one leave
+    wanted.calls = take_requests();  // an answer may let the next one leave
+    if (is_throttle_new()) {
+      throttled_ = !throttled_;
+      wanted.throttle.emplace();
+      if (throttled_) wanted.throttle->push_back({std::string(calls_feature), "messages_per_second", {}});
+    }
   }
   wanted.carry_out(link);
   for (auto& each : wanted.answers) send(std::move(each), {.session = wanted.session}, {});
@@ -240,9 +247,10 @@ end_verdict channel_hub::ended(const session_end& how) {
     session_ = 0;
     farewells_.clear();
     cancel_fetches();
+    throttled_ = false;
     calls_.session_ended(how.number, how.reason.error);
     channels_.session_ended(how.reason.error);
-    again = calls_.take_requests();
+    again = take_requests();
     try {
       verdict = dialect_->ended(how);
     } catch (...) {

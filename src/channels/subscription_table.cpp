@@ -28,8 +28,6 @@ import :subscription_table;
 namespace holdfast::channels {
 namespace {
 
-constexpr std::chrono::seconds burst{
-    1};  // as many requests as the pace allows in this time may leave at once
 constexpr std::chrono::seconds shortest_wait{1};
 constexpr std::chrono::seconds longest_wait{60};
 constexpr unsigned most_doublings = 6;
@@ -48,10 +46,7 @@ std::string key_of(std::string_view name, const json::value& params) {
 }  // namespace
 
 subscription_table::subscription_table(double per_second, clock::duration patience)
-    : pace_(per_second <= 0
-                ? clock::duration::zero()
-                : std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(1 / per_second))),
-      patience_(patience) {}
+    : pace_(per_second), patience_(patience) {}
 
 subscription_table::pointer subscription_table::join(std::string_view name, std::string alias,
                                                      const subscribe_options& how,
@@ -160,10 +155,10 @@ subscription_table::pointer subscription_table::pop_wanted(clock::time_point now
 }
 
 subscription_table::pointer subscription_table::take_next(clock::time_point now, std::uint64_t id) {
-  if (!may_ask_ || (pace_ != clock::duration::zero() && next_slot_ > now + burst)) return nullptr;
+  if (!may_ask_ || !pace_.allows(now)) return nullptr;
   auto one = pop_wanted(now);
   if (!one) return nullptr;
-  next_slot_ = std::max(next_slot_, now) + pace_;
+  pace_.take(now);
   one->id = id;
   by_id_.emplace(id, one);
   asked_.emplace_back(now, id);
@@ -182,7 +177,7 @@ std::vector<subscription_table::pointer> subscription_table::take_overdue(clock:
 clock::time_point subscription_table::next_time() const {
   if (!may_ask_) return clock::time_point::max();
   auto next = asked_.empty() ? clock::time_point::max() : asked_.front().first + patience_;
-  const auto slot = next_slot_ - burst;  // before it the pace allows none
+  const auto slot = pace_.next();
   if (!later_.empty()) next = std::min(next, std::max(later_.begin()->first, slot));
   const bool some_wait = !important_.empty() || !others_.empty();
   return some_wait ? std::min(next, slot) : next;

@@ -20,6 +20,7 @@ module holdfast.channels:subscription_table;
 import holdfast.core;
 import :call;
 import :item_queue;
+import :pace;
 import :subscription_item;
 
 namespace holdfast::channels {
@@ -93,7 +94,7 @@ class subscription_table {
   void forget_request(entry& one);
   pointer pop_wanted(clock::time_point now);
 
-  const clock::duration pace_;  // between two requests, once the burst is used up; zero: none
+  pace pace_;
   std::map<std::string, pointer, std::less<>> entries_;  // by key
   std::unordered_map<std::uint64_t, pointer> by_id_;
   std::map<std::string, pointer, std::less<>> by_alias_;
@@ -104,7 +105,6 @@ class subscription_table {
   const clock::duration patience_;
   std::deque<std::pair<clock::time_point, std::uint64_t>>
       asked_;  // when, in which request; also answered ones
-  clock::time_point next_slot_{};
   bool may_ask_ = false;
 };
 

@@ -54,7 +54,8 @@ class channel_world {
     given.log = [this](holdfast::log_level, std::string_view line) { log_.note("log: ", line); };
     client_.emplace(
         world_->executor(), given, [] { return std::make_unique<word_dialect>(); },
-        channels::client_options{.subscriptions_per_second = pace});
+        channels::client_options{.subscriptions_per_second = pace,
+                                 .messages_per_second = draws_.chance(30) ? 1.0 : 0.0});
     client_->run([this](holdfast::error_code) { ended_ = true; });
   }
 
@@ -83,7 +84,7 @@ class channel_world {
     if (choice < 2) return subscribe();
     if (choice == 2 && !readers_.empty()) return leave();
     if ((choice == 3 || choice == 4) && !readers_.empty()) return any_reader().pause(draws_.chance(70));
-    if (choice < 8) return call();
+    if (choice < 8) return call(draws_.between(1, 3));
     if (choice == 8) return backend_.drop();
     if (choice == 9) return network_fault();
     if (choice == 10) return backend_.fall_silent(draws_.chance(20));
@@ -115,6 +116,9 @@ class channel_world {
     log_.note("the program leaves ", readers_[which]->channel());
     readers_.erase(readers_.begin() + static_cast<std::ptrdiff_t>(which));
   }
+  void call(std::uint64_t count) {
+    for (; count != 0; --count) call();
+  }
   void call() {
     auto one = std::make_shared<call_record>();
     one->begun = clock::now();
@@ -138,6 +142,8 @@ class channel_world {
     for (std::uint64_t i = 0; i < channel_count; ++i) backend_.publish(name_of(i));
     world_->run_for(10s);
     for (const auto& each : readers_) check(*each);
+    if (client_->connection().status() != holdfast::connection_state::connected)
+      log_.violated("in the end the connection is not connected");
     for (std::size_t i = 0; i < calls_.size(); ++i) check(static_cast<std::int64_t>(i), *calls_[i]);
     client_->close();
     world_->run_for(1min);
