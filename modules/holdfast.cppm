@@ -24,6 +24,7 @@ using holdfast::limit_options;
 using holdfast::log_level;
 using holdfast::options;
 using holdfast::proxy_options;
+using holdfast::session_options;
 using holdfast::subprotocol_rule;
 using holdfast::tls_options;
 using holdfast::tls_verify;
@@ -73,6 +74,13 @@ using holdfast::retry_delay;
 using holdfast::retry_policy;
 using holdfast::retry_rule;
 using holdfast::schedule_entry;
+
+// Who may dial now.
+using holdfast::dial_gate;
+using holdfast::dial_gate_options;
+using holdfast::dial_permit;
+using holdfast::dial_request;
+using holdfast::make_dial_gate;
 
 // Credentials.
 using holdfast::credential_provider;

@@ -232,6 +232,8 @@ std::vector<field> make_fields() {
       row("deadlines.address_step", &options::deadlines, &deadline_options::address_step),
       row("deadlines.upgrade", &options::deadlines, &deadline_options::upgrade),
 
+      row("session.lifetime", &options::session, &session_options::lifetime),
+
       row("limits.inbound_messages", &options::limits, &limit_options::inbound_messages),
       row("limits.inbound_bytes", &options::limits, &limit_options::inbound_bytes),
       row("limits.outbound_messages", &options::limits, &limit_options::outbound_messages),

@@ -52,8 +52,18 @@ void heed(const end_verdict& verdict, attempt_record& record) {
 net::awaitable<void> actor::live() {
   while ([[maybe_unused]] const bool wanted = co_await until_wanted()) {
     auto attempt = next_attempt();
+    std::shared_ptr<gate_visit> admitted;
+    if (settings->gate) {
+      admitted =
+          co_await pass_gate(attempt->origin(), wake_, news_for_loop(), [this] { return intent_.goes_on(); });
+      if (!admitted) {
+        attempt_ -= std::min(attempt_, 1U);  // it was none
+        continue;
+      }
+    }
     publish_connecting();
     auto ended = co_await dial(std::move(attempt));
+    admitted.reset();
     while (ended.socket) {  // again after a move, on the next socket
       begin_session(std::move(ended.socket));
       co_await session_->serve();
@@ -99,6 +109,12 @@ std::shared_ptr<dial_attempt> actor::next_attempt() {
   return attempt;
 }
 
+std::function<void()> actor::news_for_loop() {
+  return [weak = weak_from_this()] {
+    if (const auto alive = weak.lock()) alive->wake_.notify();
+  };
+}
+
 std::shared_ptr<dial_attempt> actor::attempt_at_endpoint(endpoint_rotation& among) {
   auto choice = among.next(clock::now(), random_);
   if (!choice.problem.empty()) note(log_level::warning, choice.problem);
@@ -113,6 +129,23 @@ std::shared_ptr<dial_attempt> actor::attempt_at_endpoint(endpoint_rotation& amon
       [weak = weak_from_this()](log_level level, std::string_view line) {
         if (const auto alive = weak.lock()) alive->note(level, line);
       });
+}
+
+// Returns null if the attempt is not wanted any more. The state stays what it was: nothing is dialled yet. In
+// a coroutine of its own for the same reason as an attempt.
+net::awaitable<std::shared_ptr<gate_visit>> actor::pass_gate(std::string origin, wakeup& wake,
+                                                             std::function<void()> on_news,
+                                                             std::function<bool()> goes_on) {
+  const auto visit =
+      std::make_shared<gate_visit>(settings->gate, dial_request{.origin = std::move(origin)},
+                                   [weak = weak_from_this()](log_level level, std::string_view line) {
+                                     if (const auto alive = weak.lock()) alive->note(level, line);
+                                   });
+  visit->start(strand, std::move(on_news));
+  while (!visit->is_admitted() && goes_on()) co_await wake.wait();
+  if (goes_on()) co_return visit;
+  visit->give_up();
+  co_return nullptr;
 }
 
 // Runs an attempt until it is over, its deadline has passed, or it is not wanted any more. The attempt runs
@@ -132,16 +165,13 @@ net::awaitable<void> actor::see_through(std::shared_ptr<dial_attempt> attempt, w
 
 net::awaitable<actor::ending> actor::dial(std::shared_ptr<dial_attempt> attempt) {
   const auto number = attempt_;
-  const auto on_news = [weak = weak_from_this()] {
-    if (const auto alive = weak.lock()) alive->wake_.notify();
-  };
-  co_await see_through(attempt, wake_, on_news, [this] { return intent_.goes_on(); });
+  co_await see_through(attempt, wake_, news_for_loop(), [this] { return intent_.goes_on(); });
   const bool wanted = intent_.goes_on();
   const auto& record = attempt->record();
   origin_ = attempt->origin();
   if (record.reason.at != stage::provider) refused_ = false;  // the provider has answered
   if (auto socket = wanted ? attempt->take_socket() : std::nullopt) {
-    opened_as_ = {number, record.may_refresh, record.credentials_fresh};
+    opened_as_ = {number, record.may_refresh, record.credentials_fresh, {}};
     co_return ending{.socket = std::make_unique<opened_socket>(std::move(*socket))};
   }
   ending failed{.record = std::make_unique<attempt_record>(record)};
@@ -162,6 +192,7 @@ void actor::keep_routes(const peer_routes& found) {
 void actor::begin_session(std::unique_ptr<opened_socket> opened) {
   auto& socket = *opened;
   ++generation_;
+  opened_as_.at = clock::now();
   origin_ = socket.origin;
   peer_ = socket.peer;
   subprotocol_ = socket.subprotocol;

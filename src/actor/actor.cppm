@@ -25,10 +25,12 @@ import :dial_memory;
 import :endpoints;
 import :error;
 import :executors;
+import :gate_visit;
 import :headers;
 import :inbox;
 import :intent;
 import :journal;
+import :lifetime;
 import :migration;
 import :netlink;
 import :options;
@@ -103,6 +105,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
     unsigned attempt = 0;
     bool may_refresh = false;
     bool credentials_fresh = false;
+    clock::time_point at{};  // of the present session, whatever attempt it came from
   };
 
   static std::shared_ptr<actor> enrol(std::shared_ptr<actor> made);
@@ -110,12 +113,16 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   // The loop and its steps.
   net::awaitable<void> live();
   net::awaitable<bool> until_wanted();
+  net::awaitable<std::shared_ptr<gate_visit>> pass_gate(std::string origin, wakeup& wake,
+                                                        std::function<void()> on_news,
+                                                        std::function<bool()> goes_on);
   net::awaitable<ending> dial(std::shared_ptr<dial_attempt> attempt);
   net::awaitable<void> see_through(std::shared_ptr<dial_attempt> attempt, wakeup& wake,
                                    std::function<void()> on_news, std::function<bool()> goes_on);
   net::awaitable<void> wait(std::optional<clock::duration> delay);
   clock::time_point next_allowed(clock::time_point now);
   std::shared_ptr<dial_attempt> next_attempt();
+  [[nodiscard]] std::function<void()> news_for_loop();
   std::shared_ptr<dial_attempt> attempt_at_endpoint(endpoint_rotation& among);
   void begin_session(std::unique_ptr<opened_socket> opened);
   ending end_session();
@@ -142,7 +149,9 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
 
   // From one session to the next.
   void server_names(const std::string& url);
-  void begin_to_move(clock::duration after);
+  void begin_to_move(clock::time_point when);
+  void plan_departure(const departure_time& when);
+  void start_move(std::shared_ptr<migration> planned);
   net::awaitable<void> move();
   void move_failed(const dial_attempt& attempt, std::size_t endpoint);
   std::unique_ptr<opened_socket> next_socket();

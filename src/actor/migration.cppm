@@ -23,6 +23,7 @@ module holdfast.core:migration;
 import :attempt;
 import :completion;
 import :error;
+import :lifetime;
 import :time;
 import :wakeup;
 
@@ -36,12 +37,19 @@ class migration {
 
   migration(const net::any_io_executor& strand, clock::time_point begins) : wake(strand), begins_(begins) {}
 
+  // Nobody has asked for it: the session will reach its lifetime.
+  migration(const net::any_io_executor& strand, const departure_time& when)
+      : wake(strand), begins_(clock::time_point::max()), planned_(when) {}
+  [[nodiscard]] const std::optional<departure_time>& planned() const noexcept { return planned_; }
   // Begins at `when`, or sooner if that was planned already.
   void begin_by(clock::time_point when) {
     begins_ = std::min(begins_, when);
     wake.notify();
   }
-  [[nodiscard]] clock::time_point begins() const noexcept { return begins_; }
+  // When to begin, or to look again: see departure_time::go_at().
+  [[nodiscard]] clock::time_point begins(clock::time_point heard, std::uint64_t sent, clock::time_point now) {
+    return planned_ ? std::min(begins_, planned_->go_at(heard, sent, now)) : begins_;
+  }
 
   // Completes `op` at the end of the move.
   void add_waiter(std::uint64_t id, operation op) { waiters_.add(id, std::move(op)); }
@@ -72,7 +80,8 @@ class migration {
   wakeup wake;  // wakes the coroutine that dials
 
  private:
-  clock::time_point begins_;
+  clock::time_point begins_;  // as was asked for; max: it was not
+  std::optional<departure_time> planned_{};
   bool over_ = false;
   std::shared_ptr<dial_attempt> attempt_{};
   std::unique_ptr<opened_socket> socket_{};

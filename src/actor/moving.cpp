@@ -46,7 +46,7 @@ void actor::migrate(run_operation op) {
   net::post(strand, [alive = shared_from_this(), op = std::move(op), id]() mutable {
     const bool is_open = alive->ready_since_ && alive->intent_.goes_on();
     if (!is_open) return op.complete(alive->intent_.is_closed() ? error::closed : error::no_connection);
-    alive->begin_to_move({});
+    alive->begin_to_move(clock::now());
     alive->migration_->add_waiter(id, std::move(op));
   });
 }
@@ -59,7 +59,8 @@ void actor::on_go_away(const departure& how) {
   note(log_level::info, describe(change_reason{.error = error::server_going_away, .detail = how.reason}));
   rotation_.failed(rotation_.current(), clock::now());
   const auto spread = clock::duration(settings->retry.first_spread).count();
-  begin_to_move(clock::duration(std::uniform_int_distribution<clock::rep>(0, spread)(random_)));
+  begin_to_move(clock::now() +
+                clock::duration(std::uniform_int_distribution<clock::rep>(0, spread)(random_)));
 }
 
 void actor::server_names(const std::string& url) {
@@ -74,10 +75,18 @@ void actor::server_names(const std::string& url) {
   rotation_.next_is(static_cast<std::size_t>(found - ours.begin()));
 }
 
-void actor::begin_to_move(clock::duration after) {
-  const auto begins = clock::now() + after;
-  if (migration_) return migration_->begin_by(begins);
-  migration_ = std::make_shared<migration>(strand, begins);
+void actor::begin_to_move(clock::time_point when) {
+  if (migration_) return migration_->begin_by(when);
+  start_move(std::make_shared<migration>(strand, when));
+}
+
+// A session has just begun, or could not be left.
+void actor::plan_departure(const departure_time& when) {
+  start_move(std::make_shared<migration>(strand, when));
+}
+
+void actor::start_move(std::shared_ptr<migration> planned) {
+  migration_ = std::move(planned);
   net::co_spawn(
       strand, [alive = shared_from_this()] { return alive->move(); },
       [alive = shared_from_this()](const std::exception_ptr& thrown) {
@@ -90,18 +99,25 @@ net::awaitable<void> actor::move() {
   const auto goes_on = [&] { return !mine->over() && intent_.goes_on(); };
   while (goes_on()) {
     const auto now = clock::now();
-    const auto begins = std::max(mine->begins(), rotation_.allowed_at(now));
+    const auto wanted = mine->begins(session_->heard_at(), out->taken().taken, now);
+    const auto begins = std::max(wanted, rotation_.allowed_at(now));
     if (now >= begins) break;
     co_await mine->wake.wait_until(begins);
   }
   if (!goes_on()) co_return;  // end_session() ends the move
   auto rotation = rotation_;
   const auto attempt = attempt_at_endpoint(rotation);
-  mine->dials(attempt);
   const auto on_news = [weak = std::weak_ptr(mine)] {
     if (const auto alive = weak.lock()) alive->wake.notify();
   };
+  std::shared_ptr<gate_visit> admitted;
+  if (settings->gate) {
+    admitted = co_await pass_gate(attempt->origin(), mine->wake, on_news, goes_on);
+    if (!admitted) co_return;
+  }
+  mine->dials(attempt);
   co_await see_through(attempt, mine->wake, on_news, goes_on);
+  admitted.reset();
   auto socket = goes_on() ? attempt->take_socket() : std::nullopt;
   mine->dialled(socket ? std::make_unique<opened_socket>(std::move(*socket)) : nullptr);
   if (!goes_on()) co_return;
@@ -120,7 +136,11 @@ void actor::move_failed(const dial_attempt& attempt, std::size_t endpoint) {
   if (attempt.record().retry_after_unreadable) wish = std::max(wish, unreadable_wish(settings->retry));
   rotation_.failed(endpoint, clock::now(), wish);
   if (wish > clock::duration{}) note_wish();
+  auto planned = migration_->planned();
   end_move(why.error);
+  if (!planned) return;
+  planned->try_again(clock::now(), settings->retry.base);
+  plan_departure(*planned);
 }
 
 // Returns null if no session follows at once. The new socket is used unless the old session ended for a

@@ -37,6 +37,8 @@ void actor::publish_connected(const login_result& result) {
   publish(
       {.to = connection_state::connected, .attempt = attempt_, .resumed = result.resumed, .gap = result.gap});
   end_move({});
+  const auto& lifetime = settings->session.lifetime;
+  if (lifetime > milliseconds::zero()) plan_departure(departure_time(lifetime, opened_as_.at, random_));
 }
 
 // `features` are all features that must not be used now, throttled by the server or by the session itself.

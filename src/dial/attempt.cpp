@@ -64,7 +64,6 @@ dial_attempt::dial_attempt(std::shared_ptr<const options> given, std::shared_ptr
       memory_(std::move(memory)),
       ask_(std::move(ask)),
       note_(std::move(note)),
-      deadline_(clock::now() + options_->deadlines.attempt),
       place_{.url = ask_.url, .to = parse_url(ask_.url)},
       is_fallback_(memory_->has_secure_url && !place_.to.secure) {
   record_.may_refresh = static_cast<bool>(options_->provider);
@@ -73,6 +72,7 @@ dial_attempt::dial_attempt(std::shared_ptr<const options> given, std::shared_ptr
 
 void dial_attempt::start(const net::any_io_executor& strand, std::function<void()> on_news) {
   on_news_ = std::move(on_news);
+  deadline_ = clock::now() + options_->deadlines.attempt;
   enter(stage::resolve, options_->deadlines.resolve);
   const auto ended = [self = shared_from_this()](const std::exception_ptr& thrown) {
     if (self->over_) return;  // abandoned: the exception is our own cancellation

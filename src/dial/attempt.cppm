@@ -127,9 +127,9 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   const credential_request ask_;
   const note_function note_;
   stream_user user_;
-  const clock::time_point deadline_;
-  redirect_target place_;   // to which the attempt has come
-  const bool is_fallback_;  // a ws:// endpoint beside one that is wss://
+  clock::time_point deadline_{};  // of the whole, from start()
+  redirect_target place_;         // to which the attempt has come
+  const bool is_fallback_;        // a ws:// endpoint beside one that is wss://
   credentials credentials_{};
   std::optional<peer_address> peer_{};  // that the attempt is about: see change_reason::peer
   clock::time_point stage_deadline_{};

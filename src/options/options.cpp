@@ -115,6 +115,12 @@ void check_congestion(const congestion_options& given) {
   not_negative("congestion.calm_for", given.calm_for);
 }
 
+void check_session(const session_options& given) {
+  if (given.lifetime == milliseconds::zero()) return;
+  if (given.lifetime < std::chrono::seconds(10) || given.lifetime > std::chrono::days(365))
+    throw option_error("session.lifetime", "must be 0 for no limit, or from 10 s to 365 days");
+}
+
 }  // namespace
 
 upgrade_terms terms_of(const options& given) {
@@ -152,6 +158,7 @@ void validate(const options& given) {
   at_least_one("limits.outbound_bytes", given.limits.outbound_bytes);
   at_least_one("limits.message_bytes", given.limits.message_bytes);
   if (given.limits.upgrade_bytes < 1024) throw option_error("limits.upgrade_bytes", "must be at least 1024");
+  check_session(given.session);
   check_congestion(given.congestion);
   validate(given.compression);
 }

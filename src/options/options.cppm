@@ -17,10 +17,12 @@ import :backoff;
 import :compression;
 import :congestion;
 import :credentials;
+import :dial_gate;
 import :endpoints;
 import :error;
 import :headers;
 import :journal;
+import :lifetime;
 import :limits;
 import :liveness;
 import :network;
@@ -71,9 +73,11 @@ export struct options {
   credential_provider provider{};     ///< asked before each attempt for what it may show to the server
   tls_options tls{};                  ///< what is trusted, and who we are
   proxy_options proxy{};              ///< the way to the server
+  std::shared_ptr<dial_gate> gate{};  ///< asked before each attempt; see make_dial_gate(); null: none
   retry_policy retry{};               ///< when to try again, and when to stop
   heartbeat_options heartbeat{};      ///< how a lost peer is noticed
   deadline_options deadlines{};       ///< how long an attempt may take
+  session_options session{};          ///< what is known of the server's sessions
   limit_options limits{};             ///< how much may wait, and how large it may be
   congestion_options congestion{};    ///< what to leave out while the link is slow
   compression_options compression{};  ///< off unless asked for

@@ -87,6 +87,8 @@ class session final : public std::enable_shared_from_this<session>, private sess
   [[nodiscard]] bool hands_over() const noexcept { return hand_over_by_.has_value(); }
   // The protocol's view of its end; `moved`: another session follows without a break.
   end_verdict judge_end(bool moved);
+  // When the newest bytes came.
+  [[nodiscard]] clock::time_point heard_at() const noexcept { return read_at_; }
   // Why it has ended.
   [[nodiscard]] const change_reason& reason() const noexcept { return ending_->reason; }
   // What the server has asked for: not to come back before.
