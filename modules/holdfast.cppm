@@ -46,6 +46,15 @@ using holdfast::state_ring_size;
 using holdfast::state_watch;
 using holdfast::throttled_feature;
 
+// Numbers.
+using holdfast::connection_stats;
+using holdfast::context_stats;
+using holdfast::duration_histogram;
+using holdfast::failure_count;
+using holdfast::send_counts;
+using holdfast::stats_of;
+using holdfast::to_openmetrics;
+
 // Messages.
 using holdfast::delivery;
 using holdfast::json_message;

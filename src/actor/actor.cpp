@@ -70,6 +70,7 @@ net::awaitable<void> actor::live() {
       ended = end_session();
     }
     const auto next = decide(*ended.record);
+    count_end(*ended.record, next);
     publish_disconnected(*ended.record, next);
     co_await wait(next.retry_in);
   }
@@ -165,6 +166,7 @@ net::awaitable<void> actor::see_through(std::shared_ptr<dial_attempt> attempt, w
 
 net::awaitable<actor::ending> actor::dial(std::shared_ptr<dial_attempt> attempt) {
   const auto number = attempt_;
+  const auto begun = clock::now();
   co_await see_through(attempt, wake_, news_for_loop(), [this] { return intent_.goes_on(); });
   const bool wanted = intent_.goes_on();
   const auto& record = attempt->record();
@@ -172,6 +174,7 @@ net::awaitable<actor::ending> actor::dial(std::shared_ptr<dial_attempt> attempt)
   if (record.reason.at != stage::provider) refused_ = false;  // the provider has answered
   if (auto socket = wanted ? attempt->take_socket() : std::nullopt) {
     opened_as_ = {number, record.may_refresh, record.credentials_fresh, {}};
+    measured(registry::measure::dial, clock::now() - begun);
     co_return ending{.socket = std::make_unique<opened_socket>(std::move(*socket))};
   }
   ending failed{.record = std::make_unique<attempt_record>(record)};
@@ -193,6 +196,7 @@ void actor::begin_session(std::unique_ptr<opened_socket> opened) {
   auto& socket = *opened;
   ++generation_;
   opened_as_.at = clock::now();
+  life_.opened(ready_since_.has_value());
   origin_ = socket.origin;
   peer_ = socket.peer;
   subprotocol_ = socket.subprotocol;
@@ -204,8 +208,9 @@ void actor::begin_session(std::unique_ptr<opened_socket> opened) {
   const auto agreed = socket.compression;
   const session_facts facts{generation_, socket.subprotocol, std::move(socket.token), last_end_,
                             spoken ? headers_ : header_list()};
-  session_ = std::make_shared<session>(session::surroundings{where, settings, in, out, log, generation_},
-                                       std::move(socket), random_, static_cast<session_listener&>(*this));
+  session_ = std::make_shared<session>(
+      session::surroundings{where, settings, in, out, log, generation_, &bytes_received_}, std::move(socket),
+      random_, static_cast<session_listener&>(*this));
   session_->open(agreed);
   if (!spoken) return on_ready({});
   session_->speak(spoken, facts);
@@ -228,6 +233,7 @@ actor::ending actor::end_session() {
     return {.socket = std::move(next)};
   }
   ready_since_.reset();
+  if (const auto usable = life_.ended(clock::now())) measured(registry::measure::session, *usable);
   ending ended{.record = std::make_unique<attempt_record>(
                    attempt_record{.reason = reason,
                                   .attempt = opened_as_.attempt,
@@ -242,6 +248,28 @@ actor::ending actor::end_session() {
   out->give_up_hold(last_end_);
   end_move(last_end_);
   return ended;
+}
+
+void actor::count_end(const attempt_record& ended, const retry_decision& next) {
+  if (ended.reason.error && !is_of_program(ended.reason.error)) life_.failed(ended.reason);
+  if (next.retry_in) measured(registry::measure::wait, *next.retry_in);
+}
+
+void actor::measured(registry::measure of, clock::duration took) {
+  if (registry_ != nullptr) registry_->add(of, took);
+}
+
+void actor::on_round_trip(clock::duration took) {
+  life_.measured(took);
+  measured(registry::measure::round_trip, took);
+}
+
+connection_stats actor::stats() const {
+  connection_stats sum{.bytes_received = bytes_received_.read()};
+  life_.add_to(sum, clock::now());
+  in->add_to(sum);
+  out->add_to(sum);
+  return sum;
 }
 
 retry_decision actor::decide(attempt_record& record) {

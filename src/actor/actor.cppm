@@ -21,6 +21,7 @@ import :backoff;
 import :channel;
 import :completion;
 import :conversation;
+import :counter;
 import :dial_memory;
 import :endpoints;
 import :error;
@@ -41,6 +42,7 @@ import :route;
 import :session;
 import :state;
 import :state_channel;
+import :stats;
 import :time;
 import :wakeup;
 
@@ -92,6 +94,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void context_ends() noexcept override;
   void time_jumped() override;
   void note(log_level level, std::string_view line) override;
+  [[nodiscard]] connection_state state() const noexcept override { return channel->status(); }
+  [[nodiscard]] connection_stats stats() const override;
 
  private:
   // How an attempt or a session has ended: with the socket of the session that follows at once, or for a
@@ -127,6 +131,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void begin_session(std::unique_ptr<opened_socket> opened);
   ending end_session();
   retry_decision decide(attempt_record& record);
+  void count_end(const attempt_record& ended, const retry_decision& next);
   void give_up(error_code why);
   void keep_routes(const peer_routes& found);
   void note_wish();
@@ -146,6 +151,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void on_ready(const login_result& result) override { publish_connected(result); }
   void on_throttle(const std::vector<throttled_feature>& features) override { publish_throttled(features); }
   void on_go_away(const departure& how) override;
+  void on_round_trip(clock::duration took) override;
 
   // From one session to the next.
   void server_names(const std::string& url);
@@ -168,6 +174,10 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void end_background_watch();
   [[nodiscard]] bool is_leaving() const;
 
+  void measured(registry::measure of, clock::duration took);
+
+  life_record life_{clock::now()};
+  counter bytes_received_;
   const std::shared_ptr<dial_memory> memory_;  // shared with the attempts
   random_source random_;
   retry_schedule retry_;

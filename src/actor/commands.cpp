@@ -97,7 +97,7 @@ std::shared_ptr<actor> actor::enrol(std::shared_ptr<actor> made) {
 }
 
 actor::~actor() {
-  if (registry_ != nullptr) registry_->remove(this);
+  if (registry_ != nullptr) registry_->remove(this, stats());
 }
 
 // Nothing runs any more. Pending operations are destroyed without completion, as Asio's own are.

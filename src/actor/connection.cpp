@@ -173,6 +173,7 @@ void connection::tell_close(close_reason how) { actor_->close(error::closed, che
 std::size_t connection::discard_waiting() { return actor_->out->discard_waiting(); }
 
 connection_state connection::status() const noexcept { return actor_->channel->status(); }
+connection_stats connection::stats() const { return actor_->stats(); }
 state_change connection::snapshot() const { return actor_->channel->snapshot(); }
 bool connection::is_throttled(std::string_view feature) const {
   if (status() != connection_state::feature_throttled) return false;

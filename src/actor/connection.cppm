@@ -35,6 +35,7 @@ import :message;
 import :options;
 import :state;
 import :state_channel;
+import :stats;
 import :time;
 
 namespace holdfast {
@@ -82,9 +83,8 @@ export class connection {
   /// Runs the connection as an operation with a token: `conn.run(detached)`. void(error_code).
   ///
   /// - Completes with success after close(), when the last listener has been called.
-  /// - Errors: already_running; in automatic mode the reason for which the connection has given up (see
-  ///   `options::keep_running`), and closed if it had ended before; operation_aborted if it was cancelled,
-  ///   or if the handle was destroyed.
+  /// - Errors: already_running; in automatic mode the reason for giving up (see `options::keep_running`), and
+  ///   closed if it had ended before; operation_aborted if it was cancelled, or the handle was destroyed.
   /// - Cancellation: terminal and partial. Closes as close() does, within `options::close_timeout`, and for
   ///   good. Then completes with operation_aborted.
   /// - Any thread.
@@ -160,8 +160,7 @@ export class connection {
   /// foreground. Manual mode: closes `options::background_grace` after the last ping() or connect(), and
   /// stays disconnected until connect(). Any thread.
   void enter_background();
-  /// Reports that the program is in front again: automatic mode connects, but not after disconnect(). Any
-  /// thread.
+  /// Reports that the program is in front again: automatic mode connects, not after disconnect(). Any thread.
   void enter_foreground();
   /// Measures the round-trip time by a ping frame (RFC 6455 section 5.5.2). void(error_code,
   /// clock::duration).
@@ -197,10 +196,11 @@ export class connection {
   [[nodiscard]] connection_state status() const noexcept;
   /// Returns a copy of the last transition; sequence 0 before the first. Any thread.
   [[nodiscard]] state_change snapshot() const;
+  /// Returns what it has done so far, in numbers; takes no lock that a message waits for. Any thread.
+  [[nodiscard]] connection_stats stats() const;
   /// Returns whether messages of this feature must not be sent now. Any thread.
   [[nodiscard]] bool is_throttled(std::string_view feature) const;
-  /// Returns a cursor that yields the last transition, or the first one when it comes, then each in order.
-  /// Any thread.
+  /// Returns a cursor that yields the last transition, or the first to come, then each in order. Any thread.
   [[nodiscard]] state_watch watch() const;
   /// Completes with the next transition after the operation was started. A transition between two such calls
   /// is missed: to see all of them give the number of the last one, or use watch(). void(error_code,

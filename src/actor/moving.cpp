@@ -116,12 +116,15 @@ net::awaitable<void> actor::move() {
     if (!admitted) co_return;
   }
   mine->dials(attempt);
+  life_.dialled();
+  const auto begun = clock::now();
   co_await see_through(attempt, mine->wake, on_news, goes_on);
   admitted.reset();
   auto socket = goes_on() ? attempt->take_socket() : std::nullopt;
   mine->dialled(socket ? std::make_unique<opened_socket>(std::move(*socket)) : nullptr);
   if (!goes_on()) co_return;
   if (!mine->has_socket()) co_return move_failed(*attempt, rotation.current());
+  measured(registry::measure::dial, clock::now() - begun);
   if (settings->retry.is_stable(session_length())) rotation.was_stable(rotation_.current());
   rotation_ = rotation;
   session_->hand_over();
@@ -130,6 +133,7 @@ net::awaitable<void> actor::move() {
 void actor::move_failed(const dial_attempt& attempt, std::size_t endpoint) {
   const auto& why = attempt.record().reason;
   memory_->attempt_failed(attempt.found(), why);
+  life_.failed(why);
   note(log_level::warning,
        "could not move to another socket, so the session stays on its present one: " + describe(why));
   auto wish = wish_of(attempt.record(), settings->retry);

@@ -26,12 +26,16 @@ import :actor;
 
 namespace holdfast {
 
-void actor::publish_connecting() { publish({.to = connection_state::connecting, .attempt = attempt_}); }
+void actor::publish_connecting() {
+  life_.dialled();
+  publish({.to = connection_state::connecting, .attempt = attempt_});
+}
 
 // The session is usable. Does nothing if the program has given the session up during the login.
 void actor::publish_connected(const login_result& result) {
   if (!intent_.goes_on()) return;
   ready_since_ = clock::now();
+  life_.usable(*ready_since_, result.resumed, result.gap.has_value());
   retry_.session_opened();  // here, because decide() skips a session that the program ends
   out->ready();
   publish(

@@ -29,6 +29,7 @@ import :jump_detector;
 import :netlink;
 import :network_watcher;
 import :options;
+import :stats;
 import :time;
 
 namespace holdfast {
@@ -48,7 +49,10 @@ class registry : public net::execution_context::service {
     virtual void time_jumped() = 0;
     virtual void network_changed(const network_news& news) = 0;
     virtual void note(log_level level, std::string_view line) = 0;
+    [[nodiscard]] virtual connection_state state() const noexcept = 0;
+    [[nodiscard]] virtual connection_stats stats() const = 0;
   };
+  enum class measure : std::uint8_t { dial, wait, session, round_trip };
 
   static inline net::execution_context::id id;
   explicit registry(net::execution_context& context) : service(context) {}
@@ -60,8 +64,10 @@ class registry : public net::execution_context::service {
     const std::lock_guard lock(mutex_);
     members_.emplace(one.get(), entry{.who = one, .number = ++last_number_});
   }
-  void remove(member* one) {
+  // `last` are its numbers, which stay in the sum.
+  void remove(member* one, const connection_stats& last) {
     const std::lock_guard lock(mutex_);
+    numbers_.total += last;
     const auto found = members_.find(one);
     if (found == members_.end()) return;
     leave(found->second);
@@ -84,7 +90,37 @@ class registry : public net::execution_context::service {
     if (found != members_.end()) leave(found->second);
   }
 
+  // Any thread.
+  void add(measure of, clock::duration took) {
+    const std::lock_guard lock(numbers_mutex_);
+    histogram_of(of).add(took);
+  }
+  // Any thread, without a lock that a message waits for.
+  [[nodiscard]] context_stats stats() {
+    auto out = [this] {
+      const std::scoped_lock lock(mutex_, numbers_mutex_);
+      return numbers_;
+    }();
+    for (const auto& one : living(nullptr)) {
+      ++out.connections[static_cast<std::size_t>(one->state())];
+      out.total += one->stats();
+    }
+    return out;
+  }
+
  private:
+  duration_histogram& histogram_of(measure of) {
+    switch (of) {
+      case measure::dial:
+        return numbers_.dials;
+      case measure::wait:
+        return numbers_.waits;
+      case measure::session:
+        return numbers_.sessions;
+      default:
+        return numbers_.round_trips;
+    }
+  }
   struct entry {
     std::weak_ptr<member> who{};
     std::uint64_t number = 0;
@@ -135,13 +171,14 @@ class registry : public net::execution_context::service {
   void tell(bool entry::* those, void (member::*what)()) {
     for (const auto& one : living(those)) ((*one).*what)();
   }
-  // In the order in which they were made: the same seed must give the same world.
+  // All of them without `those`. In the order in which they were made: the same seed must give the same
+  // world.
   std::vector<std::shared_ptr<member>> living(bool entry::* those) {
     std::map<std::uint64_t, std::weak_ptr<member>> wanted;
     {
       const std::lock_guard lock(mutex_);
       for (const auto& [self, each] : members_) {
-        if (each.*those) wanted.emplace(each.number, each.who);
+        if (those == nullptr || each.*those) wanted.emplace(each.number, each.who);
       }
     }
     std::vector<std::shared_ptr<member>> found;
@@ -166,6 +203,8 @@ class registry : public net::execution_context::service {
 
   std::mutex mutex_;
   std::unordered_map<member*, entry> members_;
+  std::mutex numbers_mutex_;  // of the histograms; behind the other one
+  context_stats numbers_{};   // what is measured here, and the sum of connections that exist no more
   std::uint64_t last_number_ = 0;
   std::size_t running_ = 0;
   std::size_t network_watchers_ = 0;

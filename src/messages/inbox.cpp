@@ -119,8 +119,10 @@ inbox::space inbox::room() {
 // No message waits while a receiver waits, so receivers are served directly from the new messages.
 void inbox::put(message_batch& messages) {
   const std::lock_guard lock(mutex_);
+  received_ += messages.size();
   serve_receivers(messages);
   messages_.append(messages);
+  unread_ = messages_.size();
   if (!messages_.empty() && std::exchange(handler_waits_, false)) handler_->messages_wait();
 }
 
@@ -144,12 +146,14 @@ bool inbox::take_back(message_batch& rest) {
   rest.append(messages_);
   messages_ = std::exchange(rest, {});
   serve_receivers(messages_);
+  unread_ = messages_.size();
   return std::exchange(handler_waits_, false);
 }
 
 // Not at the first free place: if the program takes one message at a time, each would cost a switch to the
 // reader.
 void inbox::wake_reader() {
+  unread_ = messages_.size();  // it is called whenever some were taken
   if (!reader_waits_) return;
   if (messages_.size() * 2 > message_limit_ || messages_.size_bytes() * 2 > byte_limit_) return;
   reader_waits_ = false;

@@ -16,10 +16,12 @@ module;
 module holdfast.core:inbox;
 
 import :completion;
+import :counter;
 import :error;
 import :executors;
 import :limits;
 import :message;
+import :stats;
 import :wakeup;
 
 namespace holdfast {
@@ -73,6 +75,10 @@ class inbox : public std::enable_shared_from_this<inbox> {
   [[nodiscard]] space room();
   // Hands over all of `messages` and leaves it empty.
   void put(message_batch& messages);
+  // Adds what it has counted since it was made. Any thread, without a lock.
+  void add_to(connection_stats& out) const {
+    out += connection_stats{.messages_received = received_.read(), .unread_messages = unread_.read()};
+  }
   // Returns when there is room again, or after cancel_wait().
   net::awaitable<void> wait_for_room();
   void cancel_wait() { room_.notify(); }
@@ -96,6 +102,8 @@ class inbox : public std::enable_shared_from_this<inbox> {
   const std::size_t message_limit_;
   const std::size_t byte_limit_;
   const std::shared_ptr<const executors> where_;  // shared with the whole connection
+  counter received_;                              // messages; changed under the lock, as is the next
+  counter unread_;
   std::mutex mutex_;
   message_batch messages_;
   std::vector<waiting> receivers_;

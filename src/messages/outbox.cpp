@@ -52,12 +52,14 @@ void outbox::send(std::string_view payload, const send_options& how, operation::
                   const net::any_io_executor& fallback) {
   operation op;
   if (refuses_call()) {
+    counted_.offered += 1;  // this thread has the lock
     if (handler) op = operation(std::move(handler), fallback);
     return report(op, {delivery::not_sent, error::message_invalid});
   }
   const section lock(*this);
   auto [act, why] = judge(payload, how);
   const auto id = ++last_id_;
+  counted_.offered += 1;
   if (act == fate::leaves) why = send_now(id, payload, how, most_for_all);
   if (act == fate::leaves && why) act = fate::refused;
   if (handler) op = operation(std::move(handler), fallback);
@@ -89,11 +91,13 @@ outbox::begun outbox::send_at_once(std::string_view payload, const send_options&
       judge(payload, how).act != fate::leaves)
     return {};
   const auto id = ++last_id_;
+  counted_.offered += 1;
   const auto failed = send_now(id, payload, how, most);
   if (!failed && frames_.empty()) return {.fate = send_result{delivery::written, {}, session_}};
   auto later = std::make_shared<late_result<send_result>>();
   if (failed) {
     // A refusal takes a turn of the executor, so that a loop of refused messages starves no other work.
+    count(delivery::not_sent);
     later->set({delivery::not_sent, failed});
     return {.later = std::move(later), .id = id};
   }
@@ -220,6 +224,7 @@ bool outbox::write_chunk(error_code& ec) {
 }
 
 void outbox::written(send_buffer::queue from, std::size_t count) {
+  counted_.bytes += count;
   const auto finished = buffer_.consumed(from, count);
   for (auto& each : frames_.all().first(finished)) has_left(each);
   frames_.pop_front(finished);
@@ -232,6 +237,7 @@ void outbox::has_left(frame& whole) {
     return unconfirmed_.splice(unconfirmed_.end(), whole.kept);
   }
   payload_bytes_ -= whole.payload_bytes;
+  count(delivery::written);
   if (whole.op) whole.op.complete({delivery::written, {}, session_});
 }
 

@@ -26,6 +26,7 @@ import :backlog;
 import :completion;
 import :compression;
 import :congestion;
+import :counter;
 import :error;
 import :executors;
 import :frame;
@@ -37,6 +38,7 @@ import :network;
 import :protocol;
 import :send_buffer;
 import :state;
+import :stats;
 import :time;
 import :wakeup;
 
@@ -115,6 +117,8 @@ class outbox : public std::enable_shared_from_this<outbox> {
     bool control_waits;
   };
   [[nodiscard]] intake taken();
+  // Adds what it has counted since it was made. Any thread, without a lock.
+  void add_to(connection_stats& out) const;
   // The close frame has been taken by the stream.
   [[nodiscard]] bool is_finished();
   // False: the writer will be woken when there is something to flush, or after close().
@@ -233,6 +237,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void drop(std::list<kept_message> messages, error_code why);
   // Completes `op`, or writes down for the log that nobody awaits it.
   void report(operation& op, send_result result);
+  void count(delivery outcome);
   void arm_expiry();
   void expire();
 
@@ -274,7 +279,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   encode_faults faults_;
   send_buffer buffer_;
   frame_queue frames_;
-  std::size_t payload_bytes_ = 0;        // of all messages that are here
+  counter payload_bytes_;                // of all messages that are here
   backlog waiting_;                      // for a session, or for a feature
   std::list<kept_message> unconfirmed_;  // written, or under way when their session ended; by number
   std::uint64_t last_number_ = 0;
@@ -283,6 +288,17 @@ class outbox : public std::enable_shared_from_this<outbox> {
   wakeup expiry_;                                              // calls expire(); on the strand
   clock::time_point expiry_armed_ = clock::time_point::max();  // when expiry_ will call; max: not at all
   std::vector<unheard> unheard_;
+  // Changed under the lock. Messages are counted once, at their end.
+  struct counts {
+    counter bytes;
+    counter offered;
+    counter written;
+    counter acked;
+    counter not_sent;
+    counter in_doubt;
+    counter dropped;
+  };
+  counts counted_{};
 };
 
 }  // namespace holdfast

@@ -68,6 +68,7 @@ outbox::section::~section() {
 }
 
 void outbox::report(operation& op, send_result result) {
+  count(result.outcome);
   if (op) return op.complete(result);
   const auto same = std::ranges::find_if(unheard_, [&](const unheard& each) {
     return each.fate.outcome == result.outcome && each.fate.reason == result.reason;
@@ -77,6 +78,37 @@ void outbox::report(operation& op, send_result result) {
   } else {
     unheard_.push_back({result, 1});
   }
+}
+
+void outbox::count(delivery outcome) {
+  switch (outcome) {
+    case delivery::written:
+      counted_.written += 1;
+      break;
+    case delivery::acked:
+      counted_.acked += 1;
+      break;
+    case delivery::not_sent:
+      counted_.not_sent += 1;
+      break;
+    case delivery::in_doubt:
+      counted_.in_doubt += 1;
+      break;
+    case delivery::dropped:
+      counted_.dropped += 1;
+      break;
+  }
+}
+
+void outbox::add_to(connection_stats& out) const {
+  out += connection_stats{.bytes_sent = counted_.bytes.read(),
+                          .messages_sent = {.offered = counted_.offered.read(),
+                                            .written = counted_.written.read(),
+                                            .acked = counted_.acked.read(),
+                                            .not_sent = counted_.not_sent.read(),
+                                            .in_doubt = counted_.in_doubt.read(),
+                                            .dropped = counted_.dropped.read()},
+                          .waiting_bytes = payload_bytes_.read()};
 }
 
 // Called by the program. Frames that are compressed or numbered must leave: the peer would miss them.

@@ -82,7 +82,7 @@ bool outbox::is_throttled(std::string_view feature) const {
 // The limits bound the messages that wait. If none waits, a message of any size is accepted (R69).
 bool outbox::has_room(std::size_t more_bytes, std::size_t without, std::size_t bytes_without) const {
   const auto count = frames_.size() + waiting_.size() + unconfirmed_.size() - without;
-  const auto bytes = payload_bytes_ - bytes_without;
+  const auto bytes = payload_bytes_.read() - bytes_without;
   return count == 0 || (count < limits_.messages && bytes + more_bytes <= limits_.bytes);
 }
 
@@ -169,6 +169,7 @@ void outbox::acknowledged(std::uint64_t last) {
   while (!unconfirmed_.empty() && unconfirmed_.front().number <= last) {
     auto& first = unconfirmed_.front();
     payload_bytes_ -= first.payload.size();
+    count(delivery::acked);
     if (first.op) first.op.complete({delivery::acked, {}, first.written_in});
     unconfirmed_.pop_front();
   }
@@ -180,6 +181,7 @@ void outbox::acknowledged_one(std::uint64_t number) {
   const auto found = std::ranges::find(unconfirmed_, number, &kept_message::number);
   if (found == unconfirmed_.end()) return;
   payload_bytes_ -= found->payload.size();
+  count(delivery::acked);
   if (found->op) found->op.complete({delivery::acked, {}, found->written_in});
   unconfirmed_.erase(found);
 }

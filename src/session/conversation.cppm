@@ -43,6 +43,8 @@ class session_listener {
   // `features` are all that must not be used now.
   virtual void on_throttle(const std::vector<throttled_feature>& features) = 0;
   virtual void on_go_away(const departure& how) = 0;
+  // A ping was answered.
+  virtual void on_round_trip(clock::duration) {}
 
  protected:
   session_listener() = default;

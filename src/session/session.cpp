@@ -70,12 +70,14 @@ session::session(surroundings of, opened_socket socket, random_source& random, s
       outbox_(std::move(of.out)),
       log_(std::move(of.log)),
       number_(of.number),
+      bytes_received_(*of.bytes_received),
       listener_(listener),
       stream_(std::move(socket.stream)),
       decoder_(peer_role::client, options_->limits.message_bytes, options_->invalid_text),
       liveness_(options_->heartbeat, clock::now(), random_phase(options_->heartbeat, random)),
       work_(where_->strand) {
   if (!socket.first_bytes.empty()) decoder_.feed(socket.first_bytes);
+  bytes_received_ += socket.first_bytes.size();
   const auto& how = options_->congestion;
   if (!how.features.empty()) link_ = std::make_unique<link_watch>(congestion(how));
 }
@@ -205,6 +207,7 @@ net::awaitable<void> session::read_first_bytes() {
 void session::took(std::size_t count, error_code ec) {
   if (stream_.unsent()) work_.notify();  // reading can make a TLS stream queue an answer
   if (count != 0) {
+    bytes_received_ += count;
     read_at_ = clock::now();
     liveness_.heard_bytes(read_at_);
     outbox_->next_turn();

@@ -21,6 +21,7 @@ import :backoff;
 import :completion;
 import :compression;
 import :congestion;
+import :counter;
 import :conversation;
 import :frame_decoder;
 import :error;
@@ -69,7 +70,8 @@ class session final : public std::enable_shared_from_this<session>, private sess
     std::shared_ptr<inbox> in;
     std::shared_ptr<outbox> out;
     std::shared_ptr<journal> log;
-    std::uint64_t number;  // generation
+    std::uint64_t number;     // generation
+    counter* bytes_received;  // of all sessions
   };
 
   // `listener` must outlive it.
@@ -192,6 +194,7 @@ class session final : public std::enable_shared_from_this<session>, private sess
   const std::shared_ptr<outbox> outbox_;
   const std::shared_ptr<journal> log_;
   const std::uint64_t number_;
+  counter& bytes_received_;
   session_listener& listener_;
   transport stream_;
   frame_decoder decoder_;
@@ -203,6 +206,7 @@ class session final : public std::enable_shared_from_this<session>, private sess
   first_read_memory first_bytes_;
   std::vector<pending_ping> pings_;
   std::uint64_t last_ping_ = 0;
+  clock::time_point last_ping_at_{};
   std::unique_ptr<ending> ending_;
   std::unique_ptr<peer_end> peer_end_;
   std::unique_ptr<broken_link> broken_;

@@ -45,6 +45,7 @@ void session::handle_pong(std::string_view payload) {
   // A pong also answers all earlier pings (RFC 6455 section 5.5.3). An unsolicited pong answers none.
   if (number == 0 || number > last_ping_) return;
   liveness_.heard_pong(now);
+  if (number == last_ping_) listener_.on_round_trip(now - last_ping_at_);
   if (link_) link_->judge.heard_pong(number, now);
   std::erase_if(pings_, [&](pending_ping& each) {
     if (each.number > number) return false;
@@ -61,6 +62,7 @@ void session::ping(ping_operation op, std::uint64_t id) {
   if (op && pings_.size() >= most_pings) return op.complete(error::outbound_full, {});
   const auto now = clock::now();
   ++last_ping_;
+  last_ping_at_ = now;
   std::array<char, sizeof last_ping_> payload{};
   std::memcpy(payload.data(), &last_ping_, sizeof last_ping_);
   outbox_->ping({payload.data(), payload.size()});

@@ -202,6 +202,7 @@ void user::send(const event& order) {
     const bool nobody =
         between_turns_ && conn_->snapshot().final && conn_->status() == connection_state::disconnected;
     if (nobody && around_.states.rests()) around_.lost.lost_for_certain();
+    numbers_.offers();
     return conn_->send(mail.payload(id), {kind}, net::detached);
   }
   pass_on(id);
@@ -210,6 +211,7 @@ void user::send(const event& order) {
 void user::pass_on(std::size_t id) {
   auto& mail = around_.mail;
   mail.started(id, between_turns_ && around_.states.surely_open());
+  numbers_.offers();
   conn_->send(
       mail.payload(id), {mail.kind(id)},
       operations_.start("send", [this, &mail, id, in = open_session()](const holdfast::send_result& result) {
@@ -228,6 +230,7 @@ void user::send_v1(const event& order) {
   const auto id = mail.prepare(order.how, order.number);
   around_.log.note("  message ", id, ", ", order.number, " bytes");
   mail.started(id, conn_->snapshot(), between_turns_ && around_.states.surely_open());
+  numbers_.offers();
   if (order.how.detached) return conn_->send(mail.payload(id), mail.manner(id), net::detached);
   conn_->send(
       mail.payload(id), mail.manner(id),
@@ -239,6 +242,7 @@ void user::send_v1(const event& order) {
 
 void user::took(error_code ec, const holdfast::message& one) {
   if (ec) return;
+  numbers_.takes(1);
   check_session_of(one.session);
   if (around_.v1 != nullptr) return around_.v1->news.received(one.kind, one.payload);
   around_.mail.received(one.kind, one.payload);
@@ -247,6 +251,7 @@ void user::took(error_code ec, const holdfast::message& one) {
 
 void user::took(error_code ec, const holdfast::message_batch& all) {
   if (ec) return;
+  numbers_.takes(all.size());
   check_session_of(all[all.size() - 1].session);
   if (around_.v1 != nullptr) return around_.v1->news.received_batch(all);
   around_.mail.received_batch(all);
@@ -298,6 +303,7 @@ void user::start_reading(reading how) {
 
 void user::handle_messages() {
   conn_->set_message_handler([this](const holdfast::message_view& one) {
+    numbers_.takes(1);
     if (!conn_) around_.log.violated("a message handler was called after the handle was destroyed");
     around_.v1 != nullptr ? around_.v1->news.received(one.kind, one.payload)
                           : around_.mail.received(one.kind, one.payload);
@@ -353,6 +359,7 @@ void user::look(const event& order) {
 
 void user::check() {
   operations_.check();
+  if (conn_) numbers_.check(conn_->stats(), conn_->snapshot(), around_.log);
   around_.mail.check_bounds();
   if (around_.v1 != nullptr) {
     around_.v1->throttles.check();

@@ -14,6 +14,7 @@
 #include "deliveries.hpp"
 #include "journal.hpp"
 #include "ledger.hpp"
+#include "numbers.hpp"
 #include "observers.hpp"
 #include "plan.hpp"
 #include "surroundings.hpp"
@@ -84,6 +85,7 @@ class user {
   observers observers_;
   std::optional<holdfast::connection> conn_;
   std::size_t run_id_ = 0;
+  numbers numbers_;
   std::vector<event> traps_;        // what to do at the next transition, in a listener
   std::vector<event> login_traps_;  // the same when the server hears of a login
   bool handler_leaves_ = false;
