@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "../sanitized.hpp"
+
 import holdfast;
 import holdfast.testing;
 import holdfast.wire;
@@ -23,19 +25,6 @@ using namespace holdfast::testing;
 using namespace std::chrono_literals;
 
 inline const peer_address server_at{net::ip::make_address("10.0.0.1"), 80};
-
-// Under a sanitizer long scenarios take minutes, so they are shorter there.
-#ifdef __has_feature
-#define HOLDFAST_HAS_FEATURE(name) __has_feature(name)
-#else
-#define HOLDFAST_HAS_FEATURE(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
-    HOLDFAST_HAS_FEATURE(address_sanitizer) || HOLDFAST_HAS_FEATURE(thread_sanitizer)
-inline constexpr bool is_sanitized = true;
-#else
-inline constexpr bool is_sanitized = false;
-#endif
 
 // A world with a server at ws://server/, and the options that lead there.
 struct scenario {

@@ -18,12 +18,15 @@ class numbers {
   // The program has got so many messages.
   void takes(std::size_t count) { taken_ += count; }
 
-  void check(const holdfast::connection_stats& said, const holdfast::state_change& last, journal& log) const {
+  // `over`: run() has ended.
+  void check(const holdfast::connection_stats& said, const holdfast::state_change& last, bool over,
+             journal& log) const {
     const auto& sent = said.messages_sent;
     const auto ended = sent.written + sent.acked + sent.not_sent + sent.in_doubt + sent.dropped;
     if (sent.offered != offered_)
       log.violated("stats: ", sent.offered, " messages were offered, but send() was called for ", offered_);
     if (ended > sent.offered) log.violated("stats: ", ended, " messages have ended, of ", sent.offered);
+    if (over && sent.pending() != 0) log.violated("stats: ", sent.pending(), " messages wait for ever");
     if (said.messages_received - said.unread_messages < taken_)
       log.violated("stats: ", said.messages_received, " messages were received, ", said.unread_messages,
                    " of them wait, but the program has ", taken_);
