@@ -28,6 +28,8 @@ import :actor;
 namespace holdfast {
 namespace {
 
+constexpr std::chrono::milliseconds patience_at_gate{100};  // after which observers learn of the wait
+
 std::chrono::system_clock::time_point to_calendar(clock::duration from_now) {
   return clock::wall() + std::chrono::duration_cast<std::chrono::system_clock::duration>(from_now);
 }
@@ -54,12 +56,8 @@ net::awaitable<void> actor::live() {
     auto attempt = next_attempt();
     std::shared_ptr<gate_visit> admitted;
     if (settings->gate) {
-      admitted =
-          co_await pass_gate(attempt->origin(), wake_, news_for_loop(), [this] { return intent_.goes_on(); });
-      if (!admitted) {
-        attempt_ -= std::min(attempt_, 1U);  // it was none
-        continue;
-      }
+      admitted = co_await pass_gate(attempt->origin());
+      if (!admitted) continue;
     }
     publish_connecting();
     auto ended = co_await dial(std::move(attempt));
@@ -132,21 +130,36 @@ std::shared_ptr<dial_attempt> actor::attempt_at_endpoint(endpoint_rotation& amon
       });
 }
 
-// Returns null if the attempt is not wanted any more. The state stays what it was: nothing is dialled yet. In
-// a coroutine of its own for the same reason as an attempt.
-net::awaitable<std::shared_ptr<gate_visit>> actor::pass_gate(std::string origin, wakeup& wake,
-                                                             std::function<void()> on_news,
-                                                             std::function<bool()> goes_on) {
-  const auto visit =
+// Returns null if the attempt is not wanted any more.
+net::awaitable<std::shared_ptr<gate_visit>> actor::pass_gate(std::string origin) {
+  const auto goes_on = [this] { return intent_.goes_on(); };
+  auto visit = visit_gate(std::move(origin), news_for_loop());
+  co_await wait_at_gate(visit, wake_, goes_on, clock::now() + patience_at_gate);
+  if (!visit->is_admitted() && goes_on()) {
+    publish_wait_at_gate();
+    co_await wait_at_gate(visit, wake_, goes_on, clock::time_point::max());
+  }
+  if (goes_on()) co_return visit;
+  visit->give_up();
+  attempt_ -= std::min(attempt_, 1U);  // it was none
+  co_return nullptr;
+}
+
+// In a coroutine of its own for the same reason as an attempt.
+std::shared_ptr<gate_visit> actor::visit_gate(std::string origin, std::function<void()> on_news) {
+  auto visit =
       std::make_shared<gate_visit>(settings->gate, dial_request{.origin = std::move(origin)},
                                    [weak = weak_from_this()](log_level level, std::string_view line) {
                                      if (const auto alive = weak.lock()) alive->note(level, line);
                                    });
   visit->start(strand, std::move(on_news));
-  while (!visit->is_admitted() && goes_on()) co_await wake.wait();
-  if (goes_on()) co_return visit;
-  visit->give_up();
-  co_return nullptr;
+  return visit;
+}
+
+// Until the attempt may begin, but not after `end`, nor when it is not wanted any more.
+net::awaitable<void> actor::wait_at_gate(std::shared_ptr<gate_visit> visit, wakeup& wake,
+                                         std::function<bool()> goes_on, clock::time_point end) {
+  while (!visit->is_admitted() && goes_on() && clock::now() < end) co_await wake.wait_until(end);
 }
 
 // Runs an attempt until it is over, its deadline has passed, or it is not wanted any more. The attempt runs

@@ -117,9 +117,10 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   // The loop and its steps.
   net::awaitable<void> live();
   net::awaitable<bool> until_wanted();
-  net::awaitable<std::shared_ptr<gate_visit>> pass_gate(std::string origin, wakeup& wake,
-                                                        std::function<void()> on_news,
-                                                        std::function<bool()> goes_on);
+  net::awaitable<std::shared_ptr<gate_visit>> pass_gate(std::string origin);
+  std::shared_ptr<gate_visit> visit_gate(std::string origin, std::function<void()> on_news);
+  static net::awaitable<void> wait_at_gate(std::shared_ptr<gate_visit> visit, wakeup& wake,
+                                           std::function<bool()> goes_on, clock::time_point end);
   net::awaitable<ending> dial(std::shared_ptr<dial_attempt> attempt);
   net::awaitable<void> see_through(std::shared_ptr<dial_attempt> attempt, wakeup& wake,
                                    std::function<void()> on_news, std::function<bool()> goes_on);
@@ -144,6 +145,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void publish_throttled(const std::vector<throttled_feature>& features);
   void publish_disconnected(attempt_record& ended, const retry_decision& next);
   void publish_wait_for_server(clock::time_point allowed);
+  void publish_wait_at_gate();
   void publish_end_of_hope();
   void publish(state_change change);
 

@@ -112,8 +112,9 @@ net::awaitable<void> actor::move() {
   };
   std::shared_ptr<gate_visit> admitted;
   if (settings->gate) {
-    admitted = co_await pass_gate(attempt->origin(), mine->wake, on_news, goes_on);
-    if (!admitted) co_return;
+    admitted = visit_gate(attempt->origin(), on_news);
+    co_await wait_at_gate(admitted, mine->wake, goes_on, clock::time_point::max());
+    if (!goes_on()) co_return admitted->give_up();
   }
   mine->dials(attempt);
   life_.dialled();

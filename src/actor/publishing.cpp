@@ -73,6 +73,15 @@ void actor::publish_wait_for_server(clock::time_point allowed) {
            .rule = "retry-after"});
 }
 
+// Publishes that an attempt waits for its turn. Observers may know already that one is to begin.
+void actor::publish_wait_at_gate() {
+  publish({.to = connection_state::disconnected,
+           .attempt = channel->snapshot().attempt,
+           .reason = {.error = error::dial_gate_closed},
+           .retry_in = clock::duration::zero(),
+           .rule = "gate"});
+}
+
 // If no session is wanted, publishes that, unless the last state shows it already. If a later command has
 // undone a connect(), it is published again.
 void actor::publish_end_of_hope() {

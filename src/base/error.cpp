@@ -96,6 +96,8 @@ const char* text(error value) noexcept {
       return "server asked us to leave";
     case error::provider_gave_up:
       return "credential provider reported a permanent failure";
+    case error::dial_gate_closed:
+      return "the dial gate has not let the attempt begin yet";
     case error::renegotiation_refused:
       return "server requested TLS 1.2 renegotiation, which is not supported";
     case error::message_discarded:

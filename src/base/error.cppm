@@ -64,6 +64,7 @@ export enum class error {
   provider_gave_up,            ///< the credential provider threw permanent_failure
   renegotiation_refused,       ///< the server requested TLS 1.2 renegotiation, which is not supported
   message_discarded,           ///< the program threw the message away: connection::discard_waiting()
+  dial_gate_closed,            ///< no failure: `options::gate` has not let the attempt begin yet
 };
 
 /// Classes of errors to test a code against: `if (ec == holdfast::condition::fatal)`.

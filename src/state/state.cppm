@@ -84,13 +84,16 @@ export struct state_change {
   /// Generation: how many sessions this connection has opened so far. After a move to another socket
   /// (connection::migrate) it is one more, from connected to connected.
   std::uint64_t session = 0;
-  change_reason reason{};                     ///< disconnected: why
-  std::optional<clock::duration> retry_in{};  ///< to == disconnected: empty means it will not retry by itself
-  std::string rule{};     ///< the rule that decided: of the retry policy, "next-endpoint" or "asked"
-  bool final = false;     ///< disconnected until connect() is called (or for good, after close())
-  bool flapping = false;  ///< sessions open but end before they are stable
-  bool resumed = false;   ///< connected: the protocol continued the earlier session
-  std::optional<message_gap> gap{};           ///< connected: what is missing all the same
+  change_reason reason{};  ///< disconnected: why
+  /// disconnected: after which it tries again, with a dial gate at the earliest; empty: not by itself.
+  std::optional<clock::duration> retry_in{};
+  /// The rule that decided: of the retry policy, "next-endpoint", "asked", or "gate" while a dial gate holds
+  /// up the attempt.
+  std::string rule{};
+  bool final = false;                ///< disconnected until connect() is called (or for good, after close())
+  bool flapping = false;             ///< sessions open but end before they are stable
+  bool resumed = false;              ///< connected: the protocol continued the earlier session
+  std::optional<message_gap> gap{};  ///< connected: what is missing all the same
   std::vector<throttled_feature> features{};  ///< feature_throttled: what must not be sent now
   /// "wss://host[:port]" (RFC 6454) of the endpoint that is tried; once the attempt is over, of the place to
   /// which a redirect or the provider has led it. Empty before the first attempt.

@@ -106,6 +106,26 @@ BOOST_AUTO_TEST_CASE(one_origin_does_not_hold_up_another) {
   BOOST_TEST(s.connected() == 10U);
 }
 
+BOOST_AUTO_TEST_CASE(a_wait_that_is_longer_than_a_moment_is_published_once) {
+  crowd s;
+  s.meet(0, make_dial_gate({.dials = 1, .interval = 10s, .random_seed = 1}));
+  s.start();
+  recorder seen(*s.conn);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  BOOST_TEST(seen.states() == "connected");
+  s.conn->disconnect(net::detached);
+  s.in.run_for(1s);
+  s.conn->connect(net::detached);
+  s.in.run_for(5s);
+  BOOST_TEST(seen.states() == "connected disconnected disconnected");
+  const auto& last = seen.changes().back();
+  BOOST_TEST(last.rule == "gate");
+  BOOST_TEST(last.reason.error == make_error_code(error::dial_gate_closed));
+  BOOST_TEST((last.retry_in == clock::duration::zero()));
+  BOOST_TEST(!last.final);
+  BOOST_TEST(s.reaches(connection_state::connected));
+}
+
 BOOST_AUTO_TEST_CASE(who_is_not_wanted_any_more_gives_its_turn_to_the_next) {
   crowd s;
   s.in.network()->behave(server_at, port_behaviour::swallows);

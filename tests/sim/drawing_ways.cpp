@@ -15,7 +15,7 @@ void drawing_ways::draw() {
     std::uint64_t salt;
     step draw;
   };
-  constexpr std::array<way, 13> ways{{
+  constexpr std::array<way, 15> ways{{
       {fault::moving, 0xF00D, &drawing_ways::draw_moves},
       {fault::rough_links, 0xA001, &drawing_ways::draw_rough_links},
       {fault::half_silence, 0xA002, &drawing_ways::draw_half_silence},
@@ -29,6 +29,8 @@ void drawing_ways::draw() {
       {fault::addresses, 0xA00A, &drawing_ways::draw_addresses},
       {fault::interim, 0xA00B, &drawing_ways::draw_interim},
       {fault::giving_up, 0xA00C, &drawing_ways::draw_giving_up},
+      {fault::lifetimes, 0xA00D, &drawing_ways::draw_lifetime},
+      {fault::gates, 0xA00E, &drawing_ways::draw_gate},
   }};
   for (const auto& each : ways) {
     if ((without_ & bit(each.group)) == 0) (this->*each.draw)(dice(out_.seed ^ each.salt));
@@ -170,5 +172,19 @@ void drawing_ways::draw_addresses(dice drawn) {
 void drawing_ways::draw_interim(dice drawn) { out_.interim = drawn.chance(30); }
 
 void drawing_ways::draw_giving_up(dice drawn) { out_.options.keep_running = drawn.chance(50); }
+
+void drawing_ways::draw_lifetime(dice drawn) {
+  if (out_.flapping || !drawn.chance(15)) return;
+  out_.options.session.lifetime = milliseconds(drawn.pick({10'000, 30'000, 120'000}));
+}
+
+// So quick that nobody waits for longer than a microsecond, but for an attempt that is under way.
+void drawing_ways::draw_gate(dice drawn) {
+  if (!drawn.chance(20)) return;
+  out_.options.gate = holdfast::make_dial_gate({.dials = 1'000,
+                                                .interval = milliseconds(1),
+                                                .under_way = drawn.pick({0U, 1U}),
+                                                .random_seed = out_.seed});
+}
 
 }  // namespace sim

@@ -29,6 +29,8 @@ class drawing_ways {
   void draw_addresses(dice drawn);
   void draw_interim(dice drawn);
   void draw_giving_up(dice drawn);
+  void draw_lifetime(dice drawn);
+  void draw_gate(dice drawn);
   [[nodiscard]] clock::duration some_time(dice& drawn) const;
   event& add(dice& drawn, act what, fault group);
 

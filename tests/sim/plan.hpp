@@ -61,6 +61,8 @@ enum class fault : unsigned {
   addresses,  // two of the first server's name, of which one fails above TCP
   interim,    // answers before the answer
   giving_up,  // a final state ends run()
+  lifetimes,  // the client leaves each session by itself
+  gates,      // it asks before it dials
   // Scenes, see drawing_scenes.hpp:
   partings,    // messages and a close frame in one read, and a program that answers
   talking,     // a server that talks on while the client closes
@@ -69,14 +71,14 @@ enum class fault : unsigned {
   surrenders,  // the provider gives up
 };
 inline constexpr fault first_scene = fault::partings;
-inline constexpr std::array<std::string_view, 46> fault_names{
+inline constexpr std::array<std::string_view, 48> fault_names{
     "slow_link",  "resets",      "silence",      "names",     "ports",       "sessions",   "refusals",
     "bad_bytes",  "floods",      "options",      "telling",   "background",  "messages",   "observers",
     "cancelling", "ending",      "protocol",     "manners",   "events",      "logins",     "lost",
     "gaps",       "acks",        "throttling",   "leaving",   "errors",      "bad_fields", "heartbeats",
     "moving",     "rough_links", "half_silence", "tls",       "compression", "suspends",   "handlers",
-    "providers",  "redirects",   "endpoints",    "addresses", "interim",     "giving_up",  "partings",
-    "talking",    "uploads",     "put_off",      "surrenders"};
+    "providers",  "redirects",   "endpoints",    "addresses", "interim",     "giving_up",  "lifetimes",
+    "gates",      "partings",    "talking",      "uploads",   "put_off",     "surrenders"};
 constexpr std::uint64_t bit(fault one) { return std::uint64_t{1} << static_cast<unsigned>(one); }
 
 enum class conduct : std::uint8_t {  // of a server

@@ -61,7 +61,8 @@ void transitions::note_end(const holdfast::state_change& change) {
   const bool leaves = change.reason.error == error::server_going_away;
   const auto wish = refused ? refusal_.retry_after : leaves ? leave_after_ : std::nullopt;
   backoff_.check(change, length, wish);
-  const bool is_decided = !change.rule.empty() && change.rule != "asked" && change.rule != "retry-after";
+  const bool is_decided =
+      !change.rule.empty() && change.rule != "asked" && change.rule != "retry-after" && change.rule != "gate";
   if (!wish || !is_decided) return;
   // Where it was, is not known any more if it has moved.
   if (plan_.endpoints && may_have_moved_) return wishes_.may_have_asked(*wish, change.time);
@@ -164,19 +165,22 @@ void transitions::check_session(const holdfast::state_change& change) {
 // A promise is kept, unless a command cut the wait; without a promise somebody must have asked.
 void transitions::check_connecting(const holdfast::state_change& change) {
   if (!plan_.endpoints || !may_have_moved_) wishes_.check_dial(change.origin, change.time);
+  const auto is_now = [&](clock::time_point told) {
+    return told <= change.time && change.time <= told + longest_turn();
+  };
   if (last_.retry_in) {
-    if (change.time > last_.time + *last_.retry_in) log_.violated("the retry came late");
+    if (change.time > latest_retry()) log_.violated("the retry came late");
     const bool woken = jumped_ && change.time <= *jumped_ + jump_is_seen_within;
-    if (change.time < last_.time + *last_.retry_in && cut_ != change.time && !woken &&
+    if (change.time < last_.time + *last_.retry_in && !is_now(cut_) && !woken &&
         !may_be_woken_at(change.time))
       log_.violated("the retry came early");
     return;
   }
   // In the background it waits for the foreground, too.
-  const bool asked = connect_ == change.time || ((connect_waits_ || hope_) && foreground_ == change.time);
+  const bool asked = is_now(connect_) || ((connect_waits_ || hope_) && is_now(foreground_));
   if (last_.final && !asked) log_.violated("connecting, though final and nobody told it to");
   const bool first = all_.empty() && automatic_;
-  if (!last_.final && !first && connect_ != change.time && foreground_ != change.time) {
+  if (!last_.final && !first && !is_now(connect_) && !is_now(foreground_)) {
     log_.violated("connecting without a promise or a command");
   }
 }
@@ -225,6 +229,7 @@ void transitions::check_flapping() {
 
 void transitions::told(act what) {
   const auto now = clock::now();
+  told_at_ = now;
   if (grace_is_over()) stopped_session_ = last_.session;  // whatever is told now comes too late for it
   switch (what) {
     case act::connect:
@@ -313,7 +318,7 @@ void transitions::settled(std::size_t id, const holdfast::send_result& result, s
 
 void transitions::went_silent() {
   if (!is_open(last_.to) || lost_by_ || plan_.reader != reading::eager) return;
-  if (last_.session == leaving_session_) return;  // it may be closing, or logging in elsewhere
+  if (may_be_leaving()) return;  // it may be closing, or logging in elsewhere
   const auto& beat = plan_.options.heartbeat;
   silent_session_ = last_.session;
   lost_by_ = clock::now() + beat.ping_interval + beat.pong_deadline + plan_.longest_way;  // it still arrives
@@ -340,9 +345,11 @@ void transitions::check(connection_state status, std::size_t open_links) {
 void transitions::check_disconnected() {
   lost_by_.reset();
   if (!running_ || closed_) return;
-  if (last_.retry_in && clock::now() >= last_.time + *last_.retry_in) log_.violated("a retry is overdue");
+  if (last_.retry_in && clock::now() >= latest_retry()) log_.violated("a retry is overdue");
   if (jump_must_be_seen() && last_.time <= *jumped_ && last_.retry_in && !wishes_.may_hold(clock::now()))
     log_.violated("the machine was suspended, and the wait goes on");
+  // Within its microsecond nothing is told of a gate.
+  if (clock::now() < std::max(told_at_, last_.time) + longest_turn()) return;
   if (connect_waits_ && last_.final && !(background_ && automatic_))
     log_.violated("told to connect, and nothing happens");
   const bool never_began = all_.empty() && (!automatic_ || stopped_);
@@ -366,7 +373,7 @@ void transitions::check_open(clock::time_point now) {
   if (refused_ && refused_->session == last_.session && last_.session != closing_session_)
     log_.violated("message ", refused_->id, " is refused with no_connection, and the session is open");
   const bool is_closing = stop_by_ || grace_is_over();  // for which it has another bound
-  if (last_.session != silent_session_ || last_.session == leaving_session_ || is_closing) lost_by_.reset();
+  if (last_.session != silent_session_ || may_be_leaving() || is_closing) lost_by_.reset();
   if (lost_by_ && now > *lost_by_) log_.violated("a silent peer is not declared lost");
   if (!automatic_ && background_ && last_sign_ &&
       now > *last_sign_ + given.background_grace + given.close_timeout) {

@@ -82,8 +82,8 @@ class transitions {
   [[nodiscard]] bool last_opened() const noexcept { return last_opened_; }
   // Connected for certain, and nothing is known that would end it.
   [[nodiscard]] bool surely_open() const {
-    return is_open(last_.to) && last_.session != stopped_session_ && last_.session != leaving_session_ &&
-           !gone_ && !grace_is_over();
+    return is_open(last_.to) && last_.session != stopped_session_ && !may_be_leaving() && !gone_ &&
+           !grace_is_over();
   }
   // Final, and nothing has been told since that could change it.
   [[nodiscard]] bool rests() const {
@@ -109,6 +109,18 @@ class transitions {
   }
   // The session that is open, or about to be told.
   void leaves() { leaving_session_ = last_.session + (is_open(last_.to) ? 0 : 1); }
+  // At the gate of these worlds, if there is one.
+  [[nodiscard]] clock::duration longest_turn() const {
+    return plan_.options.gate ? clock::duration(std::chrono::microseconds(1)) : clock::duration();
+  }
+  // Of a transition that announces one.
+  [[nodiscard]] clock::time_point latest_retry() const {
+    return last_.time + *last_.retry_in + longest_turn();
+  }
+  // Asked to, or by itself, before its lifetime is over.
+  [[nodiscard]] bool may_be_leaving() const {
+    return last_.session == leaving_session_ || plan_.options.session.lifetime != clock::duration();
+  }
   // From an open session to the next.
   [[nodiscard]] bool is_move(const holdfast::state_change& change) const {
     return may_have_moved_ && is_open(change.from) && change.session == last_.session + 1;
@@ -165,7 +177,8 @@ class transitions {
   std::string tried_;           // origin of the endpoint of the last attempt
   clock::time_point opened_{};  // the session, if one is open
 
-  bool may_have_moved_ = false;
+  clock::time_point told_at_{};
+  bool may_have_moved_ = plan_.options.session.lifetime != clock::duration();
   bool last_opened_ = false;
   bool running_ = false;
   bool gone_ = false;
