@@ -208,7 +208,7 @@ void actor::keep_routes(const peer_routes& found) {
 void actor::begin_session(std::unique_ptr<opened_socket> opened) {
   auto& socket = *opened;
   ++generation_;
-  opened_as_.at = clock::now();
+  opened_as_.at = socket.opened_at;
   life_.opened(ready_since_.has_value());
   origin_ = socket.origin;
   peer_ = socket.peer;

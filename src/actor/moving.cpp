@@ -121,6 +121,7 @@ net::awaitable<void> actor::move() {
   const auto begun = clock::now();
   co_await see_through(attempt, mine->wake, on_news, goes_on);
   admitted.reset();
+  if (attempt->record().reason.at != stage::provider) refused_ = false;  // the provider has answered
   auto socket = goes_on() ? attempt->take_socket() : std::nullopt;
   mine->dialled(socket ? std::make_unique<opened_socket>(std::move(*socket)) : nullptr);
   if (!goes_on()) co_return;
@@ -135,6 +136,9 @@ void actor::move_failed(const dial_attempt& attempt, std::size_t endpoint) {
   const auto& why = attempt.record().reason;
   memory_->attempt_failed(attempt.found(), why);
   life_.failed(why);
+  const auto& record = attempt.record();
+  // Credentials that were refused are of no use to the next one.
+  if (why.error == error::unauthorized && record.may_refresh && !record.credentials_fresh) refused_ = true;
   note(log_level::warning,
        "could not move to another socket, so the session stays on its present one: " + describe(why));
   auto wish = wish_of(attempt.record(), settings->retry);
@@ -144,7 +148,7 @@ void actor::move_failed(const dial_attempt& attempt, std::size_t endpoint) {
   auto planned = migration_->planned();
   end_move(why.error);
   if (!planned) return;
-  planned->try_again(clock::now(), settings->retry.base);
+  planned->try_again(clock::now(), settings->retry.base, settings->retry.cap, random_);
   plan_departure(*planned);
 }
 

@@ -64,8 +64,9 @@ class registry : public net::execution_context::service {
     const std::lock_guard lock(mutex_);
     members_.emplace(one.get(), entry{.who = one, .number = ++last_number_});
   }
-  // `last` are its numbers, which stay in the sum.
-  void remove(member* one, const connection_stats& last) {
+  // `last` are its numbers, which stay in the sum, but for what waits: nothing does any more.
+  void remove(member* one, connection_stats last) {
+    last.unread_messages = last.waiting_bytes = 0;
     const std::lock_guard lock(mutex_);
     numbers_.total += last;
     const auto found = members_.find(one);
@@ -97,11 +98,10 @@ class registry : public net::execution_context::service {
   }
   // Any thread, without a lock that a message waits for.
   [[nodiscard]] context_stats stats() {
-    auto out = [this] {
-      const std::scoped_lock lock(mutex_, numbers_mutex_);
-      return numbers_;
-    }();
-    for (const auto& one : living(nullptr)) {
+    // A member that is about to go waits in remove() meanwhile, so none is missing, and none counts twice.
+    const std::scoped_lock lock(mutex_, numbers_mutex_);
+    auto out = numbers_;
+    for (const auto& [one, unused] : members_) {
       ++out.connections[static_cast<std::size_t>(one->state())];
       out.total += one->stats();
     }
@@ -171,14 +171,14 @@ class registry : public net::execution_context::service {
   void tell(bool entry::* those, void (member::*what)()) {
     for (const auto& one : living(those)) ((*one).*what)();
   }
-  // All of them without `those`. In the order in which they were made: the same seed must give the same
+  // In the order in which they were made: the same seed must give the same
   // world.
   std::vector<std::shared_ptr<member>> living(bool entry::* those) {
     std::map<std::uint64_t, std::weak_ptr<member>> wanted;
     {
       const std::lock_guard lock(mutex_);
       for (const auto& [self, each] : members_) {
-        if (those == nullptr || each.*those) wanted.emplace(each.number, each.who);
+        if (each.*those) wanted.emplace(each.number, each.who);
       }
     }
     std::vector<std::shared_ptr<member>> found;

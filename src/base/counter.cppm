@@ -11,20 +11,24 @@ namespace holdfast {
 class counter {
  public:
   counter& operator+=(std::uint64_t more) noexcept {
-    value_.store(read() + more, std::memory_order_relaxed);
+    set(own() + more);
     return *this;
   }
   counter& operator-=(std::uint64_t less) noexcept {
-    value_.store(read() - less, std::memory_order_relaxed);
+    set(own() - less);
     return *this;
   }
   counter& operator=(std::uint64_t value) noexcept {
-    value_.store(value, std::memory_order_relaxed);
+    set(value);
     return *this;
   }
-  [[nodiscard]] std::uint64_t read() const noexcept { return value_.load(std::memory_order_relaxed); }
+  // Whoever reads two counters sees what was written before the one that it reads first.
+  [[nodiscard]] std::uint64_t read() const noexcept { return value_.load(std::memory_order_acquire); }
 
  private:
+  [[nodiscard]] std::uint64_t own() const noexcept { return value_.load(std::memory_order_relaxed); }
+  void set(std::uint64_t value) noexcept { value_.store(value, std::memory_order_release); }
+
   std::atomic<std::uint64_t> value_{0};
 };
 

@@ -160,22 +160,29 @@ void channel_hub::close_if_drained() {
 void channel_hub::notify(std::string_view method, const json::value& params,
                          net::any_completion_handler<void(send_result)> handler) {
   auto frame = attach(dialect_->notify(method, params), params, {});
-  if (frame && !may_leave_now()) frame = make_error_code(error::feature_throttled);
+  if (frame) {
+    if (const auto why = why_not_now()) frame = why;
+  }
   send_made(std::move(frame), std::move(handler));
 }
 
 void channel_hub::publish(const channel_request& channel, const json::value& data, const publish_options& how,
                           net::any_completion_handler<void(send_result)> handler) {
   auto frame = attach(dialect_->publish(channel, how.event_name, data), data, how.attachments);
-  if (frame && !may_leave_now()) frame = make_error_code(error::feature_throttled);
+  if (frame) {
+    if (const auto why = why_not_now()) frame = why;
+  }
   send_made(std::move(frame), std::move(handler));
 }
 
-// Without a session the connection refuses it.
-bool channel_hub::may_leave_now() {
-  if (!calls_.is_paced()) return true;
+// Why a message that does not wait must not leave; empty: it may. The connection keeps such messages for a
+// moment, too, while it moves from one session to the next: so they are refused here.
+error_code channel_hub::why_not_now() {
+  if (!calls_.is_paced()) return {};
   const std::lock_guard lock(mutex_);
-  return session_ == 0 || calls_.take_turn(clock::now());
+  if (finished_) return {};  // the connection refuses it
+  if (session_ == 0) return error::no_connection;
+  return calls_.take_turn(clock::now()) ? error_code() : make_error_code(error::feature_throttled);
 }
 
 // The data name their attachments. One too few, and the server waits for it; one too many, and it closes.

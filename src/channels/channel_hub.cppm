@@ -101,7 +101,7 @@ class channel_hub : public std::enable_shared_from_this<channel_hub> {
   using requests = std::vector<call_table::request>;
 
   void send(std::string frame, send_options how, net::any_completion_handler<void(send_result)> handler);
-  [[nodiscard]] bool may_leave_now();
+  [[nodiscard]] error_code why_not_now();
   void send_made(result<std::string> frame, net::any_completion_handler<void(send_result)> handler);
   [[nodiscard]] result<std::string> attach(result<std::string> frame, const json::value& data,
                                            attachment_list attachments) const;

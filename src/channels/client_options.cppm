@@ -22,8 +22,9 @@ export struct client_options {
   /// Within which the server has to answer when it is asked for a channel; it is then asked again after a
   /// wait. More than zero, a day at most.
   std::chrono::milliseconds subscription_deadline{10'000};
-  /// How many calls, notifications and publications leave in a second, at most, with a burst of as many, for
-  /// servers that limit messages; requests for channels have the pace above. Calls wait for their turn,
+  /// How many calls, notifications and publications leave in a second on average, with a burst of as many (so
+  /// twice as many in the first second), for servers that limit messages; requests for channels have the pace
+  /// above. Calls wait for their turn,
   /// within their timeout: meanwhile the connection is in the state feature_throttled, with `calls_feature`.
   /// Others are refused with feature_throttled, as they do not wait. Zero: any number. Otherwise from 0.001
   /// to a million.

@@ -48,6 +48,7 @@ struct opened_socket {
   std::optional<agreed_compression> compression{};
   std::string token{};    // of the provider, for the protocol's login
   header_list headers{};  // of the answer, without those of the handshake
+  clock::time_point opened_at = clock::now();
   dial_findings found{};  // for dial_memory::session_opened()
 };
 

@@ -77,7 +77,8 @@ class inbox : public std::enable_shared_from_this<inbox> {
   void put(message_batch& messages);
   // Adds what it has counted since it was made. Any thread, without a lock.
   void add_to(connection_stats& out) const {
-    out += connection_stats{.messages_received = received_.read(), .unread_messages = unread_.read()};
+    const auto unread = unread_.read();
+    out += connection_stats{.messages_received = received_.read(), .unread_messages = unread};
   }
   // Returns when there is room again, or after cancel_wait().
   net::awaitable<void> wait_for_room();

@@ -100,15 +100,17 @@ void outbox::count(delivery outcome) {
   }
 }
 
+// What has ended is read before what was offered, so that never more have ended.
 void outbox::add_to(connection_stats& out) const {
-  out += connection_stats{.bytes_sent = counted_.bytes.read(),
-                          .messages_sent = {.offered = counted_.offered.read(),
-                                            .written = counted_.written.read(),
-                                            .acked = counted_.acked.read(),
-                                            .not_sent = counted_.not_sent.read(),
-                                            .in_doubt = counted_.in_doubt.read(),
-                                            .dropped = counted_.dropped.read()},
-                          .waiting_bytes = payload_bytes_.read()};
+  connection_stats mine{.bytes_sent = counted_.bytes.read(),
+                        .messages_sent = {.written = counted_.written.read(),
+                                          .acked = counted_.acked.read(),
+                                          .not_sent = counted_.not_sent.read(),
+                                          .in_doubt = counted_.in_doubt.read(),
+                                          .dropped = counted_.dropped.read()},
+                        .waiting_bytes = payload_bytes_.read()};
+  mine.messages_sent.offered = counted_.offered.read();
+  out += mine;
 }
 
 // Called by the program. Frames that are compressed or numbered must leave: the peer would miss them.

@@ -104,6 +104,7 @@ class shared_gate final : public dial_gate, public std::enable_shared_from_this<
     const auto allowed = allowed_at(at);
     if (allowed <= now) {
       at.waiting.erase(one.ticket);
+      one.is_blocked = false;  // its place there is passed over
       goes(at, now);
       wake_first(at);
     }
@@ -132,14 +133,14 @@ class shared_gate final : public dial_gate, public std::enable_shared_from_this<
 
   [[nodiscard]] bool is_full() const noexcept { return how_.under_way != 0 && under_way_ >= how_.under_way; }
 
-  // Each that is woken wakes the next, if there is room still.
+  // As many as there is room for. Those that cannot go all the same wake the next.
   void wake_blocked() {
-    while (!is_full() && !blocked_.empty()) {
+    for (auto room = how_.under_way - std::min(under_way_, how_.under_way); room != 0 && !blocked_.empty();) {
       const auto one = blocked_.front().lock();
       blocked_.pop_front();
-      if (!one) continue;
-      one->is_blocked = false;
-      return wake(one);
+      if (!one || !std::exchange(one->is_blocked, false)) continue;
+      wake(one);
+      --room;
     }
   }
 

@@ -206,7 +206,7 @@ class session final : public std::enable_shared_from_this<session>, private sess
   first_read_memory first_bytes_;
   std::vector<pending_ping> pings_;
   std::uint64_t last_ping_ = 0;
-  clock::time_point last_ping_at_{};
+  std::optional<clock::time_point> last_ping_at_{};  // until it is answered
   std::unique_ptr<ending> ending_;
   std::unique_ptr<peer_end> peer_end_;
   std::unique_ptr<broken_link> broken_;

@@ -45,7 +45,7 @@ void session::handle_pong(std::string_view payload) {
   // A pong also answers all earlier pings (RFC 6455 section 5.5.3). An unsolicited pong answers none.
   if (number == 0 || number > last_ping_) return;
   liveness_.heard_pong(now);
-  if (number == last_ping_) listener_.on_round_trip(now - last_ping_at_);
+  if (number == last_ping_ && last_ping_at_) listener_.on_round_trip(now - *std::exchange(last_ping_at_, {}));
   if (link_) link_->judge.heard_pong(number, now);
   std::erase_if(pings_, [&](pending_ping& each) {
     if (each.number > number) return false;

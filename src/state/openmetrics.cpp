@@ -6,6 +6,7 @@ module;
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -77,6 +78,17 @@ class writer {
   std::string_view suffix_;
 };
 
+// By labels, because errors of two categories may have one text.
+std::map<std::string, std::uint64_t> failures_of(const connection_stats& total, bool of_sessions) {
+  std::map<std::string, std::uint64_t> out;
+  for (const auto& each : total.failures) {
+    if ((each.at == stage::session) != of_sessions) continue;
+    const auto error = label("error", each.error ? each.error.message() : "other");
+    out[of_sessions ? error : label("stage", to_string(each.at)) + ',' + error] += each.count;
+  }
+  return out;
+}
+
 void write_life(writer& out, const context_stats& of) {
   const auto& total = of.total;
   out.family("connections", "gauge", "Connections that exist, by state.");
@@ -85,15 +97,10 @@ void write_life(writer& out, const context_stats& of) {
   out.family("dial_attempts", "counter", "Attempts to open a WebSocket that were begun.")
       .sample(total.attempts);
   out.family("dial_failures", "counter", "Attempts that failed, by the stage that they had reached.");
-  for (const auto& each : total.failures) {
-    if (each.at != stage::session)
-      out.sample(each.count, label("stage", to_string(each.at)) + ',' + label("error", each.error.message()));
-  }
+  for (const auto& [labels, count] : failures_of(total, false)) out.sample(count, labels);
   out.family("sessions", "counter", "WebSockets that were opened.").sample(total.sessions);
   out.family("session_losses", "counter", "Sessions that ended although the program wanted them.");
-  for (const auto& each : total.failures) {
-    if (each.at == stage::session) out.sample(each.count, label("error", each.error.message()));
-  }
+  for (const auto& [labels, count] : failures_of(total, true)) out.sample(count, labels);
   out.family("migrations", "counter", "Sessions that took the place of another without a break.")
       .sample(total.moves);
   out.family("resumes", "counter", "Sessions in which the protocol continued an earlier one.")
@@ -131,7 +138,7 @@ std::string to_openmetrics(const context_stats& of) {
   writer out;
   write_life(out, of);
   write_traffic(out, of.total);
-  out.histogram("dial_duration_seconds", "From the first look-up to an open WebSocket.", of.dials);
+  out.histogram("dial_duration_seconds", "From the beginning of an attempt to an open WebSocket.", of.dials);
   out.histogram("retry_wait_seconds", "Waits between two attempts, as they were decided.", of.waits);
   out.histogram("session_duration_seconds", "From usable to the end.", of.sessions);
   out.histogram("rtt_seconds", "From a ping to its answer.", of.round_trips);

@@ -24,10 +24,10 @@ void add_failure(std::vector<failure_count>& to, const failure_count& what) {
       to, [&](const failure_count& each) { return each.at == what.at && each.error == what.error; });
   if (same != to.end()) {
     same->count += what.count;
-  } else if (to.size() < most_kinds_of_failures) {
+  } else if (to.size() < most_kinds_of_failures || (!what.error && what.at == stage::none)) {
     to.push_back(what);
   } else {
-    to.back().count += what.count;  // the number stays true, if not the reason
+    add_failure(to, {.at = stage::none, .error = {}, .count = what.count});  // the number stays true
   }
 }
 
@@ -112,7 +112,9 @@ void life_record::measured(clock::duration round_trip) {
 
 void life_record::add_to(connection_stats& out, clock::time_point now) const {
   const std::lock_guard lock(mutex_);
-  const auto usable_for = usable_since_ ? now - *usable_since_ : clock::duration::zero();
+  // `now` may be a little older than what the loop has written since.
+  const auto usable_for =
+      std::max(usable_since_ ? now - *usable_since_ : clock::duration(), clock::duration());
   out += connection_stats{.age = now - made_,
                           .connected_for = connected_for_ + usable_for,
                           .attempts = attempts_,

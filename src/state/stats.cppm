@@ -32,7 +32,8 @@ export struct send_counts {
   }
 };
 
-/// How often attempts and sessions have ended for one reason.
+/// How often attempts and sessions have ended for one reason. Without an error: for others than the 64 kinds
+/// that are told apart.
 export struct failure_count {
   stage at = stage::none;   ///< where; `session`: it ended a session
   error_code error{};       ///< why
@@ -51,10 +52,11 @@ export struct connection_stats {
   std::vector<failure_count> failures{};  ///< of attempts and sessions; not those that the program ended
   std::uint64_t bytes_received = 0;       ///< of WebSocket frames, from the socket or from TLS
   std::uint64_t bytes_sent = 0;           ///< the same in the other direction
-  std::uint64_t messages_received = 0;    ///< that were handed on to the program
-  send_counts messages_sent{};            ///< by what has become of them
-  std::uint64_t unread_messages = 0;      ///< received, and not taken by the program yet
-  std::uint64_t waiting_bytes = 0;        ///< of messages that have not left, or are not acknowledged
+  std::uint64_t messages_received =
+      0;  ///< that were handed on to the program; not those of a protocol, or of channels
+  send_counts messages_sent{};        ///< by what has become of them
+  std::uint64_t unread_messages = 0;  ///< received, and not taken by the program yet
+  std::uint64_t waiting_bytes = 0;    ///< of messages that have not left, or are not acknowledged
   std::optional<clock::duration> last_round_trip{};   ///< from a ping to its answer; empty: none yet
   std::optional<clock::duration> least_round_trip{};  ///< the shortest of all
 
@@ -84,7 +86,7 @@ export class duration_histogram {
 export struct context_stats {
   std::array<std::uint64_t, 4> connections{};  ///< that exist, by the value of `connection_state`
   connection_stats total{};                    ///< of all connections
-  duration_histogram dials{};                  ///< from the first look-up to an open WebSocket
+  duration_histogram dials{};                  ///< from their beginning to an open WebSocket
   duration_histogram waits{};                  ///< between two attempts, as they were decided
   duration_histogram sessions{};               ///< from usable to the end
   duration_histogram round_trips{};            ///< from a ping to its answer

@@ -87,9 +87,8 @@ BOOST_AUTO_TEST_CASE(while_messages_pass_it_waits_for_a_pause_until_there_is_no_
     }
     s.in.run_for(5s);
     BOOST_REQUIRE(s.lengths.size() == 1U);
-    const auto wanted = to_the_end ? clock::duration(57min) : alone + 30s;
-    BOOST_TEST((s.lengths.front() >= wanted));
-    BOOST_TEST((s.lengths.front() <= wanted + 2s));
+    BOOST_TEST((s.lengths.front() > alone + 1s));
+    BOOST_TEST((s.lengths.front() <= (to_the_end ? clock::duration(57min) : alone + 30s) + 2s));
     BOOST_TEST(s.cuts == 0);
   }
 }
@@ -100,9 +99,10 @@ BOOST_AUTO_TEST_CASE(a_move_that_fails_is_tried_again_in_time) {
   recorder seen(*s.conn);
   s.in.network()->behave(server_at, port_behaviour::refuses);
   s.in.run_for(57min);
-  BOOST_TEST(std::ranges::count_if(s.log_lines, [](const std::string& line) {
-               return line.find("could not move") != std::string::npos;
-             }) >= 2);
+  const auto tries = std::ranges::count_if(
+      s.log_lines, [](const std::string& line) { return line.find("could not move") != std::string::npos; });
+  BOOST_TEST(tries >= 2);
+  BOOST_TEST(tries <= 60);  // nine minutes, and the waits grow
   s.in.network()->behave(server_at, port_behaviour::accepts);
   s.in.run_for(10min);
   BOOST_TEST(s.cuts == 0);
