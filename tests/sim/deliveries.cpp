@@ -80,6 +80,8 @@ void deliveries::check_reason(std::size_t id, const outgoing& one, const holdfas
                     (why == error::invalid_utf8 && one.what.form == writing::not_utf8) ||
                     (why == error::message_too_big && one.size > limits_.message_bytes);
   if (!ours) return given_up_.push_back(id);  // for the reason for which a session has ended
+  // A session may end because the server does not read what the protocol sends.
+  if (result.outcome == delivery::in_doubt && why == error::outbound_full) return given_up_.push_back(id);
   if (result.outcome == delivery::in_doubt) log_.violated("message ", id, " in doubt, though it was refused");
   check_refusal(id, one, result);
 }

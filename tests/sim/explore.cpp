@@ -203,6 +203,7 @@ void expedition::fall_silent(silenced which) {
   world_->network()->silence_links(which);
   states_.links_changed();
   if (which != silenced::to_server) states_.went_silent();
+  if (which != silenced::to_client && v1_) v1_->service.hears_nothing();
 }
 
 void expedition::apply_name(const event& what) {

@@ -49,6 +49,8 @@ class v1_link {
   bool leave(clock::duration wait);
   void hang_up() { wire_.hang_up(); }
   void check(clock::time_point now) const;
+  // It cannot be seen any more when the client leaves.
+  void expect_nothing() { lost_by_.reset(); }
 
   [[nodiscard]] std::size_t number() const noexcept { return number_; }
   [[nodiscard]] bool is_ready() const noexcept { return session != nullptr; }

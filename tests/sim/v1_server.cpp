@@ -255,6 +255,10 @@ void v1_server::saw(const holdfast::state_change& change) {
   must_begin_anew_ = change.reason.at == holdfast::stage::session;
 }
 
+void v1_server::hears_nothing() {
+  for (auto* const each : links_) each->expect_nothing();
+}
+
 void v1_server::check() {
   if (links_.empty() || around_.what.reader != reading::eager) return;
   if (transitions::is_open(around_.states.last().to) && links_.back()->is_ready())

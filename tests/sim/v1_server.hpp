@@ -72,6 +72,8 @@ class v1_server {
   void saw(const holdfast::state_change& change);
   // After each step.
   void check();
+  // Nothing arrives on the present links any more, not even that the client leaves.
+  void hears_nothing();
 
   // Called when a client says hello, before it is answered.
   void on_login(std::function<void()> heard) { heard_login_ = std::move(heard); }
