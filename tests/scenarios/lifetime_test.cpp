@@ -110,6 +110,7 @@ BOOST_AUTO_TEST_CASE(a_move_that_fails_is_tried_again_in_time) {
 }
 
 BOOST_AUTO_TEST_CASE(a_lifetime_out_of_bounds_is_an_error_that_names_the_field) {
+  using std::chrono::milliseconds;
   for (const auto wrong : {milliseconds(-1), milliseconds(9'999), milliseconds(std::chrono::days(366))}) {
     scenario s;
     s.given.session.lifetime = wrong;
