@@ -99,8 +99,11 @@ class registry : public net::execution_context::service {
   // Any thread, without a lock that a message waits for.
   [[nodiscard]] context_stats stats() {
     // A member that is about to go waits in remove() meanwhile, so none is missing, and none counts twice.
-    const std::scoped_lock lock(mutex_, numbers_mutex_);
-    auto out = numbers_;
+    const std::lock_guard lock(mutex_);
+    auto out = [this] {
+      const std::lock_guard lock_numbers(numbers_mutex_);
+      return numbers_;
+    }();
     for (const auto& [one, unused] : members_) {
       ++out.connections[static_cast<std::size_t>(one->state())];
       out.total += one->stats();

@@ -24,10 +24,9 @@ export struct client_options {
   std::chrono::milliseconds subscription_deadline{10'000};
   /// How many calls, notifications and publications leave in a second on average, with a burst of as many (so
   /// twice as many in the first second), for servers that limit messages; requests for channels have the pace
-  /// above. Calls wait for their turn,
-  /// within their timeout: meanwhile the connection is in the state feature_throttled, with `calls_feature`.
-  /// Others are refused with feature_throttled, as they do not wait. Zero: any number. Otherwise from 0.001
-  /// to a million.
+  /// above. Calls wait for their turn, within their timeout: meanwhile the connection is in the state
+  /// feature_throttled, with `calls_feature`. Notifications and publications do not wait: they are refused
+  /// with feature_throttled. Zero: any number. Otherwise from 0.001 to a million.
   double messages_per_second = 0;
   /// Gives the tokens of channels that need one. Empty: such channels are refused.
   channel_token_provider channel_tokens{};

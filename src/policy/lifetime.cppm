@@ -35,8 +35,6 @@ class departure_time {
     patience_ends_ = from_ + up_to(last - from_, random);  // busy sessions do not leave together, either
   }
 
-  // At which it looks for the first time.
-  [[nodiscard]] clock::time_point from() const noexcept { return from_; }
   // When to go, or to look again. The newest bytes came at `heard`; so many have left in all.
   [[nodiscard]] clock::time_point go_at(clock::time_point heard, std::uint64_t sent, clock::time_point now) {
     if (std::exchange(sent_, sent) != sent) sent_at_ = now;

@@ -25,7 +25,7 @@ std::size_t most_in(const std::deque<clock::time_point>& times, clock::duration 
   return most;
 }
 
-// Connections that share their options, and a server that notes when somebody asked for an upgrade.
+// Connections that share their options, and a server that records the time of each upgrade request.
 struct crowd : scenario {
   void meet(std::size_t count, std::shared_ptr<dial_gate> through) {
     backend.on_upgrade([this](const http_head&) {

@@ -348,7 +348,7 @@ void transitions::check_disconnected() {
   if (last_.retry_in && clock::now() >= latest_retry()) log_.violated("a retry is overdue");
   if (jump_must_be_seen() && last_.time <= *jumped_ && last_.retry_in && !wishes_.may_hold(clock::now()))
     log_.violated("the machine was suspended, and the wait goes on");
-  // Within its microsecond nothing is told of a gate.
+  // A gate may delay an attempt for a microsecond, and the connection publishes nothing about that.
   if (clock::now() < std::max(told_at_, last_.time) + longest_turn()) return;
   if (connect_waits_ && last_.final && !(background_ && automatic_))
     log_.violated("told to connect, and nothing happens");
