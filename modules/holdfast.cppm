@@ -46,11 +46,17 @@ using holdfast::state_ring_size;
 using holdfast::state_watch;
 using holdfast::throttled_feature;
 
+// What happens, and what there is.
+using holdfast::log_record;
+using holdfast::session_info;
+using holdfast::to_json;
+
 // Numbers.
 using holdfast::connection_stats;
 using holdfast::context_stats;
 using holdfast::duration_histogram;
 using holdfast::failure_count;
+using holdfast::measured_times;
 using holdfast::send_counts;
 using holdfast::stats_of;
 using holdfast::to_openmetrics;

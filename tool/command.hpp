@@ -22,5 +22,7 @@ int watch(arguments given);
 int doctor(arguments given);
 int explain(arguments given);
 int serve(arguments given);
+int top(arguments given);
+int plot(arguments given);
 
 }  // namespace tool

@@ -84,7 +84,9 @@ class examination {
 
  private:
   holdfast::options observed(holdfast::options given) {
-    given.log = [](holdfast::log_level, std::string_view line) { report("note", line); };
+    given.log = [](holdfast::log_level level, std::string_view line) {
+      if (level != holdfast::log_level::debug) report("note", line);  // the steps are told by ourselves
+    };
     const holdfast::connection checked(io_, given);  // throws for a file that cannot be used
     given.tls = {.verify = given.tls.verify,
                  .server_name = given.tls.server_name,

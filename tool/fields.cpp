@@ -221,6 +221,8 @@ std::vector<field> make_fields() {
       row("heartbeat.ping_interval", &options::heartbeat, &heartbeat_options::ping_interval),
       row("heartbeat.pong_deadline", &options::heartbeat, &heartbeat_options::pong_deadline),
       row("heartbeat.probe_deadline", &options::heartbeat, &heartbeat_options::probe_deadline),
+      row("heartbeat.least_pong_deadline", &options::heartbeat, &heartbeat_options::least_pong_deadline),
+      row("heartbeat.unresponsive_after", &options::heartbeat, &heartbeat_options::unresponsive_after),
       row("heartbeat.pong_only", &options::heartbeat, &heartbeat_options::pong_only),
 
       row("deadlines.attempt", &options::deadlines, &deadline_options::attempt),

@@ -32,6 +32,7 @@ struct watch_settings {
   strings greetings{};  // sent at each connection
   bool reads_stdin = true;
   bool json = false;
+  bool traces = false;
   std::string close_text{};  // for the server, at Ctrl-C
 };
 
@@ -49,30 +50,18 @@ colour colour_of(connection_state state) {
 // On one line, and so that it cannot steer the terminal; --json has the text as it is.
 std::string shown(std::string_view text) { return holdfast::one_line(text, text.size()); }
 
-boost::json::object to_json(const holdfast::state_change& change) {
-  boost::json::object out{
-      {"state", to_string(change.to)}, {"attempt", change.attempt}, {"session", change.session}};
-  if (!change.origin.empty()) out["origin"] = change.origin;
-  if (!change.peer.empty()) out["peer"] = change.peer;
-  if (!change.subprotocol.empty()) out["subprotocol"] = change.subprotocol;
-  if (change.reason.error) {
-    out["reason"] = describe(change.reason);
-    out["stage"] = to_string(change.reason.at);
-    out["error"] = change.reason.error.message();
-  }
-  if (change.reason.http_status != 0) out["http_status"] = change.reason.http_status;
-  if (change.reason.close_code != 0) out["close_code"] = change.reason.close_code;
-  if (change.to == connection_state::disconnected) {
-    out["final"] = change.final;
-    out["rule"] = change.rule;
-    if (change.retry_in) out["retry_in"] = std::chrono::duration<double>(*change.retry_in).count();
-  }
-  return out;
+// Each record as a line, but for states, which are printed in their turn.
+holdfast::options traced(holdfast::options given) {
+  given.trace = [](const holdfast::log_record& one) {
+    if (one.event != "state") print_json(one.event, one.fields);
+  };
+  return given;
 }
 
 class watcher {
  public:
-  explicit watcher(const watch_settings& given) : given_(given), conn_(io_, given.options) {}
+  explicit watcher(const watch_settings& given)
+      : given_(given), conn_(io_, given.traces ? traced(given.options) : given.options) {}
 
   int run() {
     stop_signals_.async_wait([this](holdfast::error_code ec, int) {
@@ -84,11 +73,14 @@ class watcher {
     if (given_.options.receive_messages) net::co_spawn(io_, show_messages(), net::detached);
     if (given_.reads_stdin)
       net::co_spawn(io_, send_lines(), net::bind_cancellation_slot(stop_reading_.slot(), net::detached));
+    if (given_.traces)
+      net::co_spawn(io_, print_numbers(), net::bind_cancellation_slot(stop_numbers_.slot(), net::detached));
     conn_.run([this](holdfast::error_code reason) {
       if (reason) status_ = failed;  // it has given up, and nobody asked for that
       stop_signals_.cancel();
       stop_reading_.emit(net::cancellation_type::terminal);
       stop_asking_.emit(net::cancellation_type::terminal);
+      stop_numbers_.emit(net::cancellation_type::terminal);
     });
     io_.run();
     return status_;
@@ -97,10 +89,11 @@ class watcher {
  private:
   net::awaitable<void> show_states() {
     auto watch = conn_.watch();
-    for (;;) {
+    for (std::uint64_t greeted = 0;;) {
       const auto change = co_await watch.next_state();
       show(change);
-      if (change.to != connection_state::connected) continue;
+      if (change.to != connection_state::connected || change.session == greeted) continue;
+      greeted = change.session;  // not again when a throttle ends
       for (const auto& each : given_.greetings) {
         conn_.send(each, [this, each](const holdfast::send_result& sent) { tell_fate(each, sent); });
       }
@@ -113,6 +106,19 @@ class watcher {
     if (change.to == connection_state::connected && !change.subprotocol.empty())
       line += ", subprotocol " + shown(change.subprotocol);
     print_event(line, colour_of(change.to));
+  }
+
+  // For a picture, see plot.cpp.
+  net::awaitable<void> print_numbers() {
+    net::steady_timer pause(io_);
+    for (holdfast::error_code stopped; !stopped;) {
+      auto sample = to_json(conn_.stats());
+      sample["outbound_bytes"] = given_.options.limits.outbound_bytes;
+      sample["inbound_messages"] = given_.options.limits.inbound_messages;
+      print_json("sample", std::move(sample));
+      pause.expires_after(std::chrono::seconds(1));
+      std::tie(stopped) = co_await pause.async_wait(net::as_tuple(net::use_awaitable));
+    }
   }
 
   net::awaitable<void> show_messages() {
@@ -178,7 +184,7 @@ class watcher {
       const auto text = ec ? "no round trip: " + ec.message() : "round trip " + duration_text(time);
       if (!given_.json) {
         print_event(text, colour::quiet);
-      } else if (!ec) {
+      } else if (!ec && !given_.traces) {
         boost::json::object measured;
         measured["seconds"] = std::chrono::duration<double>(time).count();
         print_json("round_trip", std::move(measured));
@@ -192,6 +198,7 @@ class watcher {
   net::signal_set stop_signals_{io_, SIGINT, SIGTERM};
   net::cancellation_signal stop_reading_;
   net::cancellation_signal stop_asking_;
+  net::cancellation_signal stop_numbers_;
   int status_ = ended_well;
 };
 
@@ -208,6 +215,7 @@ po::options_description watch_arguments() {
       ("send", po::value<strings>()->value_name("TEXT"), "send this text after each connect; may be repeated")
       ("no-stdin", "do not read standard input")
       ("json", "print a JSON object for each event")
+      ("trace", "with --json: also each step of a dial, round trips, and the numbers of each second, for holdfast plot")
       ("once", "connect once: the end of the first attempt or session ends the program")
       ("no-messages", "discard the messages of the server")
       ("invalid-text", po::value<std::string>()->value_name("RULE"), "text that is not UTF-8: strict (ends the session, the default), replace or binary")
@@ -230,6 +238,8 @@ int watch(arguments words) {
   settings.greetings = get(given, "send", strings{});
   settings.reads_stdin = given.count("no-stdin") == 0 && !is_in_background();
   settings.json = given.count("json") != 0;
+  settings.traces = given.count("trace") != 0;
+  if (settings.traces && !settings.json) throw usage_error("--trace needs --json");
   settings.close_text = get(given, "close-text", std::string{});
   if (settings.close_text.size() > close_text_most_bytes)
     throw usage_error("--close-text must not be longer than 123 bytes");

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -20,8 +22,10 @@ using holdfast::clock;
 using holdfast::connection_state;
 
 constexpr std::string_view help =
-    "demo [--plain]\nA server in this process misbehaves, and the connection to it recovers each time.\n"
-    "  --plain   no colours (the default if the output is not a terminal)\n"
+    "demo [--plain] [--timeline FILE]\nA server in this process misbehaves, and the connection to it "
+    "recovers each time.\n"
+    "  --plain           no colours (the default if the output is not a terminal)\n"
+    "  --timeline FILE   writes a page with a picture of what the connection has lived through\n"
     "Exits with 0 if every transition was as expected, else with 1.\n";
 
 bool is_colour_terminal() {
@@ -54,10 +58,17 @@ void summarise(const timeline& out, const report& seen) {
   if (round_trip != seen.round_trips.end()) out.summary("shortest round trip", to_text(*round_trip));
   out.summary("longest outage", to_text(longest_outage(seen.watched)));
   std::cout << "  listener and watcher saw the same " << seen.watched.size()
-            << " transitions: " << (observers_agree(seen) ? "yes" : "no") << "\n\n";
+            << " transitions: " << (observers_agree(seen) ? "yes" : "no") << '\n';
 }
 
-int show(bool coloured) {
+void draw(const timeline& out, const story& of, const std::string& file) {
+  std::ofstream page(file);
+  page << to_html(of.history(), "holdfast demo: one connection, and a server that misbehaves");
+  if (!page.flush()) throw std::runtime_error("cannot write " + file);
+  out.summary("timeline", file);
+}
+
+int show(bool coloured, const std::string& page) {
   const timeline out(coloured);
   boost::asio::io_context io(1);
   story plot(io, out);
@@ -69,7 +80,8 @@ int show(bool coloured) {
   plot.start();
   io.run_for(std::chrono::seconds(45));
   summarise(out, plot.seen());
-
+  if (!page.empty()) draw(out, plot, page);
+  std::cout << '\n';
   const auto problems = find_problems(plot.seen(), plot.given());
   for (const auto& each : problems) out.verdict(false, "WRONG: " + each);
   if (problems.empty()) out.verdict(true, "Everything was as expected.");
@@ -80,10 +92,17 @@ int show(bool coloured) {
 
 int main(int argc, char* argv[]) try {
   bool plain = false;
-  for (const std::string_view each : std::span(argv, static_cast<std::size_t>(argc)).subspan(1)) {
+  std::string page;
+  const auto words = std::span(argv, static_cast<std::size_t>(argc)).subspan(1);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string_view each = words[i];
     if (each == "--help") {
       std::cout << help;
       return 0;
+    }
+    if (each == "--timeline" && i + 1 < words.size()) {
+      page = words[++i];
+      continue;
     }
     if (each != "--plain") {
       std::cerr << "demo: unknown argument " << each << "\n" << help;
@@ -91,7 +110,7 @@ int main(int argc, char* argv[]) try {
     }
     plain = true;
   }
-  return show(!plain && is_colour_terminal());
+  return show(!plain && is_colour_terminal(), page);
 } catch (const boost::system::system_error& wrong) {
   std::cerr << "demo: " << wrong.code().message() << '\n';  // what() would add a source location
   return 1;

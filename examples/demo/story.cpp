@@ -21,6 +21,11 @@ hf::options quick_options(std::string url) {
           .heartbeat = {.ping_interval = 600ms, .pong_deadline = 400ms}};
 }
 
+hf::options traced(hf::options given, const hf::timeline& by) {
+  given.trace = by.recorder();
+  return given;
+}
+
 constexpr int messages_per_session = 20;
 
 }  // namespace
@@ -32,7 +37,8 @@ story::story(net::io_context& io, const timeline& out)
       port_(io.get_executor(), server_),
       chat_(io, out),
       given_(quick_options(port_.url())),
-      conn_(io, given_) {
+      history_({.limits = given_.limits}),
+      conn_(io, traced(given_, history_)) {
   server_.on_session([this](auto& session) { return serve(session); });
   server_.on_upgrade([this](const auto&) { return ask_at_door(); });
 }
@@ -41,6 +47,7 @@ void story::start() {
   conn_.add_connection_listener(
       "demo", {.on_state_change = [this](const auto& change) { seen_.heard.push_back(change); }});
   net::co_spawn(io_, watch_states(), net::detached);
+  net::co_spawn(io_, watch_numbers(), net::detached);
   net::co_spawn(io_, play(), [](const std::exception_ptr& thrown) {
     if (thrown) std::rethrow_exception(thrown);
   });
@@ -117,6 +124,14 @@ net::awaitable<void> story::watch_states() {
     const auto change = co_await watch.next_state();
     out_.row(change);
     seen_.watched.push_back(change);
+  }
+}
+
+// For the picture at the end.
+net::awaitable<void> story::watch_numbers() {
+  while (!seen_.close_took) {
+    history_.sample(conn_.stats());
+    co_await pause(100ms);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "timeline.hpp"
 
 import holdfast;
+import holdfast.insight;
 import holdfast.testing;
 
 // What was seen, for the verdict.
@@ -39,12 +40,14 @@ class story {
   [[nodiscard]] std::string url() const { return port_.url(); }
   [[nodiscard]] const report& seen() const { return seen_; }
   [[nodiscard]] const holdfast::options& given() const { return given_; }
+  [[nodiscard]] const holdfast::timeline& history() const { return history_; }
 
  private:
   boost::asio::awaitable<void> serve(holdfast::testing::server_session& session);
   std::optional<holdfast::testing::http_answer> ask_at_door();
 
   boost::asio::awaitable<void> watch_states();
+  boost::asio::awaitable<void> watch_numbers();
   boost::asio::awaitable<void> play();
   boost::asio::awaitable<holdfast::observed_change> until(holdfast::connection_state wanted);
   boost::asio::awaitable<void> exchange_messages();
@@ -59,6 +62,7 @@ class story {
   bool starting_up_ = false;
   chat_story chat_;
   holdfast::options given_;
+  holdfast::timeline history_;
   holdfast::connection conn_;
   holdfast::state_watch events_ = conn_.watch();  // what play() has not looked at yet
 };

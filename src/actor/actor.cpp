@@ -61,6 +61,7 @@ net::awaitable<void> actor::live() {
     }
     publish_connecting();
     auto ended = co_await dial(std::move(attempt));
+    if (spoken && ended.socket) login_ = std::move(admitted);
     admitted.reset();
     while (ended.socket) {  // again after a move, on the next socket
       begin_session(std::move(ended.socket));
@@ -118,7 +119,7 @@ std::shared_ptr<dial_attempt> actor::attempt_at_endpoint(endpoint_rotation& amon
   auto choice = among.next(clock::now(), random_);
   if (!choice.problem.empty()) note(log_level::warning, choice.problem);
   const auto& further = settings->endpoints.further_urls;
-  return std::make_shared<dial_attempt>(
+  auto made = std::make_shared<dial_attempt>(
       settings, memory_,
       credential_request{.attempt = attempt_,
                          .refused = refused_,
@@ -128,6 +129,10 @@ std::shared_ptr<dial_attempt> actor::attempt_at_endpoint(endpoint_rotation& amon
       [weak = weak_from_this()](log_level level, std::string_view line) {
         if (const auto alive = weak.lock()) alive->note(level, line);
       });
+  made->report_steps_to([weak = weak_from_this(), number = attempt_](const dial_step& step) {
+    if (const auto alive = weak.lock()) alive->trace_step(number, step);
+  });
+  return made;
 }
 
 // Returns null if the attempt is not wanted any more.
@@ -186,8 +191,8 @@ net::awaitable<actor::ending> actor::dial(std::shared_ptr<dial_attempt> attempt)
   origin_ = attempt->origin();
   if (record.reason.at != stage::provider) refused_ = false;  // the provider has answered
   if (auto socket = wanted ? attempt->take_socket() : std::nullopt) {
-    opened_as_ = {number, record.may_refresh, record.credentials_fresh, {}};
-    measured(registry::measure::dial, clock::now() - begun);
+    opened_as_ = {number, record.may_refresh, record.credentials_fresh, {}, {}, {}};
+    times->add(&measured_times::dials, clock::now() - begun);
     co_return ending{.socket = std::make_unique<opened_socket>(std::move(*socket))};
   }
   ending failed{.record = std::make_unique<attempt_record>(record)};
@@ -209,7 +214,9 @@ void actor::begin_session(std::unique_ptr<opened_socket> opened) {
   auto& socket = *opened;
   ++generation_;
   opened_as_.at = socket.opened_at;
+  opened_as_.extensions = std::move(socket.extensions);
   life_.opened(ready_since_.has_value());
+  unresponsive_ = false;
   origin_ = socket.origin;
   peer_ = socket.peer;
   subprotocol_ = socket.subprotocol;
@@ -226,6 +233,7 @@ void actor::begin_session(std::unique_ptr<opened_socket> opened) {
       random_, static_cast<session_listener&>(*this));
   session_->open(agreed);
   if (!spoken) return on_ready({});
+  opened_as_.login_began = clock::now();
   session_->speak(spoken, facts);
 }
 
@@ -237,6 +245,7 @@ std::optional<clock::duration> actor::session_length() const {
 actor::ending actor::end_session() {
   const auto& reason = session_->reason();
   last_end_ = reason.error;
+  if (reason.at == stage::login) trace_login(&reason);
   const auto length = session_length();
   const bool stable = settings->retry.is_stable(length);
   auto next = next_socket();
@@ -246,7 +255,7 @@ actor::ending actor::end_session() {
     return {.socket = std::move(next)};
   }
   ready_since_.reset();
-  if (const auto usable = life_.ended(clock::now())) measured(registry::measure::session, *usable);
+  if (const auto usable = life_.ended(clock::now())) times->add(&measured_times::sessions, *usable);
   ending ended{.record = std::make_unique<attempt_record>(
                    attempt_record{.reason = reason,
                                   .attempt = opened_as_.attempt,
@@ -258,6 +267,7 @@ actor::ending actor::end_session() {
   if (!is_of_program(last_end_)) heed(verdict, *ended.record);
   if (stable) rotation_.was_stable(rotation_.current());
   session_.reset();
+  login_.reset();
   out->give_up_hold(last_end_);
   end_move(last_end_);
   return ended;
@@ -265,16 +275,41 @@ actor::ending actor::end_session() {
 
 void actor::count_end(const attempt_record& ended, const retry_decision& next) {
   if (ended.reason.error && !is_of_program(ended.reason.error)) life_.failed(ended.reason);
-  if (next.retry_in) measured(registry::measure::wait, *next.retry_in);
+  if (ended.reason.error == error::liveness_lost && !unresponsive_) life_.missed_heartbeat();
+  unresponsive_ = false;
+  if (next.retry_in) times->add(&measured_times::waits, *next.retry_in);
 }
 
-void actor::measured(registry::measure of, clock::duration took) {
-  if (registry_ != nullptr) registry_->add(of, took);
-}
-
-void actor::on_round_trip(clock::duration took) {
+void actor::on_round_trip(clock::duration took, clock::duration deadline) {
   life_.measured(took);
-  measured(registry::measure::round_trip, took);
+  times->add(&measured_times::round_trips, took);
+  trace_round_trip(took, deadline);
+}
+
+void actor::on_unresponsive(bool now) {
+  unresponsive_ = now;
+  if (now) life_.missed_heartbeat();
+  publish_responsiveness();
+}
+
+void actor::session_facts_for(session_operation op) {
+  net::post(strand, [self = shared_from_this(), op = std::move(op)]() mutable {
+    const bool is_usable = self->session_ && self->channel->snapshot().session == self->generation_;
+    if (!self->ready_since_ || !is_usable)
+      return op.complete(self->intent_.is_closed() ? error::closed : error::no_connection, {});
+    auto known = self->session_->facts();
+    op.complete({}, {.number = self->generation_,
+                     .opened = self->opened_as_.at,
+                     .origin = self->origin_,
+                     .local = known.local ? to_string(*known.local) : std::string(),
+                     .peer = self->peer_,
+                     .subprotocol = self->subprotocol_,
+                     .extensions = self->opened_as_.extensions,
+                     .tls_version = std::move(known.tls_version),
+                     .cipher = std::move(known.cipher),
+                     .peer_certificate = std::move(known.peer_certificate),
+                     .headers = self->headers_});
+  });
 }
 
 connection_stats actor::stats() const {
@@ -334,6 +369,7 @@ void actor::finished() {
   const auto why = run_result_ ? run_result_ : make_error_code(error::closed);
   channel->finish(why);
   in->finish(why);
+  hand_rest_over();
   end_background_watch();
   // run() completes after the last listener call, on every executor (R74).
   const bool all_called = channel->when_told([weak = weak_from_this()] {

@@ -40,6 +40,7 @@ import :protocol;
 import :registry;
 import :route;
 import :session;
+import :session_info;
 import :state;
 import :state_channel;
 import :stats;
@@ -51,6 +52,8 @@ namespace holdfast {
 class actor : public registry::member, public std::enable_shared_from_this<actor>, private session_listener {
  public:
   using run_operation = pending_operation<error_code>;
+  using session_operation = pending_operation<error_code, session_info>;
+  using export_operation = pending_operation<error_code, std::string>;
 
   // They throw option_error.
   static std::shared_ptr<actor> make(net::any_io_executor executor, options given);
@@ -67,8 +70,9 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   const net::any_io_executor& executor;
   const net::any_io_executor& strand;
   const std::shared_ptr<const options> settings;
-  const std::shared_ptr<journal> log;      // shared with all that has something to say
-  const std::shared_ptr<protocol> spoken;  // null: none; shared with the session and the outbox
+  const std::shared_ptr<journal> log;         // shared with all that has something to say
+  const std::shared_ptr<measurements> times;  // shared with all connections of the context
+  const std::shared_ptr<protocol> spoken;     // null: none; shared with the session and the outbox
   const std::shared_ptr<state_channel> channel;
   const std::shared_ptr<inbox> in;
   const std::shared_ptr<outbox> out;
@@ -89,6 +93,12 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void when_settled(run_operation op);
   // Completes when the next session is usable.
   void migrate(run_operation op);
+  // Completes with the facts of the open session.
+  void session_facts_for(session_operation op);
+  // Closes, and completes with what another connection needs to go on.
+  void export_state(export_operation op);
+  // Before run(); throws std::invalid_argument.
+  void import_state(std::string_view text);
   // The handle is gone: everything ends now.
   void abandon();
   void context_ends() noexcept override;
@@ -109,6 +119,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
     unsigned attempt = 0;
     bool may_refresh = false;
     bool credentials_fresh = false;
+    std::string extensions{};
+    clock::time_point login_began{};
     clock::time_point at{};  // of the present session, whatever attempt it came from
   };
 
@@ -146,6 +158,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void publish_disconnected(attempt_record& ended, const retry_decision& next);
   void publish_wait_for_server(clock::time_point allowed);
   void publish_wait_at_gate();
+  void publish_responsiveness();
   void publish_end_of_hope();
   void publish(state_change change);
 
@@ -153,7 +166,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void on_ready(const login_result& result) override { publish_connected(result); }
   void on_throttle(const std::vector<throttled_feature>& features) override { publish_throttled(features); }
   void on_go_away(const departure& how) override;
-  void on_round_trip(clock::duration took) override;
+  void on_round_trip(clock::duration took, clock::duration deadline) override;
+  void on_unresponsive(bool now) override;
 
   // From one session to the next.
   void server_names(const std::string& url);
@@ -164,6 +178,18 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void move_failed(const dial_attempt& attempt, std::size_t endpoint);
   std::unique_ptr<opened_socket> next_socket();
   void end_move(error_code why);
+
+  // To another connection.
+  void hand_rest_over();
+  void stop_export();
+
+  // Records of what happens.
+  void trace_step(unsigned attempt, const dial_step& step);
+  void trace_login(const change_reason* failure);
+  void trace_state(const state_change& change);
+  void trace_round_trip(clock::duration took, clock::duration deadline);
+  void trace_command(std::string_view name);
+  void trace_event(std::string_view event, std::string_view detail = {});
 
   // Commands, on the strand.
   template <class Command>
@@ -176,8 +202,6 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void end_background_watch();
   [[nodiscard]] bool is_leaving() const;
 
-  void measured(registry::measure of, clock::duration took);
-
   life_record life_{clock::now()};
   counter bytes_received_;
   const std::shared_ptr<dial_memory> memory_;  // shared with the attempts
@@ -189,6 +213,8 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   std::shared_ptr<wakeup> background_watch_{};  // while there is one; shared with its own wait
   registry* registry_ = nullptr;                // until the context ends
   bool running_ = false;
+  bool unresponsive_ = false;     // an answer of the session's peer is late
+  bool keeps_rest_ = false;       // the connection is to be handed over
   bool refused_ = false;          // the next attempt needs new credentials
   bool network_changed_ = false;  // the next attempt follows a change of the network
   error_code run_result_;
@@ -207,7 +233,10 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   origins opened_as_;                    // the present one
   std::shared_ptr<session> session_;
   std::shared_ptr<migration> migration_;  // while there is one
+  std::shared_ptr<gate_visit> login_;     // the gate's, until the protocol's login is over
   run_operation run_;
+  export_operation exporter_;
+  std::uint64_t export_id_ = 0;
   waiting_list<error_code> settlers_;
   std::atomic<std::uint64_t> last_operation_{0};  // any thread
 };

@@ -59,11 +59,13 @@ actor::actor(const net::any_io_executor& on, std::shared_ptr<const options> chec
       settings(std::move(checked)),
       log(std::make_shared<journal>(
           settings->log ? std::make_shared<const journal::function>(settings->log) : nullptr,
-          settings->log_to_clog)),
+          settings->log_to_clog,
+          settings->trace ? std::make_shared<const journal::record_function>(settings->trace) : nullptr)),
+      times(registry::of(executor).times()),
       spoken(settings->protocol ? settings->protocol() : nullptr),
       channel(std::make_shared<state_channel>(executor, log)),
       in(std::make_shared<inbox>(settings->limits, where)),
-      out(std::make_shared<outbox>(settings->limits, where, spoken, log)),
+      out(std::make_shared<outbox>(settings->limits, where, spoken, log, times)),
       memory_(std::make_shared<dial_memory>(*settings)),
       random_(settings->random_seed ? *settings->random_seed : entropy()),
       retry_({settings, &settings->retry}, std::move(table)),
@@ -104,7 +106,8 @@ actor::~actor() {
 void actor::context_ends() noexcept {
   registry_ = nullptr;
   const auto operations =
-      std::make_tuple(std::exchange(run_, {}), std::exchange(settlers_, {}), std::exchange(migration_, {}));
+      std::make_tuple(std::exchange(run_, {}), std::exchange(settlers_, {}), std::exchange(migration_, {}),
+                      std::exchange(exporter_, {}), std::exchange(login_, {}));
   channel->forget_waits();
   if (spoken) spoken->context_ends();
   in->forget_receivers();
@@ -141,6 +144,7 @@ void actor::connect() {
   out->expect_session();
   post([](actor& self) {
     if (self.intent_.is_closed()) return;
+    self.trace_command("connect");
     self.out->expect_session();  // again, if expect_no_session() was called meanwhile
     if (const bool is_news = self.intent_.connect(); is_news) {
       self.attempt_ = 0;
@@ -154,12 +158,16 @@ void actor::connect() {
 }
 
 void actor::disconnect(close_reason how) {
-  post([how = std::move(how)](actor& self) { self.stop_trying(error::disconnect_requested, how); });
+  post([how = std::move(how)](actor& self) {
+    self.trace_command("disconnect");
+    self.stop_trying(error::disconnect_requested, how);
+  });
 }
 
 void actor::close(error_code why, close_reason how) {
   post([why, how = std::move(how)](actor& self) {
     if (self.intent_.is_closed()) return;
+    self.trace_command("close");
     self.intent_.close(why);
     if (why != error::closed) self.run_result_ = why;
     self.stop_trying(why, how);  // before retire(): accepted messages leave first
@@ -181,6 +189,7 @@ void actor::abandon() {
     self.stop_trying(net::error::operation_aborted, {.code = close_codes::going_away});
     if (self.session_) self.session_->end({.error = net::error::operation_aborted, .at = stage::session});
     self.settlers_.complete_all(net::error::operation_aborted);
+    self.stop_export();
   });
   log->sum_up();  // while the program can still receive the lines
 }
@@ -206,6 +215,7 @@ void actor::wake_up() {
 
 void actor::retry_now(bool reset_backoff) {
   post([reset_backoff](actor& self) {
+    self.trace_command("retry_now");
     if (reset_backoff) {
       self.retry_.reset();
       self.rotation_.forget_failures();
@@ -217,6 +227,8 @@ void actor::retry_now(bool reset_backoff) {
 
 void actor::network_changed() {
   post([](actor& self) {
+    self.life_.network_changed();
+    self.trace_event("network_changed");
     self.network_changed_ = !self.session_;
     self.rotation_.forget_failures();
     self.memory_->network_changed();
@@ -236,6 +248,8 @@ void actor::network_changed(const network_news& news) {
 // attempts ends. An attempt goes on, because it has its own deadlines.
 void actor::time_jumped() {
   post([](actor& self) {
+    self.life_.clock_jumped();
+    self.trace_event("clock_jumped");
     if (self.session_) self.session_->probe();
     self.interrupt();
   });
@@ -246,6 +260,7 @@ void actor::note(log_level level, std::string_view line) { log->write(level, lin
 void actor::enter_background() {
   post([](actor& self) {
     if (const bool is_news = self.intent_.enter_background(); !is_news) return;
+    self.trace_command("enter_background");
     if (self.settings->mode == connect_mode::manual) return self.keep_alive();
     if (self.session_) self.session_->stop(close_codes::going_away, {}, error::in_background);
     self.wake_up();
@@ -254,6 +269,7 @@ void actor::enter_background() {
 
 void actor::enter_foreground() {
   post([](actor& self) {
+    self.trace_command("enter_foreground");
     self.intent_.enter_foreground();
     self.end_background_watch();
     self.wake_.notify();

@@ -27,19 +27,20 @@ module;
 
 export module holdfast.core:connection;
 
+import :connection_base;
 import :error;
 export import :initiation;
 import :json;
 export import :lazy_message;
 import :message;
 import :options;
+import :session_info;
 import :state;
 import :state_channel;
 import :stats;
 import :time;
 
 namespace holdfast {
-class actor;
 
 /// Keeps a WebSocket open. Move-only: its holder decides how long it lives. Destroying it is always safe: the
 /// socket is closed at once, pending operations complete with operation_aborted, run() returns, and no
@@ -47,7 +48,7 @@ class actor;
 /// a listener may capture a reference to the handle; a shared_ptr to it would keep it alive for ever. Any
 /// thread may call any member; assigning to the handle, moving from it and destroying it must not happen at
 /// the same time as another call. A handle that was moved from may only be assigned to or destroyed.
-export class connection {
+export class connection : private connection_base {
  public:
   /// The type of get_executor().
   using executor_type = net::any_io_executor;
@@ -192,6 +193,38 @@ export class connection {
     return initiate<void(error_code), &connection::start_migrate>(std::forward<Token>(token));
   }
 
+  /// Completes with the facts of the open session: addresses, TLS, what the server has answered.
+  /// void(error_code, session_info).
+  ///
+  /// - Errors: no_connection if no session is usable, closed after close().
+  /// - Cancellation: none; it completes at once. Any thread.
+  template <token_for<void(error_code, session_info)> Token = net::deferred_t>
+  [[nodiscard]] auto session(Token&& token = Token()) {
+    return initiate<void(error_code, session_info), &connection::start_session>(std::forward<Token>(token));
+  }
+
+  /// Closes for good, as close() does, and completes with what another connection, perhaps of another
+  /// process, needs to go on with the session: what the protocol knows of it (`protocol::export_state`), and
+  /// the messages that were accepted and have not left or are not acknowledged. Their senders hear
+  /// handed_over here. What has arrived can still be received: the other one will not get it again. The text
+  /// is JSON, and secret: it has messages, and the name of the session. void(error_code, std::string).
+  ///
+  /// - Completes when no socket is open, within `options::close_timeout`.
+  /// - Errors: closed if it was closed before; protocol_failed if the protocol threw; operation_aborted as
+  /// for
+  ///   connect().
+  /// - Cancellation: terminal and partial. Ends the wait; the connection is closed all the same, and what the
+  ///   state would have had is lost.
+  /// - Any thread.
+  template <token_for<void(error_code, std::string)> Token = net::deferred_t>
+  [[nodiscard]] auto export_state(Token&& token = Token()) {
+    return initiate<void(error_code, std::string), &connection::start_export>(std::forward<Token>(token));
+  }
+  /// Takes over what export_state() of another connection has returned, before run(), and before anything is
+  /// sent. The options should be those of the other one. Only one connection may go on with a session. Throws
+  /// std::invalid_argument, which says what is wrong; then the connection is as it was.
+  void import_state(std::string_view state);
+
   /// Returns the present state. Lock-free; any thread.
   [[nodiscard]] connection_state status() const noexcept;
   /// Returns a copy of the last transition; sequence 0 before the first. Any thread.
@@ -331,70 +364,9 @@ export class connection {
                            net::any_io_executor executor = {});
 
  private:
-  template <class... Results>
-  using any_handler = net::any_completion_handler<void(Results...)>;
-  using actor_pointer = std::shared_ptr<actor>;
-  template <class Signature, auto Start, class Token, class... Arguments>
-  auto initiate(Token&& token, Arguments&&... arguments) {
-    using operation = initiation<Start, &connection::executor_of, actor_pointer>;
-    return net::async_initiate<Token, Signature>(operation{actor_}, token,
-                                                 std::forward<Arguments>(arguments)...);
-  }
-  template <class Signature, auto Start, class Token>
-  auto initiate_optional(Token&& token) {
-    if constexpr (std::is_same_v<std::decay_t<Token>, net::deferred_t>) {
-      return optional_operation(initiate<Signature, Start>(std::forward<Token>(token)));
-    } else {
-      return initiate<Signature, Start>(std::forward<Token>(token));
-    }
-  }
-  template <class Result, auto Start, class Token>
-  auto initiate_receive(Token&& token) {
-    if constexpr (is_awaited<Token>) {
-      return take<Result>(actor_);
-    } else if constexpr (is_awaited_as_tuple<Token>) {
-      return take<std::tuple<error_code, Result>>(actor_);
-    } else {
-      return initiate<void(error_code, Result), Start>(std::forward<Token>(token));
-    }
-  }
-  template <class Token>
-  auto initiate_send(lazy_message what, Token&& token) {
-    if constexpr (std::is_same_v<std::decay_t<Token>, net::detached_t>) {
-      start_send(actor_, {}, what);  // nobody hears the result, so none is made
-    } else if constexpr (is_awaited<Token>) {
-      return send_one(actor_, std::move(what));
-    } else {
-      return initiate<void(send_result), &connection::start_send>(std::forward<Token>(token),
-                                                                  std::move(what));
-    }
-  }
-
   void tell_connect();
   void tell_disconnect(close_reason how);
   void tell_close(close_reason how);
-  static executor_type executor_of(const actor_pointer& self) noexcept;
-  static void start_run(const actor_pointer& self, any_handler<error_code> handler);
-  static void start_settled(const actor_pointer& self, any_handler<error_code> handler);
-  static void start_ping(const actor_pointer& self, any_handler<error_code, clock::duration> handler);
-  static void start_migrate(const actor_pointer& self, any_handler<error_code> handler);
-  static void start_next(const actor_pointer& self, any_handler<error_code, observed_change> handler);
-  static void start_next_after(const actor_pointer& self, any_handler<error_code, observed_change> handler,
-                               std::uint64_t after);
-  static void start_reach(const actor_pointer& self, any_handler<error_code, observed_change> handler,
-                          connection_state wanted);
-  static void start_connected(const actor_pointer& self, any_handler<error_code, observed_change> handler);
-  // Result: message, message_batch or json_message, or a tuple of an error_code and one of them.
-  template <class Result>
-  static net::awaitable<Result> take(actor_pointer self);
-  static net::awaitable<send_result> send_one(actor_pointer self, lazy_message what);
-  static void start_send(const actor_pointer& self, any_handler<send_result> handler,
-                         const lazy_message& what);
-  static void start_receive(const actor_pointer& self, any_handler<error_code, message> handler);
-  static void start_receive_batch(const actor_pointer& self, any_handler<error_code, message_batch> handler);
-  static void start_receive_json(const actor_pointer& self, any_handler<error_code, json_message> handler);
-
-  std::shared_ptr<actor> actor_;  // shared with run() and with pending operations
 };
 
 }  // namespace holdfast

@@ -46,6 +46,7 @@ void actor::migrate(run_operation op) {
   net::post(strand, [alive = shared_from_this(), op = std::move(op), id]() mutable {
     const bool is_open = alive->ready_since_ && alive->intent_.goes_on();
     if (!is_open) return op.complete(alive->intent_.is_closed() ? error::closed : error::no_connection);
+    alive->trace_command("migrate");
     alive->begin_to_move(clock::now());
     alive->migration_->add_waiter(id, std::move(op));
   });
@@ -55,6 +56,7 @@ void actor::migrate(run_operation op) {
 // one.
 void actor::on_go_away(const departure& how) {
   if (!how.endpoint.empty()) server_names(how.endpoint);
+  trace_event("go_away", how.reason);
   if (!how.may_move) return;
   note(log_level::info, describe(change_reason{.error = error::server_going_away, .detail = how.reason}));
   rotation_.failed(rotation_.current(), clock::now());
@@ -126,7 +128,7 @@ net::awaitable<void> actor::move() {
   mine->dialled(socket ? std::make_unique<opened_socket>(std::move(*socket)) : nullptr);
   if (!goes_on()) co_return;
   if (!mine->has_socket()) co_return move_failed(*attempt, rotation.current());
-  measured(registry::measure::dial, clock::now() - begun);
+  times->add(&measured_times::dials, clock::now() - begun);
   if (settings->retry.is_stable(session_length())) rotation.was_stable(rotation_.current());
   rotation_ = rotation;
   session_->hand_over();

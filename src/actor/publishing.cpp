@@ -36,6 +36,8 @@ void actor::publish_connected(const login_result& result) {
   if (!intent_.goes_on()) return;
   ready_since_ = clock::now();
   life_.usable(*ready_since_, result.resumed, result.gap.has_value());
+  login_.reset();
+  trace_login(nullptr);
   retry_.session_opened();  // here, because decide() skips a session that the program ends
   out->ready();
   publish(
@@ -82,6 +84,16 @@ void actor::publish_wait_at_gate() {
            .rule = "gate"});
 }
 
+// The peer does not answer, or answers again. The state is what it was.
+void actor::publish_responsiveness() {
+  if (!ready_since_ || !intent_.goes_on()) return;
+  auto last = channel->snapshot();
+  publish({.to = last.to,
+           .attempt = attempt_,
+           .rule = unresponsive_ ? "late" : "answered",
+           .features = std::move(last.features)});
+}
+
 // If no session is wanted, publishes that, unless the last state shows it already. If a later command has
 // undone a connect(), it is published again.
 void actor::publish_end_of_hope() {
@@ -103,10 +115,12 @@ void actor::publish(state_change change) {
   if (change.to != connection_state::connecting) change.peer = peer_;
   if (change.to == connection_state::connected || change.to == connection_state::feature_throttled) {
     change.subprotocol = subprotocol_;
+    change.unresponsive = unresponsive_;
   }
   if (change.to == connection_state::connected) change.headers = headers_;
   intent_.published();
   if (change.final) out->expect_no_session(change.reason.error);
+  trace_state(change);
   channel->publish(std::move(change));
   log->sum_up();
 }

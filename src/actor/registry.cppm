@@ -52,8 +52,6 @@ class registry : public net::execution_context::service {
     [[nodiscard]] virtual connection_state state() const noexcept = 0;
     [[nodiscard]] virtual connection_stats stats() const = 0;
   };
-  enum class measure : std::uint8_t { dial, wait, session, round_trip };
-
   static inline net::execution_context::id id;
   explicit registry(net::execution_context& context) : service(context) {}
 
@@ -68,7 +66,7 @@ class registry : public net::execution_context::service {
   void remove(member* one, connection_stats last) {
     last.unread_messages = last.waiting_bytes = 0;
     const std::lock_guard lock(mutex_);
-    numbers_.total += last;
+    gone_ += last;
     const auto found = members_.find(one);
     if (found == members_.end()) return;
     leave(found->second);
@@ -91,19 +89,13 @@ class registry : public net::execution_context::service {
     if (found != members_.end()) leave(found->second);
   }
 
-  // Any thread.
-  void add(measure of, clock::duration took) {
-    const std::lock_guard lock(numbers_mutex_);
-    histogram_of(of).add(took);
-  }
+  // Where the members write down what they measure; shared with them.
+  [[nodiscard]] const std::shared_ptr<measurements>& times() const noexcept { return times_; }
   // Any thread, without a lock that a message waits for.
   [[nodiscard]] context_stats stats() {
     // A member that is about to go waits in remove() meanwhile, so none is missing, and none counts twice.
     const std::lock_guard lock(mutex_);
-    auto out = [this] {
-      const std::lock_guard lock_numbers(numbers_mutex_);
-      return numbers_;
-    }();
+    context_stats out{.total = gone_, .times = times_->read()};
     for (const auto& [one, unused] : members_) {
       ++out.connections[static_cast<std::size_t>(one->state())];
       out.total += one->stats();
@@ -112,18 +104,6 @@ class registry : public net::execution_context::service {
   }
 
  private:
-  duration_histogram& histogram_of(measure of) {
-    switch (of) {
-      case measure::dial:
-        return numbers_.dials;
-      case measure::wait:
-        return numbers_.waits;
-      case measure::session:
-        return numbers_.sessions;
-      default:
-        return numbers_.round_trips;
-    }
-  }
   struct entry {
     std::weak_ptr<member> who{};
     std::uint64_t number = 0;
@@ -206,8 +186,8 @@ class registry : public net::execution_context::service {
 
   std::mutex mutex_;
   std::unordered_map<member*, entry> members_;
-  std::mutex numbers_mutex_;  // of the histograms; behind the other one
-  context_stats numbers_{};   // what is measured here, and the sum of connections that exist no more
+  connection_stats gone_{};  // the sum of connections that exist no more
+  const std::shared_ptr<measurements> times_ = std::make_shared<measurements>();
   std::uint64_t last_number_ = 0;
   std::size_t running_ = 0;
   std::size_t network_watchers_ = 0;

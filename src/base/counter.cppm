@@ -22,6 +22,10 @@ class counter {
     set(value);
     return *this;
   }
+  // The greatest value that it was ever raised to.
+  void raise(std::uint64_t value) noexcept {
+    if (value > own()) set(value);
+  }
   // Whoever reads two counters sees what was written before the one that it reads first.
   [[nodiscard]] std::uint64_t read() const noexcept { return value_.load(std::memory_order_acquire); }
 

@@ -98,6 +98,8 @@ const char* text(error value) noexcept {
       return "credential provider reported a permanent failure";
     case error::dial_gate_closed:
       return "the dial gate has not let the attempt begin yet";
+    case error::handed_over:
+      return "the message was handed over to another connection";
     case error::renegotiation_refused:
       return "server requested TLS 1.2 renegotiation, which is not supported";
     case error::message_discarded:

@@ -65,6 +65,7 @@ export enum class error {
   renegotiation_refused,       ///< the server requested TLS 1.2 renegotiation, which is not supported
   message_discarded,           ///< the program threw the message away: connection::discard_waiting()
   dial_gate_closed,            ///< no failure: `options::gate` has not let the attempt begin yet
+  handed_over,                 ///< another connection goes on with the message: connection::export_state()
 };
 
 /// Classes of errors to test a code against: `if (ec == holdfast::condition::fatal)`.

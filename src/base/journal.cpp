@@ -81,6 +81,15 @@ void journal::write(log_level level, std::string_view line) noexcept {
   }
 }
 
+void journal::record(const log_record& one) noexcept {
+  if (!trace_) return;
+  try {
+    (*trace_)(one);
+  } catch (...) {
+    write(kind::thrown, log_level::error, "options.trace threw an exception");
+  }
+}
+
 void journal::write(kind of, log_level level, std::string_view line, std::uint64_t count) noexcept {
   std::uint64_t held_back = 0;
   {

@@ -15,13 +15,14 @@ module;
 
 export module holdfast.core:journal;
 
+import :log_record;
 import :time;
 
 namespace holdfast {
 
 /// How much a line in the log matters.
 export enum class log_level : std::uint8_t {
-  debug,    ///< what the program itself has asked for: a message that its rules have dropped
+  debug,    ///< each step of a dial; what the program itself has asked for: a message that its rules dropped
   info,     ///< what the peer does of its own accord, and is no fault: it asks us to leave
   warning,  ///< what a person should know: a lost message, an option set in vain, a file that cannot be used
   error,    ///< a fault of the program: its listener or message handler threw
@@ -32,6 +33,8 @@ export class journal {
  public:
   /// The program's log function.
   using function = std::function<void(log_level, std::string_view)>;
+  /// The program's function for records.
+  using record_function = std::function<void(const log_record&)>;
 
   /// Lines that may come in a flood. Each kind has a budget of its own.
   enum class kind : std::uint8_t {
@@ -40,9 +43,11 @@ export class journal {
     thrown,           ///< what its functions threw
   };
 
-  /// Writes to `to`, which may be null; then, if `clog_otherwise`, to std::clog.
-  journal(std::shared_ptr<const function> to, bool clog_otherwise)
-      : to_(std::move(to)), clog_(clog_otherwise) {}
+  /// Writes to `to`, which may be null; then, if `clog_otherwise`, to std::clog. Records go to `trace`, which
+  /// may be null.
+  journal(std::shared_ptr<const function> to, bool clog_otherwise,
+          std::shared_ptr<const record_function> trace = nullptr)
+      : to_(std::move(to)), trace_(std::move(trace)), clog_(clog_otherwise) {}
   ~journal() { delete floods_.load(); }
   journal(const journal&) = delete;
   journal& operator=(const journal&) = delete;
@@ -54,6 +59,13 @@ export class journal {
   void write(kind of, log_level level, std::string_view line, std::uint64_t count = 1) noexcept;
   /// Says what was held back so far, if anything was.
   void sum_up() noexcept;
+
+  /// Whether somebody takes records: else none need be made.
+  [[nodiscard]] bool traces() const noexcept { return trace_ != nullptr; }
+  /// Whether somebody takes lines of this level.
+  [[nodiscard]] bool takes_debug() const noexcept { return to_ != nullptr; }
+  /// Hands a record on, on the same terms as a line.
+  void record(const log_record& one) noexcept;
 
  private:
   struct budget {
@@ -71,6 +83,7 @@ export class journal {
   floods& needed_floods();
 
   const std::shared_ptr<const function> to_;
+  const std::shared_ptr<const record_function> trace_;
   const bool clog_;
   std::atomic<floods*> floods_{};  // owned; null until the first line of a kind: most connections have none
 };

@@ -73,7 +73,8 @@ dial_attempt::dial_attempt(std::shared_ptr<const options> given, std::shared_ptr
 void dial_attempt::start(const net::any_io_executor& strand, std::function<void()> on_news) {
   on_news_ = std::move(on_news);
   deadline_ = clock::now() + options_->deadlines.attempt;
-  enter(stage::resolve, options_->deadlines.resolve);
+  record_.reason.at = stage::resolve;
+  stage_deadline_ = std::min<clock::time_point>(deadline_, clock::now() + options_->deadlines.resolve);
   const auto ended = [self = shared_from_this()](const std::exception_ptr& thrown) {
     if (self->over_) return;  // abandoned: the exception is our own cancellation
     self->take_exception(thrown);
@@ -160,7 +161,7 @@ std::optional<proxy_server> dial_attempt::choose_way() {
     }
     return choose_proxy(options_->proxy, to.secure, to.host, to.port, memory_->variables);
   } catch (const option_error& e) {
-    record_.reason.at = stage::proxy;
+    enter(stage::proxy, options_->deadlines.proxy);
     fail(error::proxy_invalid, e.what());
     return std::nullopt;
   }
@@ -179,6 +180,7 @@ net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::u
   if (resolved.has_error()) co_return fail(resolved.error(), about_zone(resolved.error()));
   if (resolved->empty()) co_return fail(error::host_not_found);
 
+  step_.detail = std::to_string(resolved->size()) + (resolved->size() == 1 ? " address" : " addresses");
   enter(shown, options_->deadlines.connect);
   auto& trial = found_.addresses;
   trial.network = memory_->addresses.network();
@@ -192,6 +194,7 @@ net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::u
   if (!race.stream) co_return fail(race.failure);
   stream_.emplace(std::move(*race.stream));
   trial.reached = race.peer;
+  step_.detail = to_string(*peer_);
   if (options_->watch_network) found_.routes.settled(race.peer);
   co_return true;
 }
@@ -240,7 +243,9 @@ net::awaitable<bool> dial_attempt::start_tls() {
   stream_.emplace(std::move(secured));
   auto done = co_await tls.handshake();
   if (over_) co_return false;
-  co_return done.ok() || fail(done.error, std::move(done.detail));
+  if (!done.ok()) co_return fail(done.error, std::move(done.detail));
+  step_.detail = tls.describe() + (tls.resumed() ? ", resumed" : "");
+  co_return true;
 }
 
 net::awaitable<void> dial_attempt::lend_stream() {
@@ -266,8 +271,8 @@ net::awaitable<bool> dial_attempt::upgrade() {
   if (is_redirect(answer.status)) co_return follow(answer);
   auto checked = check_answer(answer, terms_of(*options_), offered, key);
   if (checked.error) {
-    fail(checked.error, std::move(checked.detail));
     keep_answer(answer);
+    fail(checked.error, std::move(checked.detail));
     answered_ = true;
     if (answer.status == 101) co_return false;
     // The text of the body is worth a short wait. If it does not come, the attempt is abandoned, and the
@@ -276,6 +281,7 @@ net::awaitable<bool> dial_attempt::upgrade() {
     co_await exchange.read_body(std::move(answer), record_.reason.detail);
     co_return false;
   }
+  end_step(nullptr);
   found_.answer = answer.headers;
   socket_.emplace(opened_socket{.stream = std::move(*stream_),
                                 .peer = to_string(*peer_),
@@ -283,6 +289,7 @@ net::awaitable<bool> dial_attempt::upgrade() {
                                 .first_bytes = std::move(answer.body),
                                 .subprotocol = std::move(checked.opened.subprotocol),
                                 .compression = checked.opened.compression,
+                                .extensions = std::move(checked.opened.extensions),
                                 .token = may_show_credentials() ? credentials_.token : std::string(),
                                 .headers = without_handshake(std::move(answer.headers)),
                                 .found = std::move(found_)});
@@ -297,14 +304,32 @@ bool dial_attempt::follow(const http_head& answer) {
     return fail(error::redirect_refused, std::move(decision.refusal));
   }
   place_ = std::move(*decision.to);
+  step_.detail = "HTTP " + std::to_string(answer.status) + " to " + origin();
   return true;
 }
 
 // The actor sleeps until the deadline that it last read. If the new one is earlier, it must be woken.
 void dial_attempt::enter(stage next, milliseconds limit) {
+  const bool goes_on = !record_.reason.error;  // else it only waits for the text of a refusal
+  if (goes_on && next != step_.at) {
+    end_step(nullptr);
+    step_.at = next;
+    step_.origin = origin();
+    step_began_ = clock::now();
+  }
   record_.reason.at = next;
   const auto before = std::exchange(stage_deadline_, std::min(deadline_, clock::now() + limit));
   if (stage_deadline_ < before && on_news_) on_news_();
+}
+
+void dial_attempt::end_step(const change_reason* failure) {
+  auto ended = std::exchange(step_, {});
+  if (!on_step_ || (ended.at == stage::none && failure == nullptr)) return;
+  ended.took = ended.at == stage::none ? clock::duration() : clock::now() - step_began_;
+  if (failure != nullptr) ended.at = failure->at;
+  if (ended.origin.empty()) ended.origin = origin();
+  ended.failure = failure;
+  on_step_(ended);
 }
 
 bool dial_attempt::fail(error_code why, std::string detail) {
@@ -312,6 +337,7 @@ bool dial_attempt::fail(error_code why, std::string detail) {
   record_.reason.error = why;
   record_.reason.detail = std::move(detail);
   record_.reason.peer = peer_ ? to_string(*peer_) : std::string();
+  end_step(&record_.reason);
   return false;
 }
 

@@ -46,8 +46,9 @@ struct opened_socket {
   std::string first_bytes{};  // of frames that came with the answer
   std::string subprotocol{};
   std::optional<agreed_compression> compression{};
-  std::string token{};    // of the provider, for the protocol's login
-  header_list headers{};  // of the answer, without those of the handshake
+  std::string extensions{};  // that were agreed, as the server wrote them
+  std::string token{};       // of the provider, for the protocol's login
+  header_list headers{};     // of the answer, without those of the handshake
   clock::time_point opened_at = clock::now();
   dial_findings found{};  // for dial_memory::session_opened()
 };
@@ -58,10 +59,20 @@ struct stream_use {
   std::string detail{};
 };
 
+// A stage that is over.
+struct dial_step {
+  stage at = stage::none;
+  clock::duration took{};
+  std::string origin{};                    // that the stage is about
+  std::string detail{};                    // what came of it, in one line; empty if there is nothing to say
+  const change_reason* failure = nullptr;  // null: the attempt goes on, or has its socket
+};
+
 // On the strand of the actor; shared by the actor and its own coroutine, because either may end first.
 class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
  public:
   using note_function = std::function<void(log_level, std::string_view)>;
+  using step_function = std::function<void(const dial_step&)>;
 
   // To the URL in `ask`, unless the provider names another. `note` gets lines for the log, while the attempt
   // is under way.
@@ -72,6 +83,9 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   // stream, and drops what the coroutine returns.
   using stream_user = std::function<net::awaitable<stream_use>(transport&, const bool& abandoned)>;
   void use_stream_by(stream_user user) { user_ = std::move(user); }
+
+  // Gets each stage when it is over.
+  void report_steps_to(step_function watcher) { on_step_ = std::move(watcher); }
 
   // Runs the attempt on `strand`. Calls `on_news` when the attempt is over, and when deadline() has become
   // earlier.
@@ -118,6 +132,7 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
 
   // What becomes known. Those that return a bool return false: their caller ends by it.
   void enter(stage next, milliseconds limit);
+  void end_step(const change_reason* failure);
   bool fail(error_code why, std::string detail = {});
   bool stream_failed(error_code why, std::string detail);
   void take_exception(const std::exception_ptr& thrown);
@@ -128,6 +143,9 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   const credential_request ask_;
   const note_function note_;
   stream_user user_;
+  step_function on_step_;
+  dial_step step_;  // the present one
+  clock::time_point step_began_{};
   clock::time_point deadline_{};  // of the whole, from start()
   redirect_target place_;         // to which the attempt has come
   const bool is_fallback_;        // a ws:// endpoint beside one that is wss://

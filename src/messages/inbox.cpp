@@ -120,9 +120,11 @@ inbox::space inbox::room() {
 void inbox::put(message_batch& messages) {
   const std::lock_guard lock(mutex_);
   received_ += messages.size();
+  received_bytes_ += messages.size_bytes();
   serve_receivers(messages);
   messages_.append(messages);
   unread_ = messages_.size();
+  most_unread_.raise(messages_.size());
   if (!messages_.empty() && std::exchange(handler_waits_, false)) handler_->messages_wait();
 }
 
@@ -147,6 +149,7 @@ bool inbox::take_back(message_batch& rest) {
   messages_ = std::exchange(rest, {});
   serve_receivers(messages_);
   unread_ = messages_.size();
+  most_unread_.raise(messages_.size());
   return std::exchange(handler_waits_, false);
 }
 

@@ -78,7 +78,10 @@ class inbox : public std::enable_shared_from_this<inbox> {
   // Adds what it has counted since it was made. Any thread, without a lock.
   void add_to(connection_stats& out) const {
     const auto unread = unread_.read();
-    out += connection_stats{.messages_received = received_.read(), .unread_messages = unread};
+    out += connection_stats{.messages_received = received_.read(),
+                            .unread_messages = unread,
+                            .most_unread_messages = most_unread_.read(),
+                            .payload_bytes_received = received_bytes_.read()};
   }
   // Returns when there is room again, or after cancel_wait().
   net::awaitable<void> wait_for_room();
@@ -103,8 +106,10 @@ class inbox : public std::enable_shared_from_this<inbox> {
   const std::size_t message_limit_;
   const std::size_t byte_limit_;
   const std::shared_ptr<const executors> where_;  // shared with the whole connection
-  counter received_;                              // messages; changed under the lock, as is the next
+  counter received_;                              // messages; changed under the lock, as are the next
+  counter received_bytes_;
   counter unread_;
+  counter most_unread_;
   std::mutex mutex_;
   message_batch messages_;
   std::vector<waiting> receivers_;

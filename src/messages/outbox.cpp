@@ -40,11 +40,13 @@ constexpr int most_for_one = 16;
 }  // namespace
 
 outbox::outbox(const limit_options& limits, std::shared_ptr<const executors> where,
-               std::shared_ptr<const protocol> spoken, std::shared_ptr<journal> log)
+               std::shared_ptr<const protocol> spoken, std::shared_ptr<journal> log,
+               std::shared_ptr<measurements> times)
     : limits_{limits.outbound_messages, limits.outbound_bytes, limits.message_bytes},
       where_(std::move(where)),
       protocol_(std::move(spoken)),
       log_(std::move(log)),
+      times_(std::move(times)),
       expiry_(where_->strand) {}
 
 // The operation is created after the write, so that it does not delay the message.
@@ -60,8 +62,10 @@ void outbox::send(std::string_view payload, const send_options& how, operation::
   auto [act, why] = judge(payload, how);
   const auto id = ++last_id_;
   counted_.offered += 1;
+  if (act == fate::leaves || act == fate::waits) sets_out(id);
   if (act == fate::leaves) why = send_now(id, payload, how, most_for_all);
   if (act == fate::leaves && why) act = fate::refused;
+  if (act == fate::refused) gives_up(id);
   if (handler) op = operation(std::move(handler), fallback);
   if (act == fate::waits) return keep(id, payload, how, std::move(op));
   if (act == fate::refused) return report(op, {delivery::not_sent, why});
@@ -92,11 +96,13 @@ outbox::begun outbox::send_at_once(std::string_view payload, const send_options&
     return {};
   const auto id = ++last_id_;
   counted_.offered += 1;
+  sets_out(id);
   const auto failed = send_now(id, payload, how, most);
   if (!failed && frames_.empty()) return {.fate = send_result{delivery::written, {}, session_}};
   auto later = std::make_shared<late_result<send_result>>();
   if (failed) {
     // A refusal takes a turn of the executor, so that a loop of refused messages starves no other work.
+    gives_up(id);
     count(delivery::not_sent);
     later->set({delivery::not_sent, failed});
     return {.later = std::move(later), .id = id};
@@ -131,6 +137,7 @@ error_code outbox::send_now(std::uint64_t id, std::string_view payload, const se
   }
   frames_.push_back({id, payload.size(), {}, std::move(kept)});
   payload_bytes_ += payload.size();
+  counted_.most_waiting.raise(payload_bytes_.read());
   write_or_wake(most);
   return {};
 }
@@ -172,6 +179,9 @@ bool outbox::protocol_frame(message_kind kind, std::string_view payload) {
   if (refuses_call()) return true;
   const std::lock_guard lock(mutex_);
   if (phase_ == phase::no_session) return true;
+  // Many answers to one read may wait although the server reads: only what it does not take counts.
+  error_code ec;  // the writer will meet the same failure, and report it
+  while (buffer_.control_size() >= limits_.bytes && !ec && write_chunk(ec)) continue;
   if (buffer_.control_size() >= limits_.bytes) return false;
   if (buffer_.add_control(kind == message_kind::text ? opcode::text : opcode::binary, payload)) wake_writer();
   return true;
@@ -231,6 +241,8 @@ void outbox::written(send_buffer::queue from, std::size_t count) {
 }
 
 void outbox::has_left(frame& whole) {
+  counted_.payload_bytes += whole.payload_bytes;
+  has_come_through(leaves_, whole.id, &measured_times::sends);
   if (acknowledged_ && !whole.kept.empty()) {
     whole.kept.front().op = std::move(whole.op);
     whole.kept.front().written_in = session_;

@@ -48,9 +48,10 @@ class outbox : public std::enable_shared_from_this<outbox> {
  public:
   using operation = pending_operation<send_result>;
 
-  // `spoken` may be null; all three are shared with the actor.
+  // `spoken` may be null; all are shared with the actor.
   outbox(const limit_options& limits, std::shared_ptr<const executors> where,
-         std::shared_ptr<const protocol> spoken, std::shared_ptr<journal> log);
+         std::shared_ptr<const protocol> spoken, std::shared_ptr<journal> log,
+         std::shared_ptr<measurements> times);
 
   // Any thread. An empty handler wants no answer; what is lost then stands in the log (R71).
   void send(std::string_view payload, const send_options& how, operation::handler_type handler,
@@ -130,6 +131,17 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void retire(error_code refusal, error_code why);
   // Drops all that waits without completing it: the context has ended.
   void forget_senders();
+  // From now on messages are refused with `refusal`; what was accepted is kept, for take_rest().
+  void retire_for_another(error_code refusal);
+  // What another outbox is to go on with.
+  struct rest {
+    std::list<kept_message> messages{};
+    std::uint64_t last_number = 0;
+  };
+  // After the last session. The senders are told that another one goes on.
+  rest take_rest();
+  // Before the first session.
+  void restore(rest given);
 
  private:
   // Holds the lock. Once it is released, the destructor logs which messages were lost meanwhile that nobody
@@ -209,6 +221,12 @@ class outbox : public std::enable_shared_from_this<outbox> {
     std::string payload;
     std::vector<std::string> attachments;
   };
+  // A message whose way is measured. One at a time: to write down a time for each would cost more than the
+  // times are worth.
+  struct measured_message {
+    std::uint64_t id = 0;
+    clock::time_point begun{};
+  };
   // What the protocol's encode() did wrong, for the log.
   struct encode_faults {
     bool threw = false;
@@ -216,6 +234,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
     bool call_reported = false;  // that is a fault of the program: one line is enough
   };
 
+  void has_come_through(measured_message& one, std::uint64_t id, duration_histogram measured_times::* times);
   [[nodiscard]] bool may_write_here(int most) const noexcept;
   [[nodiscard]] verdict judge(std::string_view payload, const send_options& how);
   [[nodiscard]] verdict gate(const send_options& how) const;
@@ -231,6 +250,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   void keep(std::uint64_t id, std::string_view payload, const send_options& how, operation op);
   void release(std::list<kept_message> messages);
   void release_what_may_leave();
+  void confirm(kept_message& one);
   void give_up_waiting(error_code why);
   void take_back(std::size_t from_frame, error_code why);
   void settle(std::list<kept_message> messages, error_code why);
@@ -238,6 +258,8 @@ class outbox : public std::enable_shared_from_this<outbox> {
   // Completes `op`, or writes down for the log that nobody awaits it.
   void report(operation& op, send_result result);
   void count(delivery outcome);
+  void sets_out(std::uint64_t id);
+  void gives_up(std::uint64_t id);
   void arm_expiry();
   void expire();
 
@@ -264,6 +286,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   const std::shared_ptr<const executors> where_;
   const std::shared_ptr<const protocol> protocol_;
   const std::shared_ptr<journal> log_;
+  const std::shared_ptr<measurements> times_;
 
   std::mutex mutex_;
   transport* stream_ = nullptr;  // of the session; not valid in phase::no_session
@@ -272,6 +295,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   phase phase_ = phase::no_session;
   std::uint64_t session_ = 0;  // the number of the present one, or of the last
   next_session next_ = next_session::none;
+  bool keeps_rest_ = false;    // for take_rest()
   bool writer_waits_ = false;  // so nothing is to be written
   const bool acknowledged_ = protocol_ && protocol_->acknowledges();
   std::atomic<int> written_this_turn_{0};  // messages that left where they were sent
@@ -297,8 +321,12 @@ class outbox : public std::enable_shared_from_this<outbox> {
     counter not_sent;
     counter in_doubt;
     counter dropped;
+    counter payload_bytes;  // of messages that have left
+    counter most_waiting;   // bytes
   };
   counts counted_{};
+  measured_message leaves_{};
+  measured_message is_confirmed_{};
 };
 
 }  // namespace holdfast

@@ -100,6 +100,27 @@ void outbox::count(delivery outcome) {
   }
 }
 
+// One in 16 is measured.
+void outbox::sets_out(std::uint64_t id) {
+  constexpr std::uint64_t one_in = 16;
+  if (id % one_in != 0) return;
+  const measured_message one{id, clock::now()};
+  if (leaves_.id == 0) leaves_ = one;
+  if (is_confirmed_.id == 0 && acknowledged_) is_confirmed_ = one;
+}
+
+void outbox::gives_up(std::uint64_t id) {
+  if (leaves_.id == id) leaves_ = {};
+  if (is_confirmed_.id == id) is_confirmed_ = {};
+}
+
+void outbox::has_come_through(measured_message& one, std::uint64_t id,
+                              duration_histogram measured_times::* times) {
+  if (id != one.id) return;
+  times_->add(times, clock::now() - one.begun);
+  one = {};
+}
+
 // What has ended is read before what was offered, so that never more have ended.
 void outbox::add_to(connection_stats& out) const {
   connection_stats mine{.bytes_sent = counted_.bytes.read(),
@@ -108,7 +129,9 @@ void outbox::add_to(connection_stats& out) const {
                                           .not_sent = counted_.not_sent.read(),
                                           .in_doubt = counted_.in_doubt.read(),
                                           .dropped = counted_.dropped.read()},
-                        .waiting_bytes = payload_bytes_.read()};
+                        .waiting_bytes = payload_bytes_.read(),
+                        .most_waiting_bytes = counted_.most_waiting.read(),
+                        .payload_bytes_sent = counted_.payload_bytes.read()};
   mine.messages_sent.offered = counted_.offered.read();
   out += mine;
 }
@@ -123,6 +146,7 @@ std::size_t outbox::discard_waiting() {
   const std::size_t leaving = buffer_.inside_message() ? 1 : 0;
   for (auto& each : frames_.all().subspan(leaving)) {
     payload_bytes_ -= each.payload_bytes;
+    gives_up(each.id);
     report(each.op, {delivery::dropped, error::message_discarded});
     ++count;
   }

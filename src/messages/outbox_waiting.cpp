@@ -39,6 +39,7 @@ constexpr auto never = clock::time_point::max();
 outbox::verdict outbox::judge(std::string_view payload, const send_options& how) {
   const bool may_wait = next_ == next_session::at_once ||
                         (next_ == next_session::some_day && how.when_offline != offline_rule::fail);
+  if (keeps_rest_) return {fate::refused, refusal_};
   if (phase_ != phase::open && !may_wait) return {fate::refused, refusal_};
   if (how.session != 0 && (how.session != session_ || phase_ != phase::open))
     return {fate::refused, error::no_connection};
@@ -127,6 +128,7 @@ void outbox::keep(std::uint64_t id, std::string_view payload, const send_options
                    .expires = expiry_of(how),
                    .op = std::move(op)};
   payload_bytes_ += payload.size();
+  counted_.most_waiting.raise(payload_bytes_.read());
   const bool sooner = one.expires && *one.expires < expiry_armed_;
   waiting_.push_back(std::move(one));
   if (sooner) net::post(where_->strand, [self = shared_from_this()] { self->arm_expiry(); });
@@ -167,10 +169,7 @@ void outbox::acknowledged(std::uint64_t last) {
   if (refuses_call()) return;
   const std::lock_guard lock(mutex_);
   while (!unconfirmed_.empty() && unconfirmed_.front().number <= last) {
-    auto& first = unconfirmed_.front();
-    payload_bytes_ -= first.payload.size();
-    count(delivery::acked);
-    if (first.op) first.op.complete({delivery::acked, {}, first.written_in});
+    confirm(unconfirmed_.front());
     unconfirmed_.pop_front();
   }
 }
@@ -180,10 +179,15 @@ void outbox::acknowledged_one(std::uint64_t number) {
   const std::lock_guard lock(mutex_);
   const auto found = std::ranges::find(unconfirmed_, number, &kept_message::number);
   if (found == unconfirmed_.end()) return;
-  payload_bytes_ -= found->payload.size();
-  count(delivery::acked);
-  if (found->op) found->op.complete({delivery::acked, {}, found->written_in});
+  confirm(*found);
   unconfirmed_.erase(found);
+}
+
+void outbox::confirm(kept_message& one) {
+  payload_bytes_ -= one.payload.size();
+  count(delivery::acked);
+  has_come_through(is_confirmed_, one.operation_id, &measured_times::acks);
+  if (one.op) one.op.complete({delivery::acked, {}, one.written_in});
 }
 
 // Frames from `from_frame` on do not leave in this session any more.
@@ -197,6 +201,7 @@ void outbox::take_back(std::size_t from_frame, error_code why) {
       // A message that is sent again has left in an earlier session.
       const auto written_in = each.kept.empty() ? 0 : each.kept.front().written_in;
       payload_bytes_ -= each.payload_bytes;
+      gives_up(each.id);
       report(each.op, {written_in != 0 ? delivery::in_doubt : delivery::not_sent, why, written_in});
     }
   }
@@ -213,6 +218,7 @@ void outbox::take_back(std::size_t from_frame, error_code why) {
 void outbox::settle(std::list<kept_message> messages, error_code why) {
   for (auto& each : messages) {
     payload_bytes_ -= each.payload.size();
+    gives_up(each.operation_id);
     report(each.op, {each.written_in != 0 ? delivery::in_doubt : delivery::not_sent, why, each.written_in});
   }
 }
@@ -220,6 +226,7 @@ void outbox::settle(std::list<kept_message> messages, error_code why) {
 void outbox::drop(std::list<kept_message> messages, error_code why) {
   for (auto& each : messages) {
     payload_bytes_ -= each.payload.size();
+    gives_up(each.operation_id);
     report(each.op, {delivery::dropped, why});
   }
 }
@@ -251,7 +258,7 @@ void outbox::expect_session() {
 
 void outbox::expect_no_session(error_code why) {
   const section lock(*this);
-  give_up_waiting(why);
+  if (!keeps_rest_) give_up_waiting(why);
 }
 
 void outbox::give_up_waiting(error_code why) {
@@ -289,6 +296,7 @@ void outbox::retire(error_code refusal, error_code why) {
   {
     const section lock(*this);
     refusal_ = refusal;
+    keeps_rest_ = false;
     give_up_waiting(why);
   }
   net::post(where_->strand, [self = shared_from_this()] { self->expiry_.release(); });

@@ -6,6 +6,7 @@ module;
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -135,6 +136,17 @@ export class protocol {
   /// program has ended the session, or this protocol by fail() or go_away(), the verdict does not count. If
   /// it throws, the policy judges the end as it is.
   virtual end_verdict ended(const session_end&) { return {}; }
+
+  /// Returns what an object of this class in another process needs to go on with the session, for its
+  /// import_state(): text that it can tell from that of another protocol. Called when no session is open and
+  /// none will be. See connection::export_state().
+  [[nodiscard]] virtual std::string export_state() const { return {}; }
+  /// Takes over what export_state() has returned, before the first opened(). Throws std::invalid_argument if
+  /// it cannot; unless overridden, if there is anything.
+  virtual void import_state(std::string_view state) {
+    if (!state.empty())
+      throw std::invalid_argument("import_state: protocol: this one cannot go on with a session");
+  }
 
   /// Drops what waits for the execution context, without completing it: that has ended, and nothing can be
   /// completed any more. Handlers may hold the coroutine that holds the connection. On the thread that

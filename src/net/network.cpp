@@ -95,6 +95,15 @@ std::string transport::error_detail() const {
   return stream != nullptr && *stream ? (*stream)->error_detail() : std::string();
 }
 
+byte_stream::facts transport::known() const {
+  if (const auto* stream = std::get_if<std::unique_ptr<byte_stream>>(&stream_))
+    return *stream ? (*stream)->known() : byte_stream::facts();
+  error_code failed;
+  const auto local = std::get<tcp_socket>(stream_).local_endpoint(failed);
+  if (failed) return {};
+  return {.local = peer_address{local.address(), local.port()}};
+}
+
 void transport::close() noexcept {
   if (auto* socket = std::get_if<tcp_socket>(&stream_)) {
     error_code ignored;

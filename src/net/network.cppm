@@ -80,6 +80,15 @@ export class byte_stream {
   /// Returns one line about the last error that a read or write returned, if more is known than its code;
   /// no secret.
   [[nodiscard]] virtual std::string error_detail() const { return {}; }
+  /// What is known of a stream, for `session_info`.
+  struct facts {
+    std::optional<peer_address> local{};  ///< our own end; empty: not known
+    std::string tls_version{};            ///< such as "TLSv1.3"; empty: not encrypted
+    std::string cipher{};                 ///< such as "TLS_AES_256_GCM_SHA384"
+    std::string peer_certificate{};       ///< PEM; empty: none was shown
+  };
+  /// Returns what is known of the stream. For people and logs: called when somebody asks.
+  [[nodiscard]] virtual facts known() const { return {}; }
   /// Called when nothing has come for a while: memory that only saves time may be freed.
   virtual void release_memory() noexcept {}
   /// Ends both directions at once; waits complete with operation_aborted. Idempotent.
@@ -135,6 +144,8 @@ export class transport {
   }
   /// Returns what byte_stream::error_detail() does; empty for TCP.
   [[nodiscard]] std::string error_detail() const;
+  /// Returns what byte_stream::known() does; for TCP, our own address.
+  [[nodiscard]] byte_stream::facts known() const;
   /// Ends both directions at once; waits complete with operation_aborted. Idempotent.
   void close() noexcept;
 

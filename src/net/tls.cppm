@@ -153,6 +153,8 @@ export class tls_stream final : public byte_stream {
   [[nodiscard]] std::optional<std::size_t> unconfirmed_bytes() const noexcept override;
   /// Returns the peer's alert, or what was wrong with what it sent; else what the stream below returns.
   [[nodiscard]] std::string error_detail() const override;
+  /// Returns what was agreed, and the certificate of the other side; our own address from the stream below.
+  [[nodiscard]] facts known() const override;
   /// Frees the buffers of OpenSSL, about 33 KiB; the next byte in either direction needs them again.
   void release_memory() noexcept override;
   /// Says goodbye (close_notify) if that is possible at once, and closes the stream below.

@@ -2,6 +2,7 @@
 module;
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
@@ -278,6 +279,17 @@ void tls_engine::consume_output(std::size_t count) noexcept {
 }
 
 bool tls_engine::resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+
+void tls_engine::add_to(byte_stream::facts& out) const {
+  out.tls_version = SSL_get_version(ssl_.get());
+  out.cipher = SSL_get_cipher_name(ssl_.get());
+  const openssl_ptr<X509> shown(SSL_get1_peer_certificate(ssl_.get()));
+  const openssl_ptr<BIO> text(BIO_new(BIO_s_mem()));
+  if (!shown || !text || PEM_write_bio_X509(text.get(), shown.get()) != 1) return;
+  char* bytes = nullptr;
+  const auto size = BIO_get_mem_data(text.get(), &bytes);
+  out.peer_certificate.assign(bytes, static_cast<std::size_t>(size));
+}
 
 std::string tls_engine::describe() const {
   return std::string(SSL_get_version(ssl_.get())) + ' ' + SSL_get_cipher_name(ssl_.get());

@@ -120,6 +120,8 @@ class tls_engine {
   }
   [[nodiscard]] bool resumed() const;
   [[nodiscard]] std::string describe() const;
+  // What was agreed, and the peer's certificate.
+  void add_to(byte_stream::facts& out) const;
 
  private:
   friend struct tls_engine_callbacks;

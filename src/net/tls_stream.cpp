@@ -339,6 +339,13 @@ void tls_stream::close() noexcept {
 
 bool tls_stream::resumed() const { return implementation_->engine.resumed(); }
 
+byte_stream::facts tls_stream::known() const {
+  const std::lock_guard lock(implementation_->mutex);
+  auto out = implementation_->below.known();
+  implementation_->engine.add_to(out);
+  return out;
+}
+
 std::string tls_stream::describe() const { return implementation_->engine.describe(); }
 
 }  // namespace holdfast

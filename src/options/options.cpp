@@ -115,6 +115,23 @@ void check_congestion(const congestion_options& given) {
   not_negative("congestion.calm_for", given.calm_for);
 }
 
+void check_lateness(const heartbeat_options& given) {
+  not_negative("heartbeat.least_pong_deadline", given.least_pong_deadline);
+  not_negative("heartbeat.unresponsive_after", given.unresponsive_after);
+  const bool adapts = given.least_pong_deadline != milliseconds::zero();
+  if (given.least_pong_deadline > given.pong_deadline)
+    throw option_error("heartbeat.least_pong_deadline", "must not be longer than heartbeat.pong_deadline");
+  if (given.unresponsive_after == milliseconds::zero()) return;
+  const auto shorter_than = [&](milliseconds deadline, const char* name) {
+    if (given.unresponsive_after >= deadline)
+      throw option_error("heartbeat.unresponsive_after",
+                         std::string("must be shorter than heartbeat.") + name);
+  };
+  shorter_than(given.pong_deadline, "pong_deadline");
+  shorter_than(given.probe_deadline, "probe_deadline");
+  if (adapts) shorter_than(given.least_pong_deadline, "least_pong_deadline");
+}
+
 void check_session(const session_options& given) {
   if (given.lifetime == milliseconds::zero()) return;
   if (given.lifetime < std::chrono::seconds(10) || given.lifetime > std::chrono::days(365))
@@ -139,6 +156,7 @@ void validate(const options& given) {
   not_negative("heartbeat.ping_interval", given.heartbeat.ping_interval);
   positive("heartbeat.pong_deadline", given.heartbeat.pong_deadline);
   positive("heartbeat.probe_deadline", given.heartbeat.probe_deadline);
+  check_lateness(given.heartbeat);
   positive("deadlines.attempt", given.deadlines.attempt);
   positive("deadlines.provider", given.deadlines.provider);
   positive("deadlines.resolve", given.deadlines.resolve);

@@ -23,6 +23,7 @@ import :error;
 import :headers;
 import :journal;
 import :lifetime;
+import :log_record;
 import :limits;
 import :liveness;
 import :network;
@@ -97,9 +98,14 @@ export struct options {
   milliseconds close_timeout{3'000};
   /// Manual mode in the background: closes this long after the last ping().
   milliseconds background_grace{30'000};
-  /// Warnings, messages that are lost while nobody awaits them, and what listeners, handlers and providers
-  /// threw. Called on any thread. Empty: warnings and errors go to std::clog, see `log_to_clog`.
+  /// Each step of a dial (at debug), warnings, messages that are lost while nobody awaits them, and what
+  /// listeners, handlers and providers threw. Called on any thread. Empty: warnings and errors go to
+  /// std::clog, see `log_to_clog`.
   std::function<void(log_level, std::string_view)> log{};
+  /// Gets what happens, as records: dial steps, states, round trips, commands; docs/insight.md has the list.
+  /// Called on the connection's strand, so it must not block; what it throws goes to the log. Empty: none are
+  /// made.
+  std::function<void(const log_record&)> trace{};
   bool log_to_clog = true;                       ///< false: without a `log` nothing is written anywhere
   std::shared_ptr<holdfast::network> network{};  ///< null: the real network
   /// True: the connection calls network_changed() by itself when links, addresses or routes of this machine

@@ -110,6 +110,10 @@ std::vector<std::string> options_without_effect(const options& given) {
   const auto& beat = given.heartbeat;
   found.add(beat.ping_interval == off.ping_interval && beat.pong_only, "heartbeat.pong_only",
             "heartbeat.ping_interval is zero");
+  found.add(beat.ping_interval == off.ping_interval && beat.least_pong_deadline != milliseconds::zero(),
+            "heartbeat.least_pong_deadline", "heartbeat.ping_interval is zero");
+  found.add(beat.ping_interval == off.ping_interval && beat.unresponsive_after != milliseconds::zero(),
+            "heartbeat.unresponsive_after", "heartbeat.ping_interval is zero");
   return found.take();
 }
 

@@ -1,5 +1,5 @@
-/// :dial_gate — who may dial now: asked before each attempt by all connections that share it, so that a
-/// program with many of them does not overrun a server that has been away.
+/// :dial_gate — who may dial and log in now: asked before each attempt by all connections that share it, so
+/// that a program with many of them does not overrun a server that has been away.
 module;
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
@@ -21,7 +21,8 @@ export struct dial_request {
   std::string origin{};  ///< of the endpoint that was chosen, such as "wss://example.org"
 };
 
-/// That an attempt may begin. Destroying it reports that the attempt is over, with a session or without one.
+/// That an attempt may begin, and the login that follows it. Destroying it reports that both are over, with a
+/// session or without one.
 /// Move-only; any thread may destroy it.
 export class dial_permit {
  public:
@@ -57,7 +58,8 @@ export class dial_gate {
 export struct dial_gate_options {
   unsigned dials = 50;                        ///< to one origin in any `interval`; from 1 to a million
   std::chrono::milliseconds interval{1'000};  ///< from 1 ms to a day
-  /// That may be under way at a time, to all origins together, each until it has a session or has failed.
+  /// That may be under way at a time, to all origins together, each until its session is usable (with a
+  /// protocol: the login is done) or it has failed. Those of a move are over when their socket is open.
   /// Zero: any number.
   unsigned under_way = 0;
   /// Between two attempts to one origin passes a random time, `interval / dials` at most. Seeds it, for

@@ -21,6 +21,12 @@ export struct heartbeat_options {
   /// The same after a suspend or a changed network; never longer than `pong_deadline`.
   milliseconds probe_deadline{3'000};
   bool pong_only = false;  ///< true: only a pong answers a ping; false: any inbound byte does
+  /// Not zero: on a fast link the answer is due sooner than after `pong_deadline`: after the round trip that
+  /// was measured, and four times its variation (RFC 6298 section 2), but never sooner than this.
+  milliseconds least_pong_deadline{0};
+  /// Not zero: an answer that has not come by then is told as `state_change::unresponsive`, before the peer
+  /// is lost. Shorter than all three deadlines.
+  milliseconds unresponsive_after{0};
 
   /// Returns the options without a heartbeat: `options{.heartbeat = heartbeat_options::off()}`. No pings
   /// are sent, and no peer is declared lost for silence.
@@ -40,11 +46,23 @@ class liveness {
     if (!options_->pong_only) alive(now);
   }
   void heard_pong(clock::time_point now) noexcept { alive(now); }
+  // From a ping to its answer (RFC 6298 section 2).
+  void measured(clock::duration round_trip) noexcept {
+    if (!smoothed_) {
+      smoothed_ = round_trip;
+      variation_ = round_trip / 2;
+      return;
+    }
+    const auto off = *smoothed_ > round_trip ? *smoothed_ - round_trip : round_trip - *smoothed_;
+    variation_ = (3 * variation_ + off) / 4;
+    smoothed_ = (7 * *smoothed_ + round_trip) / 8;
+  }
   // While we do not read we cannot hear: pings go on (somebody between us may count on them), verdicts stop
   // (R40).
   void pause() noexcept {
     paused_ = true;
     pong_due_.reset();
+    late_at_ = clock::time_point::max();
   }
   void resume(clock::time_point now) noexcept {
     paused_ = false;
@@ -53,22 +71,33 @@ class liveness {
   // The ping comes nearer to the peer, behind what it is still receiving: the answer is due that much later
   // (R62).
   void heard_progress(clock::time_point now) noexcept {
-    if (pong_due_) pong_due_ = now + patience_;
+    if (!pong_due_) return;
+    pong_due_ = now + patience_;
+    if (late_at_ > now) late_at_ = late_from(now);
   }
   [[nodiscard]] bool waits_for_answer() const noexcept { return pong_due_.has_value(); }
+  [[nodiscard]] bool is_paused() const noexcept { return paused_; }
+  // How long the answer to a ping may take now.
+  [[nodiscard]] clock::duration patience() const noexcept {
+    const clock::duration most = options_->pong_deadline;
+    const clock::duration least = options_->least_pong_deadline;
+    if (least == clock::duration::zero() || !smoothed_) return most;
+    return std::clamp(*smoothed_ + 4 * variation_, least, most);
+  }
   [[nodiscard]] bool is_off() const noexcept { return options_->ping_interval == milliseconds::zero(); }
   // A ping was sent for another reason (ping()): it is as good as ours.
   void pinged(clock::time_point now) noexcept {
     idle_since_ = now;
     if (paused_ || pong_due_ || is_off()) return;
-    patience_ = options_->pong_deadline;
+    patience_ = patience();
     pong_due_ = now + patience_;
+    late_at_ = late_from(now);
   }
   // A ping was sent because there is reason to doubt (R27, R10): its answer is expected sooner. What was due
   // before stays due, so that probing again and again does not put the verdict off.
   void probe(clock::time_point now) noexcept {
     pinged(now);
-    patience_ = std::min(options_->probe_deadline, options_->pong_deadline);
+    patience_ = std::min<clock::duration>(options_->probe_deadline, patience());
     if (pong_due_) pong_due_ = std::min<clock::time_point>(*pong_due_, now + patience_);
   }
 
@@ -76,11 +105,17 @@ class liveness {
     if (pong_due_) return now >= *pong_due_ ? verdict::lost : verdict::fine;
     return !is_off() && now >= idle_since_ + options_->ping_interval ? verdict::ping : verdict::fine;
   }
-  // When judge() may next say something else. A pong can come at any moment, and the next ping is due one
-  // interval after it, which may be before the deadline of this one.
-  [[nodiscard]] clock::time_point next_look(clock::time_point now) const noexcept {
+  // The answer has not come in the time in which one expects it.
+  [[nodiscard]] bool is_late(clock::time_point now) const noexcept { return pong_due_ && now >= late_at_; }
+  // When judge() or is_late() may next say something else. A pong can come at any moment, and the next ping
+  // is due one interval after it, which may be before the deadline of this one.
+  // `lateness`: as far as it is of interest that the answer is late.
+  [[nodiscard]] clock::time_point next_look(clock::time_point now, bool lateness) const noexcept {
     if (is_off()) return clock::time_point::max();
-    if (pong_due_) return std::min<clock::time_point>(*pong_due_, now + options_->ping_interval);
+    if (pong_due_) {
+      const auto due = lateness ? std::min(*pong_due_, late_at_) : *pong_due_;
+      return std::min<clock::time_point>(due, now + options_->ping_interval);
+    }
     return idle_since_ + options_->ping_interval;
   }
 
@@ -88,12 +123,20 @@ class liveness {
   void alive(clock::time_point now) noexcept {
     idle_since_ = now;
     pong_due_.reset();
+    late_at_ = clock::time_point::max();
+  }
+  [[nodiscard]] clock::time_point late_from(clock::time_point now) const noexcept {
+    const auto after = options_->unresponsive_after;
+    return after == milliseconds::zero() ? clock::time_point::max() : now + clock::duration(after);
   }
 
   const heartbeat_options* options_;
   clock::time_point idle_since_;
   std::optional<clock::time_point> pong_due_{};
   clock::duration patience_{};  // with the answer that is due
+  clock::time_point late_at_ = clock::time_point::max();
+  std::optional<clock::duration> smoothed_{};  // round trip; empty: none was measured yet
+  clock::duration variation_{};
   bool paused_ = false;
 };
 

@@ -43,8 +43,10 @@ class session_listener {
   // `features` are all that must not be used now.
   virtual void on_throttle(const std::vector<throttled_feature>& features) = 0;
   virtual void on_go_away(const departure& how) = 0;
-  // A ping was answered.
-  virtual void on_round_trip(clock::duration) {}
+  // A ping was answered, and would have been late after the second.
+  virtual void on_round_trip(clock::duration, clock::duration) {}
+  // An answer is late (true), or the peer is heard again (false).
+  virtual void on_unresponsive(bool) {}
 
  protected:
   session_listener() = default;

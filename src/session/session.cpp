@@ -205,6 +205,7 @@ net::awaitable<void> session::read_first_bytes() {
 }
 
 void session::took(std::size_t count, error_code ec) {
+  if (late_told_) work_.notify();
   if (stream_.unsent()) work_.notify();  // reading can make a TLS stream queue an answer
   if (count != 0) {
     bytes_received_ += count;

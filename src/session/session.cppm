@@ -89,6 +89,8 @@ class session final : public std::enable_shared_from_this<session>, private sess
   [[nodiscard]] bool hands_over() const noexcept { return hand_over_by_.has_value(); }
   // The protocol's view of its end; `moved`: another session follows without a break.
   end_verdict judge_end(bool moved);
+  // What is known of the stream below, while it is not over.
+  [[nodiscard]] byte_stream::facts facts() const { return over_ ? byte_stream::facts() : stream_.known(); }
   // When the newest bytes came.
   [[nodiscard]] clock::time_point heard_at() const noexcept { return read_at_; }
   // Why it has ended.
@@ -123,6 +125,9 @@ class session final : public std::enable_shared_from_this<session>, private sess
   void write();
   void wait_until_writable();
   void watch_liveness(clock::time_point now);
+  bool has_heard_all();
+  [[nodiscard]] bool can_tell_lateness() const;
+  void tell_of_lateness(clock::time_point now);
   void look_for_congestion(clock::time_point now);
   // From the conversation.
   void on_ready(const login_result& result) override { listener_.on_ready(result); }
@@ -160,6 +165,9 @@ class session final : public std::enable_shared_from_this<session>, private sess
     clock::time_point sent;
     ping_operation op;
   };
+
+  // Before the peer is declared lost, what has come is read.
+  enum class last_read : std::uint8_t { is_not_due, is_due, is_over };
 
   // Once it is closing, by whomever.
   struct ending {
@@ -223,7 +231,9 @@ class session final : public std::enable_shared_from_this<session>, private sess
   bool warned_of_pause_ = false;
   bool scanning_ = false;   // for the peer's close frame, behind messages that nobody takes
   bool gives_way_ = false;  // to the program, which has just got messages
-  bool was_idle_ = false;   // since the last byte came
+  bool late_told_ = false;  // that an answer is late
+  last_read last_read_ = last_read::is_not_due;
+  bool was_idle_ = false;  // since the last byte came
   bool over_ = false;
 };
 

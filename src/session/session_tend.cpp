@@ -45,7 +45,11 @@ void session::handle_pong(std::string_view payload) {
   // A pong also answers all earlier pings (RFC 6455 section 5.5.3). An unsolicited pong answers none.
   if (number == 0 || number > last_ping_) return;
   liveness_.heard_pong(now);
-  if (number == last_ping_ && last_ping_at_) listener_.on_round_trip(now - *std::exchange(last_ping_at_, {}));
+  if (number == last_ping_ && last_ping_at_) {
+    const auto took = now - *std::exchange(last_ping_at_, {});
+    liveness_.measured(took);
+    listener_.on_round_trip(took, liveness_.patience());
+  }
   if (link_) link_->judge.heard_pong(number, now);
   std::erase_if(pings_, [&](pending_ping& each) {
     if (each.number > number) return false;
@@ -110,7 +114,7 @@ clock::time_point session::next_look() const {
     next = std::min<clock::time_point>(next, pings_.front().sent + options_->heartbeat.pong_deadline);
   if (ending_) return hand_over_by_ && reader_waits_ ? next : std::min(next, ending_->close_by);
   const auto now = clock::now();
-  next = std::min(next, liveness_.next_look(now));
+  next = std::min(next, liveness_.next_look(now, !late_told_ && can_tell_lateness()));
   if (broken_) next = std::min(next, broken_->read_until);
   if (upstream_ && upstream_->watches())
     next = std::min<clock::time_point>(next, now + options_->heartbeat.pong_deadline / looks_per_patience);
@@ -162,11 +166,39 @@ void session::watch_liveness(clock::time_point now) {
       ping();
       break;
     case liveness::verdict::lost:
+      if (!has_heard_all()) break;
       end({.error = error::liveness_lost, .at = stage::session});
       break;
     case liveness::verdict::fine:
+      last_read_ = last_read::is_not_due;
       break;
   }
+  tell_of_lateness(now);
+}
+
+// If this process itself has stood still, the answer may have come, and wait to be read: the read gets one
+// more turn. Returns whether it has had it.
+bool session::has_heard_all() {
+  if (last_read_ == last_read::is_over) return true;
+  if (std::exchange(last_read_, last_read::is_due) == last_read::is_due) return false;
+  net::post(where_->strand, [self = shared_from_this()] {
+    net::post(self->where_->strand, [self] {
+      self->last_read_ = last_read::is_over;
+      self->work_.notify();
+    });
+  });
+  return false;
+}
+
+// During a login nobody takes the session for one that can be used. While it does not read, it cannot know.
+bool session::can_tell_lateness() const {
+  return !over_ && !liveness_.is_paused() && (!conversation_ || conversation_->is_ready());
+}
+
+void session::tell_of_lateness(clock::time_point now) {
+  if (liveness_.is_late(now) == late_told_ || !can_tell_lateness()) return;
+  late_told_ = !late_told_;
+  listener_.on_unresponsive(late_told_);
 }
 
 // Merges the features that the server throttles with those that the session itself throttles.
@@ -201,6 +233,7 @@ void session::watch_upload(clock::time_point now) {
 
 // A ping of the program times out even if other signs of life arrive (R65).
 void session::expire_pings(clock::time_point now) {
+  if (last_read_ == last_read::is_due) return;  // the answer may have come
   std::erase_if(pings_, [&](pending_ping& each) {
     if (now < each.sent + options_->heartbeat.pong_deadline) return false;
     each.op.complete(error::timed_out, {});

@@ -21,7 +21,8 @@ bool is_rich(const state_change& given) {
   const bool has_reason = why.error || why.at != stage::none || why.http_status != 0 || why.close_code != 0 ||
                           !why.detail.empty() || !why.peer.empty();
   return has_reason || given.retry_in || !given.rule.empty() || given.final || given.gap ||
-         !given.features.empty() || !given.subprotocol.empty() || !given.headers.empty();
+         given.unresponsive || !given.features.empty() || !given.subprotocol.empty() ||
+         !given.headers.empty();
 }
 
 std::string text_of(const std::shared_ptr<const std::string>& kept) { return kept ? *kept : std::string(); }

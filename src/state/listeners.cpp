@@ -28,13 +28,6 @@ namespace {
 
 constexpr std::size_t suspicious_listener_count = 10;
 
-// An end that the program itself asked for is not reported as an error.
-bool is_failure(const state_change& change) {
-  const auto& why = change.reason.error;
-  return change.to == connection_state::disconnected && why && why != error::disconnect_requested &&
-         why != error::closed && why != error::in_background && why != net::error::operation_aborted;
-}
-
 // Each callback may remove its listener or destroy the handle, so `wanted` is checked before the next one.
 // One that throws does not keep the others from being called.
 template <class Wanted, class Thrown>
@@ -50,6 +43,10 @@ void call_all(const connection_listener& callbacks, const observed_change& chang
     }
   };
   if (is_failure(change)) call_if(callbacks.on_connection_error, change);
+  if (is_about_lateness(change)) {
+    call_if(callbacks.on_unresponsive, change);
+    return call_if(callbacks.on_state_change, change);
+  }
   switch (change.to) {
     case connection_state::connecting:
       call_if(callbacks.on_connecting, change);

@@ -55,13 +55,17 @@ class writer {
     return sample(std::to_string(value), labels);
   }
   void histogram(std::string_view name, std::string_view help, const duration_histogram& of) {
-    family(name, "histogram", help);
+    family(name, "histogram", help).distribution(of, {});
+  }
+  // One of a family of histograms.
+  void distribution(const duration_histogram& of, const std::string& labels) {
+    const auto more = labels.empty() ? labels : labels + ',';
     const auto counts = of.up_to_bounds();
     for (std::size_t i = 0; i < duration_histogram::bounds.size(); ++i)
-      line("_bucket", label("le", shown(duration_histogram::bounds[i])), std::to_string(counts[i]));
-    line("_bucket", label("le", "+Inf"), std::to_string(counts.back()));
-    line("_count", {}, std::to_string(counts.back()));
-    line("_sum", {}, shown(std::chrono::duration<double>(of.sum()).count()));
+      line("_bucket", more + label("le", shown(duration_histogram::bounds[i])), std::to_string(counts[i]));
+    line("_bucket", more + label("le", "+Inf"), std::to_string(counts.back()));
+    line("_count", labels, std::to_string(counts.back()));
+    line("_sum", labels, shown(std::chrono::duration<double>(of.sum()).count()));
   }
   std::string take() { return out_ + "# EOF\n"; }
 
@@ -108,6 +112,11 @@ void write_life(writer& out, const context_stats& of) {
   out.family("gaps", "counter", "Resumed sessions in which messages were missing.").sample(total.gaps);
   out.family("connected_seconds", "counter", "Time for which sessions were usable.")
       .sample(shown(std::chrono::duration<double>(total.connected_for).count()));
+  out.family("heartbeat_missed", "counter", "Answers to heartbeats that were late, or did not come.")
+      .sample(total.missed_heartbeats);
+  out.family("clock_jumps", "counter", "Suspends of the machine that were noticed.")
+      .sample(total.clock_jumps);
+  out.family("network_changes", "counter", "Changes of the network.").sample(total.network_changes);
 }
 
 void write_traffic(writer& out, const connection_stats& total) {
@@ -125,11 +134,31 @@ void write_traffic(writer& out, const connection_stats& total) {
   out.family("io_bytes", "counter", "Bytes of WebSocket frames.")
       .sample(total.bytes_received, label("direction", "in"))
       .sample(total.bytes_sent, label("direction", "out"));
+  out.family("payload_bytes", "counter", "Bytes of messages, uncompressed.")
+      .sample(total.payload_bytes_received, label("direction", "in"))
+      .sample(total.payload_bytes_sent, label("direction", "out"));
   out.family("outbox_messages", "gauge", "Messages that wait to leave, or to be acknowledged.")
       .sample(sent.pending());
   out.family("outbox_bytes", "gauge", "The same in bytes.").sample(total.waiting_bytes);
   out.family("inbox_messages", "gauge", "Messages that the program has not taken yet.")
       .sample(total.unread_messages);
+}
+
+void write_times(writer& out, const measured_times& of) {
+  out.histogram("dial_duration_seconds", "From the beginning of an attempt to an open WebSocket.", of.dials);
+  out.family("dial_stage_duration_seconds", "histogram", "Stages of attempts that have succeeded.");
+  for (std::size_t i = 0; i < of.stages.size(); ++i) {
+    const auto at = static_cast<stage>(i);
+    if (at == stage::none || at == stage::session) continue;
+    out.distribution(of.stages[i], label("stage", to_string(at)));
+  }
+  out.histogram("retry_wait_seconds", "Waits between two attempts, as they were decided.", of.waits);
+  out.histogram("session_duration_seconds", "From usable to the end.", of.sessions);
+  out.histogram("rtt_seconds", "From a ping to its answer.", of.round_trips);
+  out.histogram("send_latency_seconds", "From send() until the system has taken a message; one in 16.",
+                of.sends);
+  out.histogram("ack_latency_seconds", "From send() until the server has acknowledged it; one in 16.",
+                of.acks);
 }
 
 }  // namespace
@@ -138,10 +167,7 @@ std::string to_openmetrics(const context_stats& of) {
   writer out;
   write_life(out, of);
   write_traffic(out, of.total);
-  out.histogram("dial_duration_seconds", "From the beginning of an attempt to an open WebSocket.", of.dials);
-  out.histogram("retry_wait_seconds", "Waits between two attempts, as they were decided.", of.waits);
-  out.histogram("session_duration_seconds", "From usable to the end.", of.sessions);
-  out.histogram("rtt_seconds", "From a ping to its answer.", of.round_trips);
+  write_times(out, of.times);
   return out.take();
 }
 

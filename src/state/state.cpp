@@ -63,6 +63,19 @@ std::string seconds(clock::duration value) {
 
 }  // namespace
 
+bool is_failure(const state_change& change) noexcept {
+  const auto& why = change.reason.error;
+  return change.to == connection_state::disconnected && why && why != error::disconnect_requested &&
+         why != error::closed && why != error::in_background && why != error::dial_gate_closed &&
+         why != boost::asio::error::operation_aborted;
+}
+
+bool is_about_lateness(const state_change& change) noexcept {
+  const bool is_open =
+      change.to == connection_state::connected || change.to == connection_state::feature_throttled;
+  return is_open && (change.rule == "late" || change.rule == "answered");
+}
+
 std::string describe(const change_reason& reason) {
   if (!reason.error) return {};
   // An end that the program asked for is not a failure of a stage.
@@ -90,6 +103,7 @@ std::string describe(const state_change& change) {
   if (change.final && change.sequence != 0) {
     out += ", will not retry by itself" + (change.rule.empty() ? "" : " [" + change.rule + ']');
   }
+  if (change.unresponsive) out += ", unresponsive";
   if (change.flapping && change.to == connection_state::disconnected && change.rule != "flapping") {
     out += ", flapping";
   }

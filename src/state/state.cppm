@@ -88,12 +88,16 @@ export struct state_change {
   /// disconnected: after which it tries again, with a dial gate at the earliest; empty: not by itself.
   std::optional<clock::duration> retry_in{};
   /// The rule that decided: of the retry policy, "next-endpoint", "asked", or "gate" while a dial gate holds
-  /// up the attempt.
+  /// up the attempt. connected, feature_throttled: "late" and "answered" where only `unresponsive` has
+  /// changed.
   std::string rule{};
   bool final = false;                ///< disconnected until connect() is called (or for good, after close())
   bool flapping = false;             ///< sessions open but end before they are stable
   bool resumed = false;              ///< connected: the protocol continued the earlier session
   std::optional<message_gap> gap{};  ///< connected: what is missing all the same
+  /// connected, feature_throttled: the answer to a ping is late, see heartbeat.unresponsive_after. When it
+  /// has come, the same state is published without this.
+  bool unresponsive = false;
   std::vector<throttled_feature> features{};  ///< feature_throttled: what must not be sent now
   /// "wss://host[:port]" (RFC 6454) of the endpoint that is tried; once the attempt is over, of the place to
   /// which a redirect or the provider has led it. Empty before the first attempt.
@@ -111,6 +115,11 @@ export struct state_change {
     return retry_in ? std::optional(time + *retry_in) : std::nullopt;
   }
 };
+
+// An attempt or a session has failed: the program did not ask for its end, nor does it only wait.
+bool is_failure(const state_change& change) noexcept;
+// The state is what it was: the peer has stopped to answer, or answers again.
+bool is_about_lateness(const state_change& change) noexcept;
 
 /// What a cursor yields: the transition, and how many it had to skip because it fell behind the ring.
 export struct observed_change : state_change {

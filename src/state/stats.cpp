@@ -53,7 +53,15 @@ connection_stats& connection_stats::operator+=(const connection_stats& other) {
   messages_sent.dropped += other.messages_sent.dropped;
   unread_messages += other.unread_messages;
   waiting_bytes += other.waiting_bytes;
+  most_unread_messages = std::max(most_unread_messages, other.most_unread_messages);
+  most_waiting_bytes = std::max(most_waiting_bytes, other.most_waiting_bytes);
+  payload_bytes_received += other.payload_bytes_received;
+  payload_bytes_sent += other.payload_bytes_sent;
+  missed_heartbeats += other.missed_heartbeats;
+  clock_jumps += other.clock_jumps;
+  network_changes += other.network_changes;
   if (other.last_round_trip) last_round_trip = other.last_round_trip;
+  if (other.smoothed_round_trip) smoothed_round_trip = other.smoothed_round_trip;
   if (other.least_round_trip)
     least_round_trip = std::min(least_round_trip.value_or(*other.least_round_trip), *other.least_round_trip);
   return *this;
@@ -106,8 +114,25 @@ void life_record::failed(const change_reason& why) {
 
 void life_record::measured(clock::duration round_trip) {
   const std::lock_guard lock(mutex_);
+  const bool is_first = least_round_trip_ == clock::duration::max();
   last_round_trip_ = round_trip;
   least_round_trip_ = std::min(least_round_trip_, round_trip);
+  smoothed_round_trip_ = is_first ? round_trip : (7 * smoothed_round_trip_ + round_trip) / 8;
+}
+
+void life_record::missed_heartbeat() {
+  const std::lock_guard lock(mutex_);
+  ++missed_heartbeats_;
+}
+
+void life_record::clock_jumped() {
+  const std::lock_guard lock(mutex_);
+  ++clock_jumps_;
+}
+
+void life_record::network_changed() {
+  const std::lock_guard lock(mutex_);
+  ++network_changes_;
 }
 
 void life_record::add_to(connection_stats& out, clock::time_point now) const {
@@ -122,9 +147,14 @@ void life_record::add_to(connection_stats& out, clock::time_point now) const {
                           .moves = moves_,
                           .resumed = resumed_,
                           .gaps = gaps_,
-                          .failures = failures_};
+                          .failures = failures_,
+                          .missed_heartbeats = missed_heartbeats_,
+                          .clock_jumps = clock_jumps_,
+                          .network_changes = network_changes_};
   if (least_round_trip_ == clock::duration::max()) return;
-  out += connection_stats{.last_round_trip = last_round_trip_, .least_round_trip = least_round_trip_};
+  out += connection_stats{.last_round_trip = last_round_trip_,
+                          .least_round_trip = least_round_trip_,
+                          .smoothed_round_trip = smoothed_round_trip_};
 }
 
 }  // namespace holdfast

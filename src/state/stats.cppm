@@ -52,15 +52,24 @@ export struct connection_stats {
   std::vector<failure_count> failures{};  ///< of attempts and sessions; not those that the program ended
   std::uint64_t bytes_received = 0;       ///< of WebSocket frames, from the socket or from TLS
   std::uint64_t bytes_sent = 0;           ///< the same in the other direction
-  std::uint64_t messages_received =
-      0;  ///< that were handed on to the program; not those of a protocol, or of channels
-  send_counts messages_sent{};        ///< by what has become of them
-  std::uint64_t unread_messages = 0;  ///< received, and not taken by the program yet
-  std::uint64_t waiting_bytes = 0;    ///< of messages that have not left, or are not acknowledged
-  std::optional<clock::duration> last_round_trip{};   ///< from a ping to its answer; empty: none yet
-  std::optional<clock::duration> least_round_trip{};  ///< the shortest of all
+  /// That were handed on to the program; not those of a protocol, or of channels.
+  std::uint64_t messages_received = 0;
+  send_counts messages_sent{};               ///< by what has become of them
+  std::uint64_t unread_messages = 0;         ///< received, and not taken by the program yet
+  std::uint64_t waiting_bytes = 0;           ///< of messages that have not left, or are not acknowledged
+  std::uint64_t most_unread_messages = 0;    ///< the most that there ever were
+  std::uint64_t most_waiting_bytes = 0;      ///< the most that there ever were
+  std::uint64_t payload_bytes_received = 0;  ///< of `messages_received`, uncompressed
+  std::uint64_t payload_bytes_sent = 0;      ///< of messages that have left, uncompressed; sent again, again
+  std::uint64_t missed_heartbeats = 0;       ///< answers that were late: see heartbeat.unresponsive_after
+  std::uint64_t clock_jumps = 0;             ///< suspends that were noticed
+  std::uint64_t network_changes = 0;         ///< that concerned it: reported by the program, or noticed
+  std::optional<clock::duration> last_round_trip{};      ///< from a ping to its answer; empty: none yet
+  std::optional<clock::duration> least_round_trip{};     ///< the shortest of all
+  std::optional<clock::duration> smoothed_round_trip{};  ///< as in RFC 6298: 7/8 of what it was, 1/8 the last
 
-  /// Adds up two connections, or two sums. Round trips: the later one is kept, and the shorter one.
+  /// Adds up two connections, or two sums. Of the most of a queue the greater one is kept; of round trips the
+  /// later one, and the shorter one.
   connection_stats& operator+=(const connection_stats& other);
 };
 
@@ -82,19 +91,49 @@ export class duration_histogram {
   clock::duration sum_{};
 };
 
+/// What has been measured of all connections of an execution context. Of messages one in 16 is.
+export struct measured_times {
+  duration_histogram dials{};        ///< from their beginning to an open WebSocket
+  duration_histogram waits{};        ///< between two attempts, as they were decided
+  duration_histogram sessions{};     ///< from usable to the end
+  duration_histogram round_trips{};  ///< from a ping to its answer
+  duration_histogram sends{};        ///< from send() until the operating system has taken the message
+  duration_histogram acks{};         ///< from send() until the server has acknowledged it
+  /// Stages of attempts that have succeeded, by the value of `stage`.
+  std::array<duration_histogram, 9> stages{};
+};
+
 /// What all connections of an execution context have done, those that exist no more included.
 export struct context_stats {
   std::array<std::uint64_t, 4> connections{};  ///< that exist, by the value of `connection_state`
   connection_stats total{};                    ///< of all connections
-  duration_histogram dials{};                  ///< from their beginning to an open WebSocket
-  duration_histogram waits{};                  ///< between two attempts, as they were decided
-  duration_histogram sessions{};               ///< from usable to the end
-  duration_histogram round_trips{};            ///< from a ping to its answer
+  measured_times times{};                      ///< of all connections
 };
 
 /// Returns the numbers as OpenMetrics text, version 1.0, for a scrape by Prometheus: send it with the
 /// Content-Type "application/openmetrics-text; version=1.0.0; charset=utf-8".
 export std::string to_openmetrics(const context_stats& of);
+
+// Where all connections of an execution context write down what they measure. Any thread.
+class measurements {
+ public:
+  void add(duration_histogram measured_times::* of, clock::duration took) {
+    const std::lock_guard lock(mutex_);
+    (times_.*of).add(took);
+  }
+  void add_stage(stage of, clock::duration took) {
+    const std::lock_guard lock(mutex_);
+    times_.stages[static_cast<std::size_t>(of)].add(took);
+  }
+  [[nodiscard]] measured_times read() const {
+    const std::lock_guard lock(mutex_);
+    return times_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  measured_times times_{};
+};
 
 // The history of one connection. Any thread; its loop writes.
 class life_record {
@@ -108,6 +147,9 @@ class life_record {
   std::optional<clock::duration> ended(clock::time_point now);
   void failed(const change_reason& why);
   void measured(clock::duration round_trip);
+  void missed_heartbeat();
+  void clock_jumped();
+  void network_changed();
   void add_to(connection_stats& out, clock::time_point now) const;
 
  private:
@@ -117,12 +159,16 @@ class life_record {
   clock::duration connected_for_{};  // before that
   clock::duration last_round_trip_{};
   clock::duration least_round_trip_ = clock::duration::max();
+  clock::duration smoothed_round_trip_{};
   std::vector<failure_count> failures_{};
   std::uint32_t attempts_ = 0;
   std::uint32_t sessions_ = 0;
   std::uint32_t moves_ = 0;
   std::uint32_t resumed_ = 0;
   std::uint32_t gaps_ = 0;
+  std::uint32_t missed_heartbeats_ = 0;
+  std::uint32_t clock_jumps_ = 0;
+  std::uint32_t network_changes_ = 0;
 };
 
 }  // namespace holdfast

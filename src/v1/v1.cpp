@@ -24,6 +24,7 @@ module holdfast.v1;
 
 import holdfast;
 import :v1_frames;
+import :v1_state;
 
 namespace holdfast {
 namespace {
@@ -65,10 +66,14 @@ class v1_protocol final : public protocol {
 
   void opened(protocol_link& link, const session_facts& session) override {
     phase_ = phase::login;
-    // A frame that the WebSocket itself did not accept would come again if the session were resumed.
-    if (session.last_end == error::message_too_big || session.last_end == error::invalid_utf8)
-      earlier_.reset();
     link.send(message_kind::text, v1_frames::hello(client_, session.token, earlier_));
+  }
+
+  // A frame that the WebSocket itself did not accept would come again if the session were resumed.
+  end_verdict ended(const session_end& how) override {
+    const auto& why = how.reason.error;
+    if (why == error::message_too_big || why == error::invalid_utf8) earlier_.reset();
+    return {};
   }
 
   void received(protocol_link& link, message_view frame) override {
@@ -94,6 +99,16 @@ class v1_protocol final : public protocol {
   }
   [[nodiscard]] message_kind encoded_kind(message_kind) const noexcept override { return message_kind::text; }
   [[nodiscard]] bool acknowledges() const noexcept override { return true; }
+
+  // The name of the client is what a server knows our messages by.
+  [[nodiscard]] std::string export_state() const override {
+    return v1_frames::write_state({.client = client_, .session = earlier_});
+  }
+  void import_state(std::string_view state) override {
+    auto read = v1_frames::read_state(state);
+    client_ = std::move(read.client);
+    earlier_ = std::move(read.session);
+  }
 
  private:
   enum class phase : std::uint8_t { login, ready, over };
@@ -181,7 +196,7 @@ class v1_protocol final : public protocol {
   }
 
   const v1_options how_;
-  const std::string client_;
+  std::string client_;  // as long as the connection lives, and the one that goes on with its state
   std::optional<v1_frames::resume> earlier_;  // the earlier session; the present one, once it is ready
   std::uint64_t last_ping_ = 0;               // never restarts, so that no late pong answers another ping
   std::uint64_t acknowledged_ = 0;            // of the events

@@ -212,7 +212,7 @@ checked_answer check_answer(const http_head& answer, const upgrade_terms& terms,
   const auto compression = read_agreement(terms.compression, extensions);
   if (compression.has_error())
     return refuse(error::upgrade_invalid, wrong_extensions(answer, terms.compression));
-  checked_answer out{.opened = {.compression = *compression}};
+  checked_answer out{.opened = {.compression = *compression, .extensions = extensions}};
   for (const auto& each : chosen)
     out.opened.subprotocol += (out.opened.subprotocol.empty() ? "" : ", ") + each;
   return out;

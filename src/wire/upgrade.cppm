@@ -52,6 +52,7 @@ export std::string upgrade_request(const target& to, const upgrade_terms& terms,
 export struct opened_upgrade {
   std::string subprotocol{};                        ///< that the server chose; empty: none
   std::optional<agreed_compression> compression{};  ///< empty: nothing may be compressed
+  std::string extensions{};                         ///< the server's Sec-WebSocket-Extensions, in lower case
 };
 /// Whether an answer opens a WebSocket.
 export struct checked_answer {

@@ -39,7 +39,9 @@ holdfast::options options_for(std::string url, std::uint64_t seed, std::chrono::
   given.retry.first_spread = 200ms;
   given.retry.stable_after = 500ms;
   given.close_timeout = 1s;
-  given.log = [say](holdfast::log_level, std::string_view line) { say("log: " + std::string(line)); };
+  given.log = [say](holdfast::log_level level, std::string_view line) {
+    if (level != holdfast::log_level::debug) say("log: " + std::string(line));
+  };
   return given;
 }
 

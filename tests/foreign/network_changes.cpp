@@ -41,7 +41,9 @@ holdfast::connection waiting_connection(net::io_context& io) {
   holdfast::options given{.url = "ws://127.0.0.1:1/"};
   given.retry.base = given.retry.cap = 1h;
   given.watch_network = true;
-  given.log = [](holdfast::log_level, std::string_view line) { say(line); };
+  given.log = [](holdfast::log_level level, std::string_view line) {
+    if (level != holdfast::log_level::debug) say(line);
+  };
   holdfast::connection conn(io, given);
   conn.add_connection_listener("print", {.on_connecting = [](const auto&) { say("attempt"); }});
   conn.run(net::detached);

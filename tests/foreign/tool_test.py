@@ -3,18 +3,22 @@
 Usage: tool_test.py HOLDFAST SOURCE: the path of the tool, and the folder of its sources.
 """
 import asyncio
+import http.server
 import json
 import pathlib
 import re
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
+import xml.etree.ElementTree
 
 import websockets
 
 from foreign_server import EchoServer, PATIENCE, Program, skip_without_websockets
 
-COMMANDS = "watch", "doctor", "explain", "serve"
+COMMANDS = "watch", "doctor", "explain", "serve", "plot", "top"
 SCREEN = 50  # lines
 
 
@@ -55,7 +59,8 @@ def completion(tool, source, *words):
 def wrong_words_are_one_line(tool, _):
     for words in (["fly"], ["watch"], ["watch", "ws://a/", "ws://b/"], ["explain", "--http-status", "99"], ["explain", "--stage", "moon"],
                   ["explain", "--http-status", "404", "--close-code", "1000"], ["explain", "-o", "retry.factor=0"],
-                  ["serve", "--script", "dance"], ["serve", "--after", "0ms"], ["serve", "--port", "99999"], ["serve", "--address", "here"], ["serve", "--cert", "/no/such"]):
+                  ["serve", "--script", "dance"], ["serve", "--after", "0ms"], ["serve", "--port", "99999"], ["serve", "--address", "here"], ["watch", "ws://a/", "--trace"],
+                  ["plot", "/no/such"], ["plot", "/dev/null"], ["plot", __file__], ["top", "ws//"], ["serve", "--cert", "/no/such"]):
         text = run(tool, *words, status=2)
         assert text.count("\n") == 1 and text.startswith("holdfast"), (words, text)
     assert "usage" in run(tool, status=2)
@@ -144,6 +149,71 @@ def watch_speaks_json(tool, _):
         assert event("state")["final"] is True and client.exit_status() == 0
 
 
+def plot_draws_what_watch_has_seen(tool, _):
+    with EchoServer() as server, Program([tool, "watch"], server.url, "--json", "--trace", stdin=subprocess.PIPE) as client, \
+            tempfile.TemporaryDirectory() as folder:
+        lines = []
+
+        def until(pattern):
+            while not re.search(pattern, line := client.expect(r"^\{.*\}$")[0]):
+                lines.append(line)
+            lines.append(line)
+
+        until('"event":"dial_step".*"stage":"upgrade"')
+        until('"event":"state","state":"connected"')
+        client.say("hello")
+        client.process.send_signal(signal.SIGUSR1)
+        until('"event":"round_trip"')
+        until('"event":"sample".*"written":1,')
+        server.process.kill()
+        until('"event":"dial_step".*"outcome":"failed"')
+        client.process.send_signal(signal.SIGINT)
+        until('"event":"command","name":"close"')
+        until('"final":true')
+        log = pathlib.Path(folder, "life.jsonl")
+        log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        run(tool, "plot", str(log), "--output", f"{folder}/life.svg")
+        picture = xml.etree.ElementTree.parse(f"{folder}/life.svg").getroot()
+        tips = [each.text for each in picture.iter("{http://www.w3.org/2000/svg}title")]
+        for part in "connected at ", "disconnected at ", "upgrade, ", "Connection refused", "1 sent, 0 not", "command: close":
+            assert any(part in tip for tip in tips), (part, tips)
+        page = run(tool, "plot", str(log), "--title", "a <life>")
+        assert "<h1>a &lt;life&gt;</h1>" in page and "<svg " in page
+
+
+class StatusServer(http.server.BaseHTTPRequestHandler):
+    said = []
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = json.dumps(self.said).encode()
+        self.send_response(200 if self.path == "/status" else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def top_shows_the_connections_the_troubled_ones_first(tool, _):
+    one = {"origin": "wss://a.example", "sessions": 1, "connected_share": 0.5, "for": 7200.0}
+    StatusServer.said = [one | {"id": 0, "state": "connected", "said": "connected to 10.0.0.1:443", "last_round_trip": 0.0123},
+                         one | {"id": 1, "state": "disconnected", "said": "disconnected (\x1b[31mlost)"}]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), StatusServer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        lines = run(tool, "top", f"{url}/status", "--once").splitlines()
+        assert lines[0] == "2 connections, 1 disconnected, 1 connected", lines
+        assert re.search(r"^ +1  disconnected ", lines[2]) and re.search(r"^ +0  connected .*120 min +12\.3 ms +1 +50\.0 %", lines[3]), lines
+        assert "\x1b" not in "".join(lines)
+        assert "HTTP 404" in run(tool, "top", f"{url}/nothing", "--once", status=1)
+        StatusServer.said = {"no": "array"}
+        assert "JSON array" in run(tool, "top", f"{url}/status", "--once", status=1)
+        server.shutdown()
+    assert "refused" in run(tool, "top", f"{url}/status", "--once", status=1)
+
+
 def lines_of_an_outage_wait_for_its_end(tool, _):
     with EchoServer() as server, Program([tool, "watch"], server.url, stdin=subprocess.PIPE) as client:
         client.expect("  connected to ")
@@ -162,7 +232,8 @@ def lines_of_an_outage_wait_for_its_end(tool, _):
 def main():
     skip_without_websockets()
     for test in (every_option_is_in_the_help_the_man_page_and_the_completion, wrong_words_are_one_line, explain_shows_the_policy,
-                 output_ends_when_the_reader_does, serve_does_what_its_script_says, watch_speaks_json, lines_of_an_outage_wait_for_its_end):
+                 output_ends_when_the_reader_does, serve_does_what_its_script_says, watch_speaks_json,
+                 plot_draws_what_watch_has_seen, top_shows_the_connections_the_troubled_ones_first, lines_of_an_outage_wait_for_its_end):
         print(f"--- {test.__name__}")
         test(sys.argv[1], pathlib.Path(sys.argv[2]))
 

@@ -64,6 +64,10 @@ BOOST_AUTO_TEST_CASE(messages_pass_through_a_socket_of_the_program) {
   conn.set_message_handler([&](const message_view& one) { echoed = one.payload; });
   conn.send("hello", net::detached);
   BOOST_TEST(l.run_until([&] { return echoed == "hello"; }));
+  std::optional<session_info> facts;
+  conn.session([&](error_code, session_info known) { facts = std::move(known); });
+  BOOST_REQUIRE(l.run_until([&] { return facts.has_value(); }));
+  BOOST_TEST(facts->local.starts_with("127.0.0.2:"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

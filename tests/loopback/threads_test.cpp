@@ -75,6 +75,7 @@ class crowd {
     out.heartbeat = {.ping_interval = 20ms, .pong_deadline = 10s};
     out.watch_network = true;  // begun and ended on all threads
     out.network = std::make_shared<counting_network>(sockets);
+    out.gate = gate_;
     return out;
   }
 
@@ -87,6 +88,8 @@ class crowd {
   std::optional<loopback_port> port_ = std::optional<loopback_port>(std::in_place, door_, backend);
   const std::string url_ = port_->url();
   net::executor_work_guard<net::io_context::executor_type> work_ = net::make_work_guard(io);
+  const std::shared_ptr<dial_gate> gate_ =
+      make_dial_gate({.dials = 1'000, .interval = 100ms, .under_way = 2});
   std::array<std::thread, 4> runners_;
 };
 
@@ -235,6 +238,16 @@ class user {
     const auto now = conn_.snapshot();
     if (now.sequence < last_seen_) ++wrong_;
     last_seen_ = now.sequence;
+    count();
+    if (random_() % 4 == 0) conn_.session(ops_.handler());
+  }
+  // Numbers do not go back, and no more messages have ended than were offered.
+  void count() {
+    const auto mine = conn_.stats();
+    if (mine.messages_sent.pending() > mine.messages_sent.offered || mine.bytes_sent < last_sent_) ++wrong_;
+    last_sent_ = mine.bytes_sent;
+    const auto all = stats_of(crowd_.io).total;
+    if (all.messages_sent.offered < mine.messages_sent.offered) ++wrong_;
   }
 
   connection& conn_;
@@ -243,6 +256,7 @@ class user {
   std::minstd_rand random_;
   const std::string bytes_ = std::string(3000, 'b');
   std::uint64_t last_seen_ = 0;
+  std::uint64_t last_sent_ = 0;
   std::vector<std::shared_ptr<sequence_check>> checks_;
   std::atomic<std::uint64_t> wrong_{0};
 };

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "scenario.hpp"
+#include "v1.hpp"
 
 BOOST_AUTO_TEST_SUITE(gate)
 
@@ -88,6 +88,36 @@ BOOST_AUTO_TEST_CASE(no_more_than_so_many_are_under_way_and_all_get_their_turn) 
   BOOST_TEST(most == 3U);
   BOOST_TEST((s.in.elapsed() >= 15s));
   BOOST_TEST((s.in.elapsed() <= 20s));
+}
+
+BOOST_AUTO_TEST_CASE(an_attempt_is_under_way_until_its_login_is_done) {
+  crowd s;
+  speak_v1(s.given);
+  s.meet(12, make_dial_gate({.dials = 1000, .under_way = 3, .random_seed = 1}));
+  v1_server at(s.backend);
+  at.delay_logins(1s);
+  std::size_t most = 0;
+  while (s.connected() < 12 && s.in.elapsed() < 1min) {
+    s.in.run_for(10ms);
+    most = std::max(most, at.hellos().size() - s.connected());
+  }
+  BOOST_TEST(s.connected() == 12U);
+  BOOST_TEST(most == 3U);
+  BOOST_TEST((s.in.elapsed() >= 4s));
+}
+
+BOOST_AUTO_TEST_CASE(a_login_that_fails_gives_its_turn_to_the_next) {
+  crowd s;
+  speak_v1(s.given);
+  s.given.deadlines.login = 500ms;
+  s.meet(3, make_dial_gate({.dials = 1000, .under_way = 1, .random_seed = 1}));
+  v1_server at(s.backend);
+  at.never_answer_logins();
+  s.in.run_for(1600ms);
+  BOOST_TEST(at.hellos().size() >= 3U);
+  at.accept_logins();
+  s.in.run_for(20s);
+  BOOST_TEST(s.connected() == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(one_origin_does_not_hold_up_another) {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "scenario.hpp"
+#include "v1.hpp"
 
 BOOST_AUTO_TEST_SUITE(lifetime)
 
@@ -107,6 +107,22 @@ BOOST_AUTO_TEST_CASE(a_move_that_fails_is_tried_again_in_time) {
   s.in.run_for(10min);
   BOOST_TEST(s.cuts == 0);
   BOOST_TEST(seen.states() == "connected");
+}
+
+// The server counts from there, too.
+BOOST_AUTO_TEST_CASE(it_is_counted_from_the_upgrade_however_long_the_login_takes) {
+  v1_scenario s;
+  s.given.session.lifetime = 60s;
+  std::vector<clock::time_point> hellos;
+  s.at.on_hello([&](const v1_hello&) {
+    hellos.push_back(clock::now());
+    return std::optional<v1_error>();
+  });
+  s.at.delay_logins(9s);
+  s.connect();
+  s.in.run_for(1h);
+  BOOST_REQUIRE(hellos.size() >= 60U);
+  for (std::size_t i = 1; i < hellos.size(); ++i) BOOST_TEST((hellos[i] - hellos[i - 1] <= 58s));
 }
 
 BOOST_AUTO_TEST_CASE(a_lifetime_out_of_bounds_is_an_error_that_names_the_field) {

@@ -47,6 +47,27 @@ net::awaitable<void> chatter(connection& conn, std::size_t count, std::deque<out
 
 }  // namespace
 
+BOOST_AUTO_TEST_CASE(credentials_that_a_move_was_refused_with_are_not_shown_again) {
+  scenario s;
+  std::vector<bool> refused;
+  s.given.provider = [&](const credential_request& ask) -> net::awaitable<credentials> {
+    refused.push_back(ask.refused);
+    co_return credentials{.token = "t"};
+  };
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.backend.on_upgrade([](const http_head&) { return http_answer{.status = 401}; });
+  outcome moved;
+  conn.migrate(moved.handler());
+  s.in.run_for(1s);
+  BOOST_TEST(moved.ec == make_error_code(error::unauthorized));
+  s.backend.on_upgrade([](const http_head&) { return std::optional<http_answer>(); });
+  s.in.network()->reset_links();
+  s.in.run_for(10s);
+  BOOST_TEST((conn.status() == connection_state::connected));
+  BOOST_TEST((refused == std::vector<bool>{false, false, true}));
+}
+
 // covers R45
 BOOST_AUTO_TEST_CASE(nothing_but_connected_is_seen_and_no_message_is_lost_or_overtaken) {
   scenario s;

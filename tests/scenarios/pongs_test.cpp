@@ -83,6 +83,22 @@ BOOST_AUTO_TEST_CASE(a_pong_that_answers_nothing_is_no_sign_of_life_if_only_pong
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_pong_that_is_repeated_measures_one_round_trip) {
+  using namespace std::string_literals;
+  scenario s;
+  s.given.heartbeat = heartbeat_options::off();
+  s.backend.on_session(
+      [](server_session& session) { return say_each_second(session, "\x8a\x08\x01\0\0\0\0\0\0\0"s); });
+  auto& conn = s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(500ms);
+  conn.ping([](error_code, clock::duration) {});
+  s.in.run_for(10s);
+  const auto measured = stats_of(net::query(s.in.executor(), net::execution::context)).times.round_trips;
+  BOOST_TEST(measured.up_to_bounds().back() == 1U);
+  BOOST_TEST((measured.sum() < 1s));
+}
+
 // covers R25
 BOOST_AUTO_TEST_CASE(if_only_pongs_are_signs_of_life_a_peer_that_sends_them_is_kept) {
   scenario s;

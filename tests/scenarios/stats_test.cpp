@@ -124,7 +124,8 @@ BOOST_AUTO_TEST_CASE(round_trips_are_measured_by_every_ping) {
   s.in.run_for(10s);
   BOOST_TEST((s.conn->stats().last_round_trip == 60ms));
   BOOST_TEST((s.conn->stats().least_round_trip == 60ms));
-  BOOST_TEST(numbers_of(s).round_trips.up_to_bounds().back() >= 5U);
+  BOOST_TEST((s.conn->stats().smoothed_round_trip == 60ms));
+  BOOST_TEST(numbers_of(s).times.round_trips.up_to_bounds().back() >= 5U);
 }
 
 BOOST_AUTO_TEST_CASE(the_numbers_of_a_context_keep_those_of_connections_that_are_gone) {
@@ -137,7 +138,7 @@ BOOST_AUTO_TEST_CASE(the_numbers_of_a_context_keep_those_of_connections_that_are
   auto all = numbers_of(s);
   BOOST_TEST(all.connections[static_cast<std::size_t>(connection_state::connected)] == 2U);
   BOOST_TEST(all.total.sessions == 2U);
-  BOOST_TEST(all.dials.up_to_bounds().back() == 2U);
+  BOOST_TEST(all.times.dials.up_to_bounds().back() == 2U);
   s.conn->send("hello", net::detached);
   s.in.run_for(1s);
   BOOST_TEST(numbers_of(s).total.unread_messages == 1U);
@@ -149,7 +150,73 @@ BOOST_AUTO_TEST_CASE(the_numbers_of_a_context_keep_those_of_connections_that_are
   BOOST_TEST(all.total.sessions == 2U);
   BOOST_TEST(all.total.messages_sent.offered == 1U);
   BOOST_TEST(all.total.unread_messages == 0U);
-  BOOST_TEST(all.sessions.up_to_bounds().back() == 1U);
+  BOOST_TEST(all.times.sessions.up_to_bounds().back() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(stages_of_dials_and_ways_of_messages_are_measured) {
+  scenario s;
+  s.in.network()->conditions.latency = 30ms;
+  s.given.heartbeat = heartbeat_options::off();
+  s.start();
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  for (int i = 0; i < 4; ++i) {
+    for (int j = 0; j < 16; ++j) s.conn->send("x", net::detached);
+    s.in.run_for(1s);
+  }
+  const auto times = numbers_of(s).times;
+  const auto count_of = [&](stage at) {
+    return times.stages[static_cast<std::size_t>(at)].up_to_bounds().back();
+  };
+  BOOST_TEST(count_of(stage::resolve) == 1U);
+  BOOST_TEST(count_of(stage::connect) == 1U);
+  BOOST_TEST(count_of(stage::upgrade) == 1U);
+  BOOST_TEST(count_of(stage::tls) == 0U);
+  BOOST_TEST(count_of(stage::login) == 0U);  // there is no protocol
+  BOOST_TEST((times.stages[static_cast<std::size_t>(stage::upgrade)].sum() == 60ms));
+  BOOST_TEST(times.sends.up_to_bounds().back() == 4U);  // one in 16
+  BOOST_TEST(times.acks.up_to_bounds().back() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_refused_does_not_keep_others_from_being_measured) {
+  scenario s;
+  s.start();
+  for (int i = 0; i < 16; ++i) s.conn->send("too early", net::detached);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  for (int i = 0; i < 16; ++i) s.conn->send("x", net::detached);
+  s.in.run_for(1s);
+  BOOST_TEST(numbers_of(s).times.sends.up_to_bounds().back() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_message_that_waits_is_measured_from_send_on) {
+  scenario s;
+  s.conn.emplace(s.in.executor(), s.given);
+  for (int i = 0; i < 16; ++i) s.conn->send("x", {.when_offline = offline_rule::wait}, net::detached);
+  s.in.run_for(10s);
+  s.conn->run(net::detached);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(1s);
+  BOOST_TEST(numbers_of(s).times.sends.up_to_bounds().back() == 1U);
+  BOOST_TEST((numbers_of(s).times.sends.sum() >= 10s));
+}
+
+BOOST_AUTO_TEST_CASE(the_most_of_a_queue_and_the_bytes_of_messages_are_kept) {
+  scenario s;
+  s.given.heartbeat = heartbeat_options::off();
+  s.start();
+  for (int i = 0; i < 10; ++i)
+    s.conn->send("0123456789", {.when_offline = offline_rule::wait}, net::detached);
+  BOOST_REQUIRE(s.reaches(connection_state::connected));
+  s.in.run_for(1s);
+  net::co_spawn(
+      s.in.executor(), [&]() -> net::awaitable<void> { co_await s.conn->receive_batch(); }, net::detached);
+  s.in.settle();
+  const auto said = s.conn->stats();
+  BOOST_TEST(said.waiting_bytes == 0U);
+  BOOST_TEST(said.most_waiting_bytes == 100U);
+  BOOST_TEST(said.payload_bytes_sent == 100U);
+  BOOST_TEST(said.payload_bytes_received == 100U);
+  BOOST_TEST(said.unread_messages == 0U);
+  BOOST_TEST(said.most_unread_messages == 10U);
 }
 
 BOOST_AUTO_TEST_CASE(numbers_as_openmetrics_text) {
@@ -163,8 +230,10 @@ BOOST_AUTO_TEST_CASE(numbers_as_openmetrics_text) {
   of.total.connected_for = 1500ms;
   of.total.messages_sent = {.offered = 5, .written = 3, .dropped = 1};
   of.total.bytes_received = 12;
-  of.dials.add(20ms);
-  of.dials.add(2h);
+  of.times.dials.add(20ms);
+  of.times.dials.add(2h);
+  of.times.stages[static_cast<std::size_t>(stage::tls)].add(30ms);
+  of.total.missed_heartbeats = 4;
   const auto text = to_openmetrics(of);
   for (const auto* line : {
            "# TYPE holdfast_connections gauge\n",
@@ -184,6 +253,10 @@ BOOST_AUTO_TEST_CASE(numbers_as_openmetrics_text) {
            "holdfast_dial_duration_seconds_bucket{le=\"+Inf\"} 2\n",
            "holdfast_dial_duration_seconds_count 2\n",
            "holdfast_dial_duration_seconds_sum 7200.02\n",
+           "holdfast_dial_stage_duration_seconds_bucket{stage=\"tls\",le=\"0.05\"} 1\n",
+           "holdfast_dial_stage_duration_seconds_count{stage=\"tls\"} 1\n",
+           "holdfast_dial_stage_duration_seconds_count{stage=\"resolve\"} 0\n",
+           "holdfast_heartbeat_missed_total 4\n",
        }) {
     BOOST_TEST(text.find(line) != std::string::npos, line);
   }

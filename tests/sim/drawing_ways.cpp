@@ -15,7 +15,7 @@ void drawing_ways::draw() {
     std::uint64_t salt;
     step draw;
   };
-  constexpr std::array<way, 15> ways{{
+  constexpr std::array<way, 16> ways{{
       {fault::moving, 0xF00D, &drawing_ways::draw_moves},
       {fault::rough_links, 0xA001, &drawing_ways::draw_rough_links},
       {fault::half_silence, 0xA002, &drawing_ways::draw_half_silence},
@@ -31,6 +31,7 @@ void drawing_ways::draw() {
       {fault::giving_up, 0xA00C, &drawing_ways::draw_giving_up},
       {fault::lifetimes, 0xA00D, &drawing_ways::draw_lifetime},
       {fault::gates, 0xA00E, &drawing_ways::draw_gate},
+      {fault::lateness, 0xA00F, &drawing_ways::draw_lateness},
   }};
   for (const auto& each : ways) {
     if ((without_ & bit(each.group)) == 0) (this->*each.draw)(dice(out_.seed ^ each.salt));
@@ -176,6 +177,12 @@ void drawing_ways::draw_giving_up(dice drawn) { out_.options.keep_running = draw
 void drawing_ways::draw_lifetime(dice drawn) {
   if (out_.flapping || !drawn.chance(15)) return;
   out_.options.session.lifetime = milliseconds(drawn.pick({10'000, 30'000, 120'000}));
+}
+
+void drawing_ways::draw_lateness(dice drawn) {
+  if (!drawn.chance(25)) return;
+  out_.options.heartbeat.unresponsive_after = milliseconds(drawn.pick({0, 100, 400}));
+  out_.options.heartbeat.least_pong_deadline = milliseconds(drawn.pick({0, 500}));
 }
 
 // So quick that nobody waits for longer than a microsecond, but for an attempt that is under way.

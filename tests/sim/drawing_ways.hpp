@@ -31,6 +31,7 @@ class drawing_ways {
   void draw_giving_up(dice drawn);
   void draw_lifetime(dice drawn);
   void draw_gate(dice drawn);
+  void draw_lateness(dice drawn);
   [[nodiscard]] clock::duration some_time(dice& drawn) const;
   event& add(dice& drawn, act what, fault group);
 

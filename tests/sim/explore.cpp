@@ -53,6 +53,7 @@ class expedition {
         places_(places(plan_)),
         desk_(std::make_shared<desk>(log_)),
         v1_(plan_.options.protocol ? std::make_unique<v1_world>(log_, states_, plan_) : nullptr),
+        wire_(plan_.tls ? nullptr : std::make_shared<wiretap>(world_->network())),
         peers_{make_peer(0), make_peer(1)} {}
 
   finding go() {
@@ -70,7 +71,7 @@ class expedition {
     const auto other = url_of(plan_, 1 - index);
     return std::make_unique<peer>(around(), index, places_[index], other);
   }
-  surroundings around() { return {*world_, log_, mail_, states_, plan_, v1_.get(), lost_}; }
+  surroundings around() { return {*world_, log_, mail_, states_, plan_, v1_.get(), lost_, wire_.get()}; }
   void live();
   void apply(const event& what);
   void fall_silent(silenced which);
@@ -96,6 +97,7 @@ class expedition {
   const std::array<holdfast::peer_address, 2> places_;
   const std::shared_ptr<desk> desk_;  // shared with the provider
   std::unique_ptr<v1_world> v1_;      // null: this one speaks no protocol
+  std::shared_ptr<wiretap> wire_;     // null: the bytes are those of TLS
   std::array<std::unique_ptr<peer>, 2> peers_;
   std::optional<user> user_;
 };
@@ -107,8 +109,11 @@ void expedition::live() {
   if (plan_.endpoints) given.endpoints.further_urls = {url_of(plan_, 1)};
   if (plan_.provides) given.provider = desk_->as_provider();
   given.network = world_->network();
+  if (wire_) given.network = wire_;
   given.random_seed = plan_.seed;
-  given.log = [this](holdfast::log_level, std::string_view line) { lost_.heard(line); };
+  given.log = [this](holdfast::log_level level, std::string_view line) {
+    if (level != holdfast::log_level::debug || !line.starts_with("dial_step")) lost_.heard(line);
+  };
   for (const std::size_t index : {0U, 1U})
     world_->network()->add_name(host_of(plan_, index), {places_[index].address});
   log_.note("* ", describe(plan_));

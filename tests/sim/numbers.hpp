@@ -1,11 +1,11 @@
-// What connection::stats() says, against what the program has done and seen.
+// What connection::stats() says, against what the program has done and seen, and what has passed over the
+// links.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "journal.hpp"
-#include "transitions.hpp"
+#include "surroundings.hpp"
 
 import holdfast;
 
@@ -20,7 +20,9 @@ class numbers {
 
   // `over`: run() has ended.
   void check(const holdfast::connection_stats& said, const holdfast::state_change& last, bool over,
-             journal& log) const {
+             const surroundings& around) const {
+    auto& log = around.log;
+    if (around.wire != nullptr) around.wire->check(said, log);
     const auto& sent = said.messages_sent;
     const auto ended = sent.written + sent.acked + sent.not_sent + sent.in_doubt + sent.dropped;
     if (sent.offered != offered_)

@@ -63,6 +63,7 @@ enum class fault : unsigned {
   giving_up,  // a final state ends run()
   lifetimes,  // the client leaves each session by itself
   gates,      // it asks before it dials
+  lateness,   // it is told of late answers, and waits no longer for them than it has to
   // Scenes, see drawing_scenes.hpp:
   partings,    // messages and a close frame in one read, and a program that answers
   talking,     // a server that talks on while the client closes
@@ -71,14 +72,14 @@ enum class fault : unsigned {
   surrenders,  // the provider gives up
 };
 inline constexpr fault first_scene = fault::partings;
-inline constexpr std::array<std::string_view, 48> fault_names{
+inline constexpr std::array<std::string_view, 49> fault_names{
     "slow_link",  "resets",      "silence",      "names",     "ports",       "sessions",   "refusals",
     "bad_bytes",  "floods",      "options",      "telling",   "background",  "messages",   "observers",
     "cancelling", "ending",      "protocol",     "manners",   "events",      "logins",     "lost",
     "gaps",       "acks",        "throttling",   "leaving",   "errors",      "bad_fields", "heartbeats",
     "moving",     "rough_links", "half_silence", "tls",       "compression", "suspends",   "handlers",
     "providers",  "redirects",   "endpoints",    "addresses", "interim",     "giving_up",  "lifetimes",
-    "gates",      "partings",    "talking",      "uploads",   "put_off",     "surrenders"};
+    "gates",      "lateness",    "partings",     "talking",   "uploads",     "put_off",    "surrenders"};
 constexpr std::uint64_t bit(fault one) { return std::uint64_t{1} << static_cast<unsigned>(one); }
 
 enum class conduct : std::uint8_t {  // of a server

@@ -10,6 +10,7 @@
 #include "throttling.hpp"
 #include "transitions.hpp"
 #include "v1_server.hpp"
+#include "wiretap.hpp"
 
 import holdfast.testing;
 
@@ -38,6 +39,7 @@ struct surroundings {
   const plan& what;
   v1_world* v1;  // null: messages are passed on as they are
   lost_lines& lost;
+  const wiretap* wire;  // null: nothing can be read along
 };
 
 }  // namespace sim

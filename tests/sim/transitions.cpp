@@ -111,7 +111,7 @@ bool transitions::is_legal(const holdfast::state_change& change) const {
       return change.to == connected || change.to == disconnected;
     case connected:
       return change.to == disconnected || (change.to == feature_throttled && speaks()) ||
-             (change.to == connected && is_move(change));
+             (change.to == connected && (is_move(change) || is_about_lateness(change)));
     case feature_throttled:
       return change.to != connecting;
   }
@@ -196,9 +196,11 @@ void transitions::check_lost(const holdfast::state_change& change) {
   if (change.reason.error != error::liveness_lost || !is_open(change.from) || speaks()) return;
   const auto& beat = plan_.options.heartbeat;
   const auto answers = {conduct::echoes, conduct::closes};  // from the first moment on
+  if (beat.unresponsive_after != 0s && !last_.unresponsive)
+    log_.violated("a silent peer is lost, and was never called unresponsive");
   const bool is_there = std::ranges::find(answers, server_does_) != answers.end();
   if (is_there && undisturbed_ && is_steady_ && !may_have_moved_ && plan_.reader == reading::eager &&
-      !beat.pong_only && beat.pong_deadline >= 10s) {
+      !beat.pong_only && beat.least_pong_deadline == 0s && beat.pong_deadline >= 10s) {
     log_.violated("a server that answers is declared lost");
   }
 }

@@ -122,6 +122,10 @@ class transitions {
     return last_.session == leaving_session_ || plan_.options.session.lifetime != clock::duration();
   }
   // From an open session to the next.
+  // The peer has stopped to answer, or answers again.
+  [[nodiscard]] bool is_about_lateness(const holdfast::state_change& change) const {
+    return change.session == last_.session && change.unresponsive != last_.unresponsive;
+  }
   [[nodiscard]] bool is_move(const holdfast::state_change& change) const {
     return may_have_moved_ && is_open(change.from) && change.session == last_.session + 1;
   }

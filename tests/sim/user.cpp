@@ -359,7 +359,7 @@ void user::look(const event& order) {
 
 void user::check() {
   operations_.check();
-  if (conn_) numbers_.check(conn_->stats(), conn_->snapshot(), has_run(), around_.log);
+  if (conn_) numbers_.check(conn_->stats(), conn_->snapshot(), has_run(), around_);
   around_.mail.check_bounds();
   if (around_.v1 != nullptr) {
     around_.v1->throttles.check();

@@ -72,6 +72,7 @@ constexpr std::array every_error = {
     error::message_superseded,
     error::feature_throttled,
     error::dial_gate_closed,
+    error::handed_over,
     error::message_invalid,
     error::login_refused,
     error::protocol_failed,
