@@ -54,6 +54,7 @@ class metered_stream final : public holdfast::byte_stream {
     return below_.unconfirmed_bytes();
   }
   [[nodiscard]] std::string error_detail() const override { return below_.error_detail(); }
+  [[nodiscard]] facts known() const override { return below_.known(); }
 
  private:
   holdfast::transport below_;

@@ -129,9 +129,11 @@ std::shared_ptr<dial_attempt> actor::attempt_at_endpoint(endpoint_rotation& amon
       [weak = weak_from_this()](log_level level, std::string_view line) {
         if (const auto alive = weak.lock()) alive->note(level, line);
       });
-  made->report_steps_to([weak = weak_from_this(), number = attempt_](const dial_step& step) {
-    if (const auto alive = weak.lock()) alive->trace_step(number, step);
-  });
+  made->report_steps_to(
+      [weak = weak_from_this(), number = attempt_](const dial_step& step) {
+        if (const auto alive = weak.lock()) alive->trace_step(number, step);
+      },
+      log->traces() || log->takes_debug());
   return made;
 }
 

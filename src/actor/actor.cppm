@@ -239,6 +239,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   std::uint64_t export_id_ = 0;
   waiting_list<error_code> settlers_;
   std::atomic<std::uint64_t> last_operation_{0};  // any thread
+  std::atomic<bool> has_begun_{false};            // run() was called; any thread
 };
 
 }  // namespace holdfast

@@ -121,6 +121,7 @@ void actor::post(Command command) {
 }
 
 void actor::run(run_operation op) {
+  has_begun_ = true;
   op.on_cancel(cancellation_with_effects, [self = weak_from_this()] {
     if (const auto alive = self.lock()) alive->close(net::error::operation_aborted);
   });

@@ -196,33 +196,33 @@ export class connection : private connection_base {
   /// Completes with the facts of the open session: addresses, TLS, what the server has answered.
   /// void(error_code, session_info).
   ///
-  /// - Errors: no_connection if no session is usable, closed after close().
+  /// - Errors: no_connection if no session is usable, and while a move logs in; closed after close().
   /// - Cancellation: none; it completes at once. Any thread.
   template <token_for<void(error_code, session_info)> Token = net::deferred_t>
   [[nodiscard]] auto session(Token&& token = Token()) {
     return initiate<void(error_code, session_info), &connection::start_session>(std::forward<Token>(token));
   }
 
-  /// Closes for good, as close() does, and completes with what another connection, perhaps of another
-  /// process, needs to go on with the session: what the protocol knows of it (`protocol::export_state`), and
-  /// the messages that were accepted and have not left or are not acknowledged. Their senders hear
-  /// handed_over here. What has arrived can still be received: the other one will not get it again. The text
-  /// is JSON, and secret: it has messages, and the name of the session. void(error_code, std::string).
+  /// Closes for good, as close() does, and completes with the state from which another connection, in this or
+  /// another process, goes on: what the protocol knows of its session (`protocol::export_state`), and the
+  /// messages that are not done with (docs/insight.md lists them). Their senders complete with handed_over.
+  /// Messages that have arrived can still be received here. The text is JSON, and secret. void(error_code,
+  /// std::string).
   ///
-  /// - Completes when no socket is open, within `options::close_timeout`.
-  /// - Errors: closed if it was closed before; protocol_failed if the protocol threw; operation_aborted as
-  /// for
-  ///   connect().
-  /// - Cancellation: terminal and partial. Ends the wait; the connection is closed all the same, and what the
-  ///   state would have had is lost.
+  /// - Completes when no socket is open, within `options::close_timeout`; at once if run() does not run.
+  /// - Errors: closed after close(), or after another export_state(); protocol_failed if the protocol threw,
+  ///   and then the messages fail with it; operation_aborted as for connect().
+  /// - Cancellation: terminal and partial. Ends the wait. The connection is closed all the same, and the
+  ///   messages that the state would have held fail with closed.
   /// - Any thread.
   template <token_for<void(error_code, std::string)> Token = net::deferred_t>
   [[nodiscard]] auto export_state(Token&& token = Token()) {
     return initiate<void(error_code, std::string), &connection::start_export>(std::forward<Token>(token));
   }
-  /// Takes over what export_state() of another connection has returned, before run(), and before anything is
-  /// sent. The options should be those of the other one. Only one connection may go on with a session. Throws
-  /// std::invalid_argument, which says what is wrong; then the connection is as it was.
+  /// Takes over what export_state() of another connection returned. Call it before run() and before the first
+  /// send(). Use the same options as the other connection, and give a state to one connection only. The
+  /// messages count as offered here, and may exceed `limits`. Throws std::logic_error after run();
+  /// std::invalid_argument, which names the field that is wrong, and then the connection is as it was.
   void import_state(std::string_view state);
 
   /// Returns the present state. Lock-free; any thread.
@@ -285,8 +285,8 @@ export class connection : private connection_base {
   /// - Refused at once (not_sent): no_connection, or closed after the end; outbound_full, message_too_big,
   ///   invalid_utf8, feature_throttled; message_invalid, or another error of the protocol.
   /// - Fails later: dropped with message_expired, message_superseded, outbound_full or message_discarded;
-  ///   not_sent or in_doubt with the reason for which the session has ended, or for which no other will
-  ///   follow.
+  ///   not_sent or in_doubt with handed_over by export_state(), or with the reason for which the session has
+  ///   ended, or for which no other will follow.
   /// - `send_options` decides what happens without a session, and to a throttled feature.
   /// - Cancellation: while the message waits for a session or a feature, terminal, partial and total. It is
   ///   withdrawn (not_sent, operation_aborted). Once it waits for the socket or for its acknowledgement,

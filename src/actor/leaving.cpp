@@ -91,6 +91,7 @@ void actor::stop_export() {
 
 // Before run(): nothing else uses the protocol yet.
 void actor::import_state(std::string_view text) {
+  if (has_begun_) throw std::logic_error("import_state: run() has been called already");
   auto state = read_state(text);
   if (spoken) {
     spoken->import_state(state.protocol);

@@ -180,7 +180,8 @@ net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::u
   if (resolved.has_error()) co_return fail(resolved.error(), about_zone(resolved.error()));
   if (resolved->empty()) co_return fail(error::host_not_found);
 
-  step_.detail = std::to_string(resolved->size()) + (resolved->size() == 1 ? " address" : " addresses");
+  if (in_words_)
+    step_.detail = std::to_string(resolved->size()) + (resolved->size() == 1 ? " address" : " addresses");
   enter(shown, options_->deadlines.connect);
   auto& trial = found_.addresses;
   trial.network = memory_->addresses.network();
@@ -194,7 +195,7 @@ net::awaitable<bool> dial_attempt::connect(stage shown, std::string host, std::u
   if (!race.stream) co_return fail(race.failure);
   stream_.emplace(std::move(*race.stream));
   trial.reached = race.peer;
-  step_.detail = to_string(*peer_);
+  if (in_words_) step_.detail = to_string(*peer_);
   if (options_->watch_network) found_.routes.settled(race.peer);
   co_return true;
 }
@@ -244,7 +245,7 @@ net::awaitable<bool> dial_attempt::start_tls() {
   auto done = co_await tls.handshake();
   if (over_) co_return false;
   if (!done.ok()) co_return fail(done.error, std::move(done.detail));
-  step_.detail = tls.describe() + (tls.resumed() ? ", resumed" : "");
+  if (in_words_) step_.detail = tls.describe() + (tls.resumed() ? ", resumed" : "");
   co_return true;
 }
 
@@ -304,7 +305,7 @@ bool dial_attempt::follow(const http_head& answer) {
     return fail(error::redirect_refused, std::move(decision.refusal));
   }
   place_ = std::move(*decision.to);
-  step_.detail = "HTTP " + std::to_string(answer.status) + " to " + origin();
+  if (in_words_) step_.detail = "HTTP " + std::to_string(answer.status) + " to " + origin();
   return true;
 }
 
@@ -314,7 +315,7 @@ void dial_attempt::enter(stage next, milliseconds limit) {
   if (goes_on && next != step_.at) {
     end_step(nullptr);
     step_.at = next;
-    step_.origin = origin();
+    if (in_words_) step_.origin = origin();
     step_began_ = clock::now();
   }
   record_.reason.at = next;
@@ -327,7 +328,7 @@ void dial_attempt::end_step(const change_reason* failure) {
   if (!on_step_ || (ended.at == stage::none && failure == nullptr)) return;
   ended.took = ended.at == stage::none ? clock::duration() : clock::now() - step_began_;
   if (failure != nullptr) ended.at = failure->at;
-  if (ended.origin.empty()) ended.origin = origin();
+  if (in_words_ && ended.origin.empty()) ended.origin = origin();
   ended.failure = failure;
   on_step_(ended);
 }

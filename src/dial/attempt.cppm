@@ -46,7 +46,7 @@ struct opened_socket {
   std::string first_bytes{};  // of frames that came with the answer
   std::string subprotocol{};
   std::optional<agreed_compression> compression{};
-  std::string extensions{};  // that were agreed, as the server wrote them
+  std::string extensions{};  // that were agreed, in lower case
   std::string token{};       // of the provider, for the protocol's login
   header_list headers{};     // of the answer, without those of the handshake
   clock::time_point opened_at = clock::now();
@@ -84,8 +84,11 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   using stream_user = std::function<net::awaitable<stream_use>(transport&, const bool& abandoned)>;
   void use_stream_by(stream_user user) { user_ = std::move(user); }
 
-  // Gets each stage when it is over.
-  void report_steps_to(step_function watcher) { on_step_ = std::move(watcher); }
+  // Gets each stage when it is over; with texts only if `in_words`, because they cost.
+  void report_steps_to(step_function watcher, bool in_words) {
+    on_step_ = std::move(watcher);
+    in_words_ = in_words;
+  }
 
   // Runs the attempt on `strand`. Calls `on_news` when the attempt is over, and when deadline() has become
   // earlier.
@@ -146,6 +149,7 @@ class dial_attempt : public std::enable_shared_from_this<dial_attempt> {
   step_function on_step_;
   dial_step step_;  // the present one
   clock::time_point step_began_{};
+  bool in_words_ = false;
   clock::time_point deadline_{};  // of the whole, from start()
   redirect_target place_;         // to which the attempt has come
   const bool is_fallback_;        // a ws:// endpoint beside one that is wss://

@@ -33,9 +33,8 @@ namespace {
 namespace json = boost::json;
 
 // What a picture shows.
-constexpr std::array<std::string_view, 9> events{"state",   "dial_step",    "round_trip",
-                                                 "sample",  "command",      "network_changed",
-                                                 "go_away", "clock_jumped", "credentials"};
+constexpr std::array<std::string_view, 8> events{"state",   "dial_step",       "round_trip", "sample",
+                                                 "command", "network_changed", "go_away",    "clock_jumped"};
 
 // Of "2026-11-30T07:34:01.250Z", since 1970.
 std::optional<clock::time_point> read_time(const std::string& text) {

@@ -16,14 +16,15 @@ namespace holdfast {
 
 /// What a timeline keeps.
 export struct timeline_options {
-  /// That are kept of what has happened: the oldest are forgotten first; and of samples and round trips:
-  /// every other one is, so that all of the time is still shown.
+  /// Upper bound of each of two stores. Of events (states, dial steps, commands) the oldest are forgotten. Of
+  /// samples and round trips every other one is, so that the whole time stays visible. At least 2.
   std::size_t records = 5'000;
   limit_options limits{};  ///< those of the connection: the queues are drawn against them
 };
 
 /// Keeps what has happened to one connection. Set recorder() as `options::trace` before the connection is
-/// made, and call sample() now and then, such as once a second. Any thread may call any member.
+/// made, and call sample() regularly, such as once a second. A copy shares the records. Any thread may call
+/// any member, and to_svg() and to_html().
 export class timeline {
  public:
   /// Keeps nothing yet.
@@ -31,12 +32,14 @@ export class timeline {
 
   /// Returns the function for `options::trace`. It keeps what it needs alive.
   [[nodiscard]] std::function<void(const log_record&)> recorder() const;
-  /// Keeps one record.
+  /// Keeps one record. Records come in the order of their times, and `event` must live as long as the
+  /// timeline.
   void add(const log_record& one);
   /// Keeps the numbers of this moment: how much waits, and what has become of messages.
   void sample(const connection_stats& said);
-  /// Keeps a line of `holdfast watch --json`; its times are those of the calendar. Passes over events that no
-  /// picture shows. Throws std::invalid_argument if it is no such line.
+  /// Keeps a line of `holdfast watch --json`, at the calendar time that it names: do not mix with recorder(),
+  /// add() or sample(). Ignores events that the picture does not show. Throws std::invalid_argument for a
+  /// line that is no such JSON object.
   void add_line(std::string_view json);
 
   /// Returns what is kept, in the order of time.
@@ -52,7 +55,7 @@ export class timeline {
 
 /// Returns the picture as SVG 1.1, for light and for dark surroundings: above it one sentence; below, on one
 /// axis of time, the band of states, dials with their stages, waits with the rule that has decided them,
-/// round trips, queues, messages by outcome, events. What a point or a bar is about, it says in its tooltip.
+/// round trips, queues, messages by outcome, events. Tooltips describe each bar and point.
 export std::string to_svg(const timeline& of);
 /// Returns a page with the same picture and the last transitions as a table: one file without links. `title`
 /// stands above it.

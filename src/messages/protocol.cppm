@@ -141,8 +141,9 @@ export class protocol {
   /// import_state(): text that it can tell from that of another protocol. Called when no session is open and
   /// none will be. See connection::export_state().
   [[nodiscard]] virtual std::string export_state() const { return {}; }
-  /// Takes over what export_state() has returned, before the first opened(). Throws std::invalid_argument if
-  /// it cannot; unless overridden, if there is anything.
+  /// Takes over what export_state() of another object returned; empty if that had nothing. Called before the
+  /// first opened(), on the thread that calls connection::import_state(). Throws std::invalid_argument, and
+  /// changes nothing, if it cannot. The default throws unless `state` is empty.
   virtual void import_state(std::string_view state) {
     if (!state.empty())
       throw std::invalid_argument("import_state: protocol: this one cannot go on with a session");

@@ -87,7 +87,8 @@ export class byte_stream {
     std::string cipher{};                 ///< such as "TLS_AES_256_GCM_SHA384"
     std::string peer_certificate{};       ///< PEM; empty: none was shown
   };
-  /// Returns what is known of the stream. For people and logs: called when somebody asks.
+  /// Returns what is known of the stream. Called on the connection's strand, for connection::session() only,
+  /// so it may take a system call.
   [[nodiscard]] virtual facts known() const { return {}; }
   /// Called when nothing has come for a while: memory that only saves time may be freed.
   virtual void release_memory() noexcept {}

@@ -102,9 +102,10 @@ export struct options {
   /// listeners, handlers and providers threw. Called on any thread. Empty: warnings and errors go to
   /// std::clog, see `log_to_clog`.
   std::function<void(log_level, std::string_view)> log{};
-  /// Gets what happens, as records: dial steps, states, round trips, commands; docs/insight.md has the list.
-  /// Called on the connection's strand, so it must not block; what it throws goes to the log. Empty: none are
-  /// made.
+  /// Receives what happens as records: dial steps, states, round trips, commands; docs/insight.md lists them.
+  /// Called on the connection's strand, so it must not block; it may still be called after the handle was
+  /// destroyed, so it must own what it uses. If it throws, the log has a line. Empty: no records are made,
+  /// except those of dial steps for the log.
   std::function<void(const log_record&)> trace{};
   bool log_to_clog = true;                       ///< false: without a `log` nothing is written anywhere
   std::shared_ptr<holdfast::network> network{};  ///< null: the real network

@@ -21,9 +21,8 @@ export struct dial_request {
   std::string origin{};  ///< of the endpoint that was chosen, such as "wss://example.org"
 };
 
-/// That an attempt may begin, and the login that follows it. Destroying it reports that both are over, with a
-/// session or without one.
-/// Move-only; any thread may destroy it.
+/// The permission for one attempt and the login that follows it. Destroying it reports that both have ended,
+/// with or without a session. Move-only; any thread may destroy it.
 export class dial_permit {
  public:
   /// Reports to nobody.
@@ -58,9 +57,9 @@ export class dial_gate {
 export struct dial_gate_options {
   unsigned dials = 50;                        ///< to one origin in any `interval`; from 1 to a million
   std::chrono::milliseconds interval{1'000};  ///< from 1 ms to a day
-  /// That may be under way at a time, to all origins together, each until its session is usable (with a
-  /// protocol: the login is done) or it has failed. Those of a move are over when their socket is open.
-  /// Zero: any number.
+  /// How many attempts may be under way at a time, to all origins together. An attempt counts until its
+  /// session is usable (with a protocol: until the login is done) or it has failed; one of a move counts
+  /// until its socket is open. Zero: any number.
   unsigned under_way = 0;
   /// Between two attempts to one origin passes a random time, `interval / dials` at most. Seeds it, for
   /// reproducible tests; empty: real entropy.

@@ -21,11 +21,13 @@ export struct heartbeat_options {
   /// The same after a suspend or a changed network; never longer than `pong_deadline`.
   milliseconds probe_deadline{3'000};
   bool pong_only = false;  ///< true: only a pong answers a ping; false: any inbound byte does
-  /// Not zero: on a fast link the answer is due sooner than after `pong_deadline`: after the round trip that
-  /// was measured, and four times its variation (RFC 6298 section 2), but never sooner than this.
+  /// Not zero: the deadline of an answer follows the measured round trip: the smoothed one plus four times
+  /// its variation (RFC 6298 section 2), at least this and at most `pong_deadline`, which it must not exceed.
   milliseconds least_pong_deadline{0};
-  /// Not zero: an answer that has not come by then is told as `state_change::unresponsive`, before the peer
-  /// is lost. Shorter than all three deadlines.
+  /// Not zero: if the answer to a ping has not come after this long, the state is published again with
+  /// `state_change::unresponsive` set. Must be shorter than `pong_deadline` and `probe_deadline`, and than
+  /// `least_pong_deadline` unless that is zero. Nothing is published during a login, or while the socket is
+  /// not read.
   milliseconds unresponsive_after{0};
 
   /// Returns the options without a heartbeat: `options{.heartbeat = heartbeat_options::off()}`. No pings

@@ -146,7 +146,7 @@ void write_traffic(writer& out, const connection_stats& total) {
 
 void write_times(writer& out, const measured_times& of) {
   out.histogram("dial_duration_seconds", "From the beginning of an attempt to an open WebSocket.", of.dials);
-  out.family("dial_stage_duration_seconds", "histogram", "Stages of attempts that have succeeded.");
+  out.family("dial_stage_duration_seconds", "histogram", "Stages of attempts; only stages that succeeded.");
   for (std::size_t i = 0; i < of.stages.size(); ++i) {
     const auto at = static_cast<stage>(i);
     if (at == stage::none || at == stage::session) continue;

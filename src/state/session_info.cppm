@@ -19,7 +19,7 @@ export struct session_info {
   std::string local{};             ///< "address:port" of our own end
   std::string peer{};              ///< "address:port" of the server, or of the proxy that leads to it
   std::string subprotocol{};       ///< that the server chose
-  std::string extensions{};        ///< that were agreed, as the server wrote them: "permessage-deflate"
+  std::string extensions{};        ///< that were agreed, in lower case, with parameters: "permessage-deflate"
   std::string tls_version{};       ///< such as "TLSv1.3"; empty for ws://
   std::string cipher{};            ///< such as "TLS_AES_256_GCM_SHA384"
   std::string peer_certificate{};  ///< of the server, PEM; without the chain

@@ -63,8 +63,9 @@ export struct connection_listener {
   /// again when a throttle ends, and with `replay_current` it is called for a session that is already open,
   /// throttled or not. `session` of the change is its number, which messages carry, too.
   std::function<void(const observed_change&)> on_session{};
-  /// The answer to a ping is late (`unresponsive` of the change), or the peer is heard again: in place of
-  /// on_connected and on_feature_throttled. Only with heartbeat.unresponsive_after.
+  /// The answer to a ping is late (`unresponsive` is set), or the peer answers again: instead of on_connected
+  /// and on_feature_throttled. Not called if the session ends meanwhile. Only with
+  /// heartbeat.unresponsive_after.
   std::function<void(const observed_change&)> on_unresponsive{};
   /// Once per failed attempt or lost session; not for a disconnect that the program asked for.
   std::function<void(const observed_change&)> on_connection_error{};

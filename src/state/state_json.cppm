@@ -9,11 +9,11 @@ import :stats;
 
 namespace holdfast {
 
-/// Returns the fields of a transition by name, those that say nothing left out: durations in seconds, without
-/// its time, and without the server's headers, which can be secret. docs/insight.md has them.
+/// Returns the fields of a transition by name: durations in seconds, without its time, and without the
+/// server's headers, which can be secret. docs/insight.md lists them.
 export boost::json::object to_json(const state_change& change);
-/// Returns the numbers by name, but for the single failures: durations in seconds, and what has become of
-/// messages as "offered", "written" and so on.
+/// Returns the numbers by name, durations in seconds, without `failures`; the counts of `messages_sent`
+/// appear as "offered", "written" and so on.
 export boost::json::object to_json(const connection_stats& said);
 
 }  // namespace holdfast

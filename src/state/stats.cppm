@@ -60,16 +60,18 @@ export struct connection_stats {
   std::uint64_t most_unread_messages = 0;    ///< the most that there ever were
   std::uint64_t most_waiting_bytes = 0;      ///< the most that there ever were
   std::uint64_t payload_bytes_received = 0;  ///< of `messages_received`, uncompressed
-  std::uint64_t payload_bytes_sent = 0;      ///< of messages that have left, uncompressed; sent again, again
-  std::uint64_t missed_heartbeats = 0;       ///< answers that were late: see heartbeat.unresponsive_after
-  std::uint64_t clock_jumps = 0;             ///< suspends that were noticed
-  std::uint64_t network_changes = 0;         ///< that concerned it: reported by the program, or noticed
+  std::uint64_t payload_bytes_sent =
+      0;  ///< of messages that have left, uncompressed; one that is sent again counts again
+  std::uint64_t missed_heartbeats =
+      0;  ///< late answers (heartbeat.unresponsive_after), or such as did not come, once each
+  std::uint64_t clock_jumps = 0;      ///< suspends that were noticed
+  std::uint64_t network_changes = 0;  ///< that concerned it: reported by the program, or noticed
   std::optional<clock::duration> last_round_trip{};      ///< from a ping to its answer; empty: none yet
   std::optional<clock::duration> least_round_trip{};     ///< the shortest of all
   std::optional<clock::duration> smoothed_round_trip{};  ///< as in RFC 6298: 7/8 of what it was, 1/8 the last
 
-  /// Adds up two connections, or two sums. Of the most of a queue the greater one is kept; of round trips the
-  /// later one, and the shorter one.
+  /// Adds two connections, or two sums. Keeps the larger maximum of each queue, the shorter least round trip,
+  /// and the last and smoothed round trips of `other` if it has them.
   connection_stats& operator+=(const connection_stats& other);
 };
 
@@ -91,7 +93,8 @@ export class duration_histogram {
   clock::duration sum_{};
 };
 
-/// What has been measured of all connections of an execution context. Of messages one in 16 is.
+/// What has been measured of all connections of an execution context. `sends` and `acks` hold at most one in
+/// 16 messages of a connection.
 export struct measured_times {
   duration_histogram dials{};        ///< from their beginning to an open WebSocket
   duration_histogram waits{};        ///< between two attempts, as they were decided
@@ -99,7 +102,8 @@ export struct measured_times {
   duration_histogram round_trips{};  ///< from a ping to its answer
   duration_histogram sends{};        ///< from send() until the operating system has taken the message
   duration_histogram acks{};         ///< from send() until the server has acknowledged it
-  /// Stages of attempts that have succeeded, by the value of `stage`.
+  /// Stages that have succeeded, also in attempts that failed later, by the value of `stage`. The elements of
+  /// `none` and `session` stay empty.
   std::array<duration_histogram, 9> stages{};
 };
 

@@ -104,6 +104,9 @@ class wiretap final : public holdfast::network {
     [[nodiscard]] std::optional<std::size_t> unconfirmed_bytes() const noexcept override {
       return below_.unconfirmed_bytes();
     }
+    [[nodiscard]] std::string error_detail() const override { return below_.error_detail(); }
+    [[nodiscard]] facts known() const override { return below_.known(); }
+    void release_memory() noexcept override { below_.release_memory(); }
     void close() noexcept override { below_.close(); }
 
    private:
