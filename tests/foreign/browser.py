@@ -1,9 +1,14 @@
-"""A headless Chromium, driven by its own protocol (https://chromedevtools.github.io/devtools-protocol/)."""
+"""A headless Chromium, driven by its own protocol (https://chromedevtools.github.io/devtools-protocol/).
+
+As a program: browser.py URL PICTURE [HEIGHT], such as file:///…/build/demo-timeline.html docs/pictures/timeline.png 520.
+"""
 import asyncio
 import base64
 import json
 import pathlib
 import shutil
+import sys
+import tempfile
 import time
 
 import websockets
@@ -97,3 +102,10 @@ class Browser(Program):
     def picture(self, path):
         shot = self.ask("Page.captureScreenshot", format="png")
         pathlib.Path(path).write_bytes(base64.b64decode(shot["data"]))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, Browser(find(), profile) as shown:
+        shown.resize(1200, int(sys.argv[3]) if len(sys.argv) > 3 else 800)
+        shown.open(sys.argv[1])
+        shown.picture(sys.argv[2])

@@ -101,9 +101,6 @@ def take_pictures(tab, folder):
         tab.prefer(scheme)
         tab.picture(folder / f"{name}.png")
     tab.prefer("light")
-    a_row_opens_its_timeline(tab)
-    tab.picture(folder / "status_page_timeline.png")
-    close_timeline(tab)
     tab.resize(390, 700, phone=True)
     tab.picture(folder / "status_page_phone.png")
 
