@@ -92,7 +92,7 @@ std::string summary_of(const std::vector<json::object>& all) {
   std::string out = std::to_string(all.size()) + (all.size() == 1 ? " connection" : " connections");
   for (std::size_t i = 0; i < order.size(); ++i) {
     const auto count = std::ranges::count(all, i, rank_of);
-    if (count != 0) out += ", " + std::to_string(count) + ' ' + std::string(order[i]);
+    if (count != 0) out.append(", ").append(std::to_string(count)).append(1, ' ').append(order[i]);
   }
   return out;
 }

@@ -5,6 +5,7 @@ module;
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -185,7 +186,7 @@ std::string span_text(double seconds) {
   };
   if (seconds < 0.9995) return show("%.3g ms", seconds * 1000);
   if (seconds < 59.5) return show("%.3g s", seconds);
-  const auto whole = static_cast<unsigned long long>(seconds + 0.5);
+  const auto whole = std::llround(seconds);
   if (whole < 3'600) return std::to_string(whole / 60) + " min " + std::to_string(whole % 60) + " s";
   if (whole < 86'400)
     return std::to_string(whole / 3'600) + " h " + std::to_string(whole % 3'600 / 60) + " min";
