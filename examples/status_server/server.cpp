@@ -93,7 +93,8 @@ net::awaitable<void> status_server::tell_news(websocket page) const {
     for (boost::beast::flat_buffer ignored;; ignored.clear())
       co_await page.async_read(ignored, net::use_awaitable);
   };
-  co_await (tell() || listen());
+  auto both = tell() || listen();
+  co_await std::move(both);
 }
 
 status_server::response status_server::answer_to(const request& asked) const {

@@ -60,9 +60,9 @@ export class journal {
   /// Says what was held back so far, if anything was.
   void sum_up() noexcept;
 
-  /// Whether somebody takes records: else none need be made.
+  /// Returns whether the program has a function for records. Without one, make none.
   [[nodiscard]] bool traces() const noexcept { return trace_ != nullptr; }
-  /// Whether somebody takes lines of this level.
+  /// Returns whether the program has a log function, which also gets lines at debug.
   [[nodiscard]] bool takes_debug() const noexcept { return to_ != nullptr; }
   /// Hands a record on, on the same terms as a line.
   void record(const log_record& one) noexcept;

@@ -1,5 +1,5 @@
-// A peer that is slow to answer is told of before it is lost; and how long one waits may follow what was
-// measured.
+// A late answer is published before the peer is declared lost, and the deadline can follow the measured round
+// trip.
 #include <string>
 
 #include "faults.hpp"
