@@ -15,12 +15,23 @@ if(HOLDFAST_MODULE)
     install(CODE "file(REMOVE_RECURSE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${module_dir}\")" COMPONENT dev)
     install(DIRECTORY ${HOLDFAST_AS_MODULES}/installed/modules/ DESTINATION ${module_dir} COMPONENT dev)
   endif()
+  if(HOLDFAST_NATS)
+    install(TARGETS holdfast_nats EXPORT holdfast-nats-targets COMPONENT nats)
+    install(EXPORT holdfast-nats-targets NAMESPACE holdfast:: DESTINATION ${package_dir} CXX_MODULES_DIRECTORY cxx-modules
+      COMPONENT nats)
+  endif()
   install(EXPORT holdfast-targets NAMESPACE holdfast:: DESTINATION ${package_dir} CXX_MODULES_DIRECTORY cxx-modules
     COMPONENT dev)
 endif()
 
 if(HOLDFAST_HEADERS)
   install(TARGETS holdfast_headers holdfast_testing_headers EXPORT holdfast-headers-targets COMPONENT dev)
+  if(HOLDFAST_NATS)
+    install(TARGETS holdfast_nats_headers EXPORT holdfast-nats-headers-targets COMPONENT nats)
+    install(EXPORT holdfast-nats-headers-targets NAMESPACE holdfast:: DESTINATION ${package_dir} COMPONENT nats)
+    configure_file(${PROJECT_SOURCE_DIR}/cmake/holdfast-nats.pc.in ${PROJECT_BINARY_DIR}/holdfast-nats.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/holdfast-nats.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT nats)
+  endif()
   install(EXPORT holdfast-headers-targets NAMESPACE holdfast:: DESTINATION ${package_dir} COMPONENT dev)
   install(DIRECTORY ${HOLDFAST_AS_HEADERS}/installed/include/holdfast DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
 
@@ -39,4 +50,4 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/holdfast-config.cmake.
   ${PROJECT_BINARY_DIR}/holdfast-config.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/holdfast-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/holdfast-config.cmake ${PROJECT_BINARY_DIR}/holdfast-config-version.cmake
-  ${PROJECT_SOURCE_DIR}/cmake/FindIDN2.cmake DESTINATION ${package_dir} COMPONENT dev)
+  ${PROJECT_SOURCE_DIR}/cmake/FindIDN2.cmake ${PROJECT_SOURCE_DIR}/cmake/FindNATS.cmake DESTINATION ${package_dir} COMPONENT dev)

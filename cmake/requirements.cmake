@@ -55,3 +55,11 @@ if(HOLDFAST_IDN)
     message(STATUS "holdfast: without libidn2 (Debian: libidn2-dev) international host names are refused")
   endif()
 endif()
+
+# For fleets over several machines: a library of its own, so that nobody links libnats who does not ask for it.
+list(APPEND CMAKE_MODULE_PATH ${PROJECT_SOURCE_DIR}/cmake)
+find_package(NATS 3.3 QUIET)
+cmake_dependent_option(HOLDFAST_NATS "Build holdfast::nats, the coordinator of fleets on NATS" ON NATS_FOUND OFF)
+if(NOT NATS_FOUND AND PROJECT_IS_TOP_LEVEL)
+  message(STATUS "holdfast: without libnats 3.3 (Debian: libnats-dev) there is no holdfast::nats")
+endif()

@@ -6,6 +6,8 @@ export module holdfast.testing;
 import holdfast.wire;
 
 export import :world;
+export import :machine;
+export import :simulated_broker;
 export import :simulated_network;
 export import :certificates;
 export import :server;

@@ -11,6 +11,7 @@ PROGRAMS = {
     "docs/testing.md": ["examples/testing/half_open.cpp", "examples/testing/outage.cpp",
                         "examples/testing/banner.cpp", "examples/testing/drain.cpp", "examples/testing/dropped_news.cpp"],
     "docs/recipes.md": [f"examples/recipes/{path.name}" for path in sorted(root.glob("examples/recipes/*.cpp"))],
+    "docs/fleet.md": ["examples/fleet/worker.cpp", "examples/fleet/sender.cpp"],
     "docs/extending.md": [f"examples/extending/{path.name}" for path in sorted(root.glob("examples/extending/*.?pp"))],
 }
 

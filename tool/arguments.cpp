@@ -86,13 +86,17 @@ po::options_description connection_arguments() {
   return out;
 }
 
-parsed parse(arguments words, const po::options_description& shown, const char* position) {
+parsed parse(arguments words, const po::options_description& shown, const char* position, int most) {
   po::options_description known;
   known.add(shown);
   po::positional_options_description positions;
   if (position != nullptr) {
-    known.add_options()(position, po::value<std::string>());
-    positions.add(position, 1);
+    if (most == 1) {
+      known.add_options()(position, po::value<std::string>());
+    } else {
+      known.add_options()(position, po::value<strings>());
+    }
+    positions.add(position, most);
   }
   parsed out;
   const strings all(words.begin(), words.end());

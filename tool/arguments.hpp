@@ -21,13 +21,14 @@ T get(const po::variables_map& given, const char* name, const T& otherwise) {
 
 // The options that lead to the server.
 po::options_description connection_arguments();
-// Reads a command line: `shown` and, if there is a name for it, one word without an option. Prints what
-// --help or -o help ask for, and then returns nothing to do. Throws usage_error and po::error.
+// Reads a command line: `shown` and, if there is a name for it, a word without an option, or `most` (-1: any
+// number, a vector). Prints what --help or -o help ask for, and then returns nothing to do. Throws
+// usage_error and po::error.
 struct parsed {
   po::variables_map given;
   bool is_answered = false;
 };
-parsed parse(arguments words, const po::options_description& shown, const char* position);
+parsed parse(arguments words, const po::options_description& shown, const char* position, int most = 1);
 // Throws usage_error for what is no option of the library; the library itself checks the others.
 holdfast::options make_options(const po::variables_map& given);
 

@@ -24,5 +24,6 @@ int explain(arguments given);
 int serve(arguments given);
 int top(arguments given);
 int plot(arguments given);
+int manage_fleet(arguments given);
 
 }  // namespace tool

@@ -24,6 +24,7 @@ constexpr std::string_view usage = R"(usage: holdfast COMMAND [OPTION]...
   serve           a server to try things against, that behaves well or badly
   plot FILE       a picture of what watch --json --trace has printed
   top URL         the connections of a status server, live
+  fleet COMMAND   the keys of a fleet, and who holds them, at its NATS server
 
 holdfast COMMAND --help explains the options of a command, holdfast --version prints the version.
 Exit status: 0 it ended well, 1 the connection failed, 2 the command line is wrong.
@@ -33,9 +34,10 @@ struct command {
   std::string_view name;
   int (*run)(tool::arguments);
 };
-constexpr std::array commands = {command{"watch", tool::watch},     command{"doctor", tool::doctor},
-                                 command{"explain", tool::explain}, command{"serve", tool::serve},
-                                 command{"plot", tool::plot},       command{"top", tool::top}};
+constexpr std::array commands = {command{"watch", tool::watch},       command{"doctor", tool::doctor},
+                                 command{"explain", tool::explain},   command{"serve", tool::serve},
+                                 command{"plot", tool::plot},         command{"top", tool::top},
+                                 command{"fleet", tool::manage_fleet}};
 
 // The library checks the options; what it says has the field's name in it.
 int complain(std::string_view command, std::string_view problem) {

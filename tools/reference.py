@@ -19,7 +19,9 @@ from interface_units import Unit  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs/reference"
-CORE = "holdfast.core"  # declares what the other modules hand on; no part of the interface itself
+# Modules that declare what others hand on, and are no part of the interface themselves.
+FLEET_CORE = "holdfast.fleet_core"  # of holdfast.fleet
+CORE = "holdfast.core"  # of all others
 
 # Names that the standard library gives a meaning to.
 STANDARD_ALIASES = {"duration", "rep", "period", "iterator_concept", "value_type", "difference_type"}
@@ -243,28 +245,44 @@ def read_units():
 
 
 def handed_on():
-    """By module, the names of CORE that it hands on."""
+    """By module, the names that it hands on."""
     found = {}
     for path in sorted(ROOT.glob("modules/*.cppm")):
         code = path.read_text(encoding="utf-8")
         module = re.search(r"^export module ([\w.]+);", code, re.MULTILINE)[1]
-        found[module] = re.findall(r"^using holdfast::(operator\W+|\w+);", code, re.MULTILINE)
+        found[module] = re.findall(r"^using holdfast::(?:fleet::)?(operator\W+|\w+);", code, re.MULTILINE)
+    return found
+
+
+def core_of(module):
+    return FLEET_CORE if module == "holdfast.fleet" else CORE
+
+
+def for_users(declared):
+    """The declared units, without those names of the cores that nobody hands on."""
+    handed = {(core_of(module), name) for module, names in handed_on().items() for name in names}
+    found = []
+    for unit in declared:
+        part = copy.copy(unit)
+        if unit.module in (CORE, FLEET_CORE):
+            part.names = [each for each in unit.names if (unit.module, each.name) in handed]
+        found.append(part)
     return found
 
 
 def as_users_see_them(units):
-    """The units of CORE, once for each module that hands some of their names on, and all other units."""
+    """The units of the cores, once for each module that hands some of their names on, and all other units."""
     found = []
     for module, names in handed_on().items():
         if any(unit.module == module for unit in units):
             continue  # it has names of its own, and those that it hands on stand elsewhere
-        for unit in (each for each in units if each.module == CORE):
+        for unit in (each for each in units if each.module == core_of(module)):
             part = copy.copy(unit)
             part.module = module
             part.names = [each for each in unit.names if each.name in names]
             if part.names:
                 found.append(part)
-    return sorted(found + [unit for unit in units if unit.module != CORE], key=lambda unit: unit.module)
+    return sorted(found + [unit for unit in units if unit.module not in (CORE, FLEET_CORE)], key=lambda unit: unit.module)
 
 
 def main():
@@ -289,7 +307,7 @@ def main():
             (PAGES / name).write_text(text, encoding="utf-8")
         return
     problems = [f"{unit.path.relative_to(ROOT).as_posix()}:{line} {name}"
-                for unit in declared for line, name in without_comment(unit)]
+                for unit in for_users(declared) for line, name in without_comment(unit)]
     there = {each.name for unit in declared for each in unit.names}
     problems += [f"modules/{module}.cppm: {name} is declared nowhere"
                  for module, names in handed_on().items() for name in names if name not in there]

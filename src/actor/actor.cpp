@@ -37,7 +37,7 @@ std::chrono::system_clock::time_point to_calendar(clock::duration from_now) {
 // Whether the program has ended the session.
 bool is_of_program(error_code why) {
   return why == error::closed || why == error::disconnect_requested || why == error::in_background ||
-         why == net::error::operation_aborted;
+         why == error::lease_lost || why == net::error::operation_aborted;
 }
 
 // The protocol knows what a close code of its server means.
@@ -86,6 +86,10 @@ net::awaitable<bool> actor::until_wanted() {
     intent_.rest();
     if (intent_.is_closed()) co_return false;
     if (!intent_.wants_session()) {
+      co_await wake_.wait();
+      continue;
+    }
+    if (!out->may_act()) {  // until authority_renewed() or authority_lost()
       co_await wake_.wait();
       continue;
     }
@@ -188,7 +192,7 @@ net::awaitable<actor::ending> actor::dial(std::shared_ptr<dial_attempt> attempt)
   const auto number = attempt_;
   const auto begun = clock::now();
   co_await see_through(attempt, wake_, news_for_loop(), [this] { return intent_.goes_on(); });
-  const bool wanted = intent_.goes_on();
+  const bool wanted = intent_.goes_on() && out->may_act();
   const auto& record = attempt->record();
   origin_ = attempt->origin();
   if (record.reason.at != stage::provider) refused_ = false;  // the provider has answered
@@ -203,7 +207,8 @@ net::awaitable<actor::ending> actor::dial(std::shared_ptr<dial_attempt> attempt)
     keep_routes(attempt->found().routes);
     failed.record->untried_address = memory_->attempt_failed(attempt->found(), record.reason);
   } else {
-    failed.record->reason.error = intent_.why_not();  // even if the attempt has just succeeded
+    // Even if the attempt has just succeeded.
+    failed.record->reason.error = intent_.goes_on() ? error::lease_lost : intent_.why_not();
   }
   co_return failed;
 }

@@ -17,6 +17,7 @@ module;
 module holdfast.core:actor;
 
 import :attempt;
+import :authority;
 import :backoff;
 import :channel;
 import :completion;
@@ -28,6 +29,7 @@ import :error;
 import :executors;
 import :gate_visit;
 import :headers;
+import :held_connection;
 import :inbox;
 import :intent;
 import :journal;
@@ -49,7 +51,10 @@ import :wakeup;
 
 namespace holdfast {
 
-class actor : public registry::member, public std::enable_shared_from_this<actor>, private session_listener {
+class actor : public registry::member,
+              public held_connection,
+              public std::enable_shared_from_this<actor>,
+              private session_listener {
  public:
   using run_operation = pending_operation<error_code>;
   using session_operation = pending_operation<error_code, session_info>;
@@ -99,6 +104,16 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   void export_state(export_operation op);
   // Before run(); throws std::invalid_argument.
   void import_state(std::string_view text);
+  // For the lease to which the connection belongs.
+  void act_while(std::shared_ptr<const authority> given) override;
+  void authority_renewed() override;
+  void authority_lost() override;
+  void snapshot(snapshot_handler then) override;
+  void leave(snapshot_handler then) override;
+  void resume(std::string_view state) override { import_state(state); }
+  void send_for_another(std::string_view payload, const send_options& how,
+                        std::function<void(send_result)> then) override;
+  void snapshot_stored(std::string state) override;
   // The handle is gone: everything ends now.
   void abandon();
   void context_ends() noexcept override;
@@ -113,6 +128,11 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   struct ending {
     std::unique_ptr<opened_socket> socket{};
     std::unique_ptr<attempt_record> record{};
+  };
+  // Of what had come at its mark; the program may still be busy with that.
+  struct unfinished_snapshot {
+    std::uint64_t mark;
+    std::string protocol;
   };
   // What an attempt leaves to the record of the session that it has become.
   struct origins {
@@ -182,6 +202,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   // To another connection.
   void hand_rest_over();
   void stop_export();
+  std::string next_snapshot();
 
   // Records of what happens.
   void trace_step(unsigned attempt, const dial_step& step);
@@ -235,6 +256,7 @@ class actor : public registry::member, public std::enable_shared_from_this<actor
   std::shared_ptr<migration> migration_;  // while there is one
   std::shared_ptr<gate_visit> login_;     // the gate's, until the protocol's login is over
   run_operation run_;
+  std::unique_ptr<unfinished_snapshot> snapshot_;
   export_operation exporter_;
   std::uint64_t export_id_ = 0;
   waiting_list<error_code> settlers_;

@@ -42,6 +42,8 @@ import :time;
 
 namespace holdfast {
 
+export class held_connection;
+
 /// Keeps a WebSocket open. Move-only: its holder decides how long it lives. Destroying it is always safe: the
 /// socket is closed at once, pending operations complete with operation_aborted, run() returns, and no
 /// listener runs any more once the destructor has returned (it waits for one that runs on another thread). So
@@ -49,6 +51,8 @@ namespace holdfast {
 /// thread may call any member; assigning to the handle, moving from it and destroying it must not happen at
 /// the same time as another call. A handle that was moved from may only be assigned to or destroyed.
 export class connection : private connection_base {
+  friend std::shared_ptr<held_connection> held(const connection& of);
+
  public:
   /// The type of get_executor().
   using executor_type = net::any_io_executor;

@@ -100,6 +100,8 @@ const char* text(error value) noexcept {
       return "the dial gate has not let the attempt begin yet";
     case error::handed_over:
       return "the message was handed over to another connection";
+    case error::lease_lost:
+      return "the lease has ended, and another process may hold the key";
     case error::renegotiation_refused:
       return "server requested TLS 1.2 renegotiation, which is not supported";
     case error::message_discarded:

@@ -66,6 +66,7 @@ export enum class error {
   message_discarded,           ///< the program threw the message away: connection::discard_waiting()
   dial_gate_closed,            ///< no failure: `options::gate` has not let the attempt begin yet
   handed_over,                 ///< another connection goes on with the message: connection::export_state()
+  lease_lost,  ///< the lease on the key has ended or was not renewed in time: another process may hold it
 };
 
 /// Classes of errors to test a code against: `if (ec == holdfast::condition::fatal)`.

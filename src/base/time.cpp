@@ -8,6 +8,7 @@ module;
 #include <boost/asio/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -30,6 +31,16 @@ clock::time_point clock::now() noexcept {
 
 std::chrono::system_clock::time_point clock::wall() noexcept {
   return virtual_source != nullptr ? virtual_source->wall() : std::chrono::system_clock::now();
+}
+
+clock::time_point clock::boot() noexcept {
+  if (virtual_source != nullptr) return virtual_source->boot();
+#ifdef CLOCK_BOOTTIME
+  std::timespec read{};
+  if (::clock_gettime(CLOCK_BOOTTIME, &read) == 0)
+    return time_point(std::chrono::seconds(read.tv_sec) + std::chrono::nanoseconds(read.tv_nsec));
+#endif
+  return now();
 }
 
 std::chrono::system_clock::time_point time_source::wall() const noexcept {

@@ -39,6 +39,9 @@ export struct clock {
   /// Returns the time of the calendar: `std::chrono::system_clock`, or that of the virtual source. It may
   /// jump either way; in a suspend it goes on while `now()` stands still.
   static std::chrono::system_clock::time_point wall() noexcept;
+  /// Returns a steady time that goes on in a suspend (CLOCK_BOOTTIME on Linux; `now()` where the system has
+  /// no such clock). Only to be compared with itself.
+  static time_point boot() noexcept;
 
   /// Makes `source` the time of the calling thread (null: real time again); returns the previous source.
   /// For tests: all parts of a virtual world must be made and run on one thread.
@@ -71,6 +74,8 @@ export class time_source {
   [[nodiscard]] virtual clock::time_point now() const noexcept = 0;
   /// Returns the wall clock; unless overridden, it began in 1970 when `now()` was zero, and never jumps.
   [[nodiscard]] virtual std::chrono::system_clock::time_point wall() const noexcept;
+  /// Returns what clock::boot() returns; unless overridden, `now()`.
+  [[nodiscard]] virtual clock::time_point boot() const noexcept { return now(); }
   /// Calls `handler` on `executor` when `now()` has reached `expiry`; never from within this call.
   virtual timer_id schedule(clock::time_point expiry, net::any_io_executor executor, handler on_expiry) = 0;
   /// Completes the wait with operation_aborted; false if it has already expired or is unknown.

@@ -35,7 +35,7 @@ void inbox::receive(single op) { start(std::move(op)); }
 void inbox::receive(batch op) { start(std::move(op)); }
 
 bool inbox::may_take_at_once() {
-  if (messages_.empty() || taken_at_once_ == most_at_once) return false;
+  if (messages_.empty() || taken_at_once_ == most_at_once || !permission_.may_act()) return false;
   ++taken_at_once_;
   return true;
 }
@@ -61,7 +61,7 @@ void inbox::start(Operation op) {
   const std::lock_guard lock(mutex_);
   taken_at_once_ = 0;
   receiver waits(std::move(op));
-  if (!messages_.empty()) {
+  if (!messages_.empty() && permission_.may_act()) {
     satisfy(waits, messages_);
     return wake_reader();
   }
@@ -116,12 +116,13 @@ inbox::space inbox::room() {
   return {message_limit_ - messages_.size(), byte_limit_ - messages_.size_bytes()};
 }
 
-// No message waits while a receiver waits, so receivers are served directly from the new messages.
+// No message waits while a receiver waits and may be served, so receivers are served directly from the new
+// messages.
 void inbox::put(message_batch& messages) {
   const std::lock_guard lock(mutex_);
   received_ += messages.size();
   received_bytes_ += messages.size_bytes();
-  serve_receivers(messages);
+  if (messages_.empty()) serve_receivers(messages);
   messages_.append(messages);
   unread_ = messages_.size();
   most_unread_.raise(messages_.size());
@@ -134,9 +135,32 @@ void inbox::serve_receivers(message_batch& from) {
   receivers_.erase(receivers_.begin(), receivers_.begin() + static_cast<std::ptrdiff_t>(served));
 }
 
+void inbox::look_again() {
+  const std::lock_guard lock(mutex_);
+  if (messages_.empty() || !permission_.may_act()) return;
+  serve_receivers(messages_);
+  wake_reader();
+  if (!messages_.empty() && std::exchange(handler_waits_, false)) handler_->messages_wait();
+}
+
+std::size_t inbox::drop_all() {
+  const std::lock_guard lock(mutex_);
+  const auto count = messages_.size();
+  messages_.clear();
+  wake_reader();
+  return count;
+}
+
+// A program that asks for more is done with those before.
+bool inbox::is_done_with(std::uint64_t mark) {
+  const std::lock_guard lock(mutex_);
+  const auto taken = received_.read() - messages_.size();
+  return taken > mark || mark == 0 || (taken == mark && (!receivers_.empty() || handler_waits_));
+}
+
 bool inbox::take(message_batch& into) {
   const std::lock_guard lock(mutex_);
-  handler_waits_ = messages_.empty();
+  handler_waits_ = messages_.empty() || !permission_.may_act();
   if (handler_waits_) return false;
   into = std::exchange(messages_, {});
   wake_reader();

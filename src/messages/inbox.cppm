@@ -15,6 +15,7 @@ module;
 
 module holdfast.core:inbox;
 
+import :authority;
 import :completion;
 import :counter;
 import :error;
@@ -67,6 +68,19 @@ class inbox : public std::enable_shared_from_this<inbox> {
   // Drops the receivers without completing them: the context has ended.
   void forget_receivers();
 
+  // Before run(): nothing is handed to the program unless `given` holds.
+  void depend_on(std::shared_ptr<const authority> given) {
+    const std::lock_guard lock(mutex_);
+    permission_.depend_on(std::move(given));
+  }
+  // The authority holds again: what waits is handed over.
+  void look_again();
+  // It is gone for good: what waits is dropped. Returns how many messages.
+  std::size_t drop_all();
+  // How many messages have come so far, and whether the program has taken so many of them and asked for more.
+  [[nodiscard]] std::uint64_t mark() const noexcept { return received_.read(); }
+  [[nodiscard]] bool is_done_with(std::uint64_t mark);
+
   // The session, on the strand. How much it may put now; zero messages: it must stop reading.
   struct space {
     std::size_t messages;
@@ -115,6 +129,7 @@ class inbox : public std::enable_shared_from_this<inbox> {
   std::vector<waiting> receivers_;
   std::uint64_t last_id_ = 0;
   int taken_at_once_ = 0;  // since a receiver has suspended
+  permission permission_;
   bool finished_ = false;
   error_code why_finished_;
   bool reader_waits_ = false;

@@ -145,8 +145,8 @@ error_code outbox::send_now(std::uint64_t id, std::string_view payload, const se
 // The writer has nothing to do, the stream can be written to on any thread, and fewer than `most` messages
 // have left in this way in this turn.
 bool outbox::may_write_here(int most) const noexcept {
-  return writer_waits_ && written_this_turn_.load(std::memory_order_relaxed) < most &&
-         stream_->writes_from_any_thread();
+  return writer_waits_ && permission_.may_act() &&
+         written_this_turn_.load(std::memory_order_relaxed) < most && stream_->writes_from_any_thread();
 }
 
 // The sender's thread writes the first message of a turn at once, without waking the writer. Later ones are
@@ -226,7 +226,7 @@ bool outbox::flush(error_code& ec) {
 
 // Returns false if nothing was waiting to be written.
 bool outbox::write_chunk(error_code& ec) {
-  if (phase_ == phase::no_session) return false;
+  if (phase_ == phase::no_session || !permission_.may_act()) return false;
   const auto next = buffer_.next();
   if (next.bytes.empty() && !stream_->unsent()) return false;
   written(next.from, stream_->write_some({next.bytes.data(), next.bytes.size()}, ec));

@@ -22,6 +22,7 @@ module;
 
 module holdfast.core:outbox;
 
+import :authority;
 import :backlog;
 import :completion;
 import :compression;
@@ -67,6 +68,17 @@ class outbox : public std::enable_shared_from_this<outbox> {
   // Completes with the fate of a message that was begun. Takes `later` out: the caller waits in it, and must
   // not own it.
   void await(begun& one, operation op);
+  // Before run(): nothing leaves unless `given` holds.
+  void depend_on(std::shared_ptr<const authority> given) {
+    const std::lock_guard lock(mutex_);
+    permission_.depend_on(std::move(given));
+  }
+  [[nodiscard]] bool may_act() const noexcept { return permission_.may_act(); }
+  // The highest number under which a message has left.
+  [[nodiscard]] std::uint64_t last_number() {
+    const std::lock_guard lock(mutex_);
+    return last_number_;
+  }
   // There will be a session: from now on messages may wait for it.
   void expect_session();
   // There will be none by itself: those that wait have waited in vain.
@@ -291,6 +303,7 @@ class outbox : public std::enable_shared_from_this<outbox> {
   std::mutex mutex_;
   transport* stream_ = nullptr;  // of the session; not valid in phase::no_session
   std::weak_ptr<wakeup> writer_;
+  permission permission_;
   error_code refusal_ = error::no_connection;
   phase phase_ = phase::no_session;
   std::uint64_t session_ = 0;  // the number of the present one, or of the last

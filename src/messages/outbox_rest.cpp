@@ -35,20 +35,25 @@ void outbox::retire_for_another(error_code refusal) {
   if (next_ == next_session::none) next_ = next_session::some_day;  // for take_back()
 }
 
-// Those that were written come first: they have their numbers.
+// Those that were written come first: they have their numbers. The others get theirs now, so that a message
+// counts once even if two successors send it; not those that are given up at some time, or for a newer one,
+// or that wait for their feature.
 outbox::rest outbox::take_rest() {
   const section lock(*this);
-  rest out{.last_number = last_number_};
+  rest out;
   out.messages.splice(out.messages.end(), unconfirmed_);
   out.messages.splice(out.messages.end(), waiting_.take_all());
   for (auto& each : out.messages) {
     payload_bytes_ -= each.payload.size();
     gives_up(each.operation_id);
     auto op = std::exchange(each.op, {});
+    const bool may_be_given_up = each.expires || !each.key.empty() || !each.feature.empty();
+    if (acknowledged_ && each.number == 0 && !may_be_given_up) each.number = ++last_number_;
     const auto outcome = each.written_in != 0 ? delivery::in_doubt : delivery::not_sent;
     count(outcome);
     if (op) op.complete({outcome, error::handed_over, each.written_in});
   }
+  out.last_number = last_number_;
   return out;
 }
 

@@ -149,6 +149,16 @@ export class protocol {
       throw std::invalid_argument("import_state: protocol: this one cannot go on with a session");
   }
 
+  /// Returns the same for a session that goes on: what another object needs if this process stops without a
+  /// word, up to the last event that was delivered. On the strand, between two calls. The default is empty:
+  /// such a session is lost with its process.
+  [[nodiscard]] virtual std::string checkpoint() { return {}; }
+  /// Reports that checkpoints are taken: acknowledge to the server only events that a stored one has, so that
+  /// the server keeps what another process would need again. Before the first opened().
+  virtual void use_checkpoints() {}
+  /// Reports that this one, or a later one than any other, is stored.
+  virtual void checkpoint_stored(std::string_view) {}
+
   /// Drops what waits for the execution context, without completing it: that has ended, and nothing can be
   /// completed any more. Handlers may hold the coroutine that holds the connection. On the thread that
   /// destroys the context.

@@ -243,7 +243,10 @@ net::awaitable<void> session::wait_for_room() {
 // When all our output has left while the inbox is full, the rest of the input is read and dropped: closing a
 // socket with unread bytes resets it, and that can destroy what we wrote last (R61). A protocol must not see
 // messages that are dropped: it would not request them again.
-bool session::is_held() const { return conversation_ && conversation_->holds() && !scanning_; }
+bool session::is_held() const {
+  if (scanning_) return false;
+  return !outbox_->may_act() || (conversation_ && conversation_->holds());
+}
 
 bool session::drops_messages() const {
   if (scanning_) return true;

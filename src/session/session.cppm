@@ -115,6 +115,8 @@ class session final : public std::enable_shared_from_this<session>, private sess
   // The same when there is reason to doubt it: the answer is due within heartbeat.probe_deadline.
   void probe();
   void cancel_ping(std::uint64_t id);
+  // The connection may act again.
+  void look_again() { work_.notify(); }
 
  private:
   enum class pause : std::uint8_t { over, give_way, no_room, no_bytes };

@@ -127,7 +127,7 @@ clock::time_point session::next_look() const {
 
 // Writes all pending output, or as much of it as the socket takes.
 void session::write() {
-  while (!over_ && !broken_ && !socket_is_full_ && outbox_->has_output()) {
+  while (!over_ && !broken_ && !socket_is_full_ && outbox_->may_act() && outbox_->has_output()) {
     error_code ec;
     if (!outbox_->flush(ec)) {
       write_failed(ec);

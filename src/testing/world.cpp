@@ -22,6 +22,7 @@ module;
 #include <random>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 module holdfast.testing;
 
@@ -94,8 +95,14 @@ world::world(std::uint64_t seed)
 
 world::~world() {
   network_->shut_down();
+  for (const auto& each : further_networks_) each->shut_down();
   time_.release();
   clock::use(outer_);
+}
+
+std::shared_ptr<simulated_network> world::add_network() {
+  return further_networks_.emplace_back(
+      std::make_shared<simulated_network>(context_.get_executor(), time_, random_));
 }
 
 void world::spawn(net::awaitable<void> routine) {

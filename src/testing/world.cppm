@@ -12,6 +12,7 @@ module;
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 export module holdfast.testing:world;
 
@@ -73,6 +74,11 @@ export class world {
   [[nodiscard]] net::any_io_executor executor() { return context_.get_executor(); }
   /// Returns the network of the world, for `options::network`.
   [[nodiscard]] const std::shared_ptr<simulated_network>& network() const noexcept { return network_; }
+  /// Makes a network of its own, for another machine of the world, which has none of the names and ports of
+  /// the others.
+  [[nodiscard]] std::shared_ptr<simulated_network> add_network();
+  /// Returns the time of the world, for parts of it that keep clocks of their own.
+  [[nodiscard]] virtual_time& time() noexcept { return time_; }
   /// Returns the world's randomness, for tests that want to draw from it too.
   [[nodiscard]] random_source& random() noexcept { return random_; }
   /// Returns the present of the world.
@@ -103,6 +109,7 @@ export class world {
   random_source random_;
   net::io_context context_;
   std::shared_ptr<simulated_network> network_;
+  std::vector<std::shared_ptr<simulated_network>> further_networks_;
 };
 
 }  // namespace holdfast::testing

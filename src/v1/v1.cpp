@@ -108,6 +108,14 @@ class v1_protocol final : public protocol {
     auto read = v1_frames::read_state(state);
     client_ = std::move(read.client);
     earlier_ = std::move(read.session);
+    if (earlier_) stored_ = earlier_->last_seq;
+  }
+  [[nodiscard]] std::string checkpoint() override { return export_state(); }
+  void use_checkpoints() override { stores_ = true; }
+  void checkpoint_stored(std::string_view state) override {
+    const auto read = v1_frames::read_state(state);
+    const bool is_present = read.session && earlier_ && read.session->session == earlier_->session;
+    if (is_present) stored_ = std::max(stored_, read.session->last_seq);
   }
 
  private:
@@ -119,8 +127,10 @@ class v1_protocol final : public protocol {
     phase_ = phase::ready;
     resumed_ = frame.resumed;
     const auto last = frame.gap ? frame.gap->to : frame.resumed ? earlier_->last_seq : frame.seq;
+    const bool goes_on = frame.resumed && earlier_->session == frame.session;
     earlier_ = {.session = std::move(frame.session), .last_seq = last};
-    acknowledged_ = last;
+    acknowledged_ = goes_on && stores_ ? std::min(last, stored_) : last;
+    if (!goes_on) stored_ = 0;
     // Acknowledged first, so that messages which the server has already are not sent again.
     if (frame.last_id) link.acknowledged(*frame.last_id);
     link.ready({.resumed = frame.resumed, .gap = frame.gap});
@@ -190,8 +200,9 @@ class v1_protocol final : public protocol {
   }
 
   void acknowledge_from(protocol_link& link, std::uint64_t least) {
-    if (earlier_->last_seq - acknowledged_ < least) return;
-    acknowledged_ = earlier_->last_seq;
+    const auto known = stores_ ? std::min(earlier_->last_seq, stored_) : earlier_->last_seq;
+    if (known < acknowledged_ + least) return;
+    acknowledged_ = known;
     link.send(message_kind::text, v1_frames::client_ack(acknowledged_));
   }
 
@@ -200,6 +211,8 @@ class v1_protocol final : public protocol {
   std::optional<v1_frames::resume> earlier_;  // the earlier session; the present one, once it is ready
   std::uint64_t last_ping_ = 0;               // never restarts, so that no late pong answers another ping
   std::uint64_t acknowledged_ = 0;            // of the events
+  std::uint64_t stored_ = 0;                  // the same, in a checkpoint of the present session
+  bool stores_ = false;                       // checkpoints are taken
   phase phase_ = phase::over;
   bool resumed_ = false;
 };

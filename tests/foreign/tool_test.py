@@ -18,7 +18,7 @@ import websockets
 
 from foreign_server import EchoServer, PATIENCE, Program, skip_without_websockets
 
-COMMANDS = "watch", "doctor", "explain", "serve", "plot", "top"
+COMMANDS = "watch", "doctor", "explain", "serve", "plot", "top", "fleet"
 SCREEN = 50  # lines
 
 

@@ -313,6 +313,7 @@ void expedition::end_world() {
 }  // namespace
 
 finding explore(const exploration& what) {
+  if (what.fleet) return explore_fleet(what);
   return what.channels ? explore_channels(what) : expedition(what).go();
 }
 

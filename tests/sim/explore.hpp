@@ -14,6 +14,7 @@ struct exploration {
   std::uint64_t without = 0;  // faults that are left out
   bool keeps_timeline = false;
   bool channels = false;  // a client of channels, and their backend
+  bool fleet = false;     // several processes, and a broker
 };
 
 struct finding {
@@ -24,5 +25,7 @@ struct finding {
 finding explore(const exploration& what);
 // A world of channels, which explore() leads to.
 finding explore_channels(const exploration& what);
+// A world of a fleet, in the same way.
+finding explore_fleet(const exploration& what);
 
 }  // namespace sim

@@ -17,7 +17,8 @@ using clock = holdfast::clock;
 
 class journal {
  public:
-  explicit journal(bool keeps) : keeps_(keeps), began_(clock::now()) {}
+  // The time is that of the world, whatever clock a process of it has.
+  explicit journal(bool keeps) : keeps_(keeps), time_(clock::source()), began_(clock::now()) {}
 
   template <class... Parts>
   void note(const Parts&... parts) {
@@ -33,7 +34,9 @@ class journal {
   [[nodiscard]] bool failed() const noexcept { return !violation_.empty(); }
   [[nodiscard]] const std::string& violation() const noexcept { return violation_; }
   [[nodiscard]] const std::vector<std::string>& lines() const noexcept { return lines_; }
-  [[nodiscard]] clock::duration elapsed() const { return clock::now() - began_; }
+  [[nodiscard]] clock::duration elapsed() const {
+    return (time_ != nullptr ? time_->now() : clock::now()) - began_;
+  }
 
  private:
   template <class... Parts>
@@ -56,6 +59,7 @@ class journal {
   }
 
   const bool keeps_;
+  const holdfast::time_source* const time_;
   const clock::time_point began_;
   std::vector<std::string> lines_;
   std::string violation_;

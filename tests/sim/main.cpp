@@ -36,6 +36,7 @@ int run(const options::variables_map& given) {
   base.length = std::chrono::minutes(given["minutes"].as<unsigned>());
   base.without = given["without"].as<std::uint64_t>();
   base.channels = given.contains("channels");
+  base.fleet = given.contains("fleet");
   if (given.contains("mutants"))
     return sim::find_planted_bugs(base, first, given["seeds"].as<std::uint64_t>()) ? 0 : 1;
   sim::report out(base);
@@ -66,6 +67,7 @@ int main(int argc, char** argv) {
       ("without", options::value<std::uint64_t>()->default_value(0), "mask of fault classes to leave out")  //
       ("kept", options::value<std::string>(), "file of seeds to run first")                                 //
       ("channels", "worlds of a client of channels")                                                        //
+      ("fleet", "worlds of a fleet: several processes and a broker")                                        //
       ("mutants", "each planted bug, until a world shows it")                                               //
       ("twice", options::value<std::uint64_t>(), "this many worlds twice, comparing the timelines");
   try {

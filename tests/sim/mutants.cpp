@@ -43,10 +43,15 @@ std::string explore_until_found(exploration what, std::uint64_t first, std::uint
 // Bugs of the channels are looked for in their own worlds; without a bug both have to be sound.
 std::string explore_for(planted::bug one, exploration base, std::uint64_t first, std::uint64_t seeds) {
   const bool is_any = one == planted::bug::none;
-  base.channels = planted::names[static_cast<std::size_t>(one)].starts_with("channel_");
+  const auto name = planted::names[static_cast<std::size_t>(one)];
+  base.channels = name.starts_with("channel_");
+  base.fleet = name.starts_with("fleet_");
   auto found = explore_until_found(base, first, seeds);
   if (!is_any || !found.empty()) return found;
   base.channels = true;
+  found = explore_until_found(base, first, seeds);
+  if (!found.empty()) return found;
+  base.fleet = true;
   return explore_until_found(base, first, seeds);
 }
 

@@ -36,6 +36,11 @@ void tell_of_crashes() {
   for (const int each : {SIGABRT, SIGSEGV, SIGFPE, SIGBUS}) std::signal(each, tell_crash);
 }
 
+// The argument that leads to worlds of this kind.
+const char* kind_of(const exploration& what) {
+  return what.fleet ? " --fleet" : what.channels ? " --channels" : "";
+}
+
 void show_end(const std::vector<std::string>& timeline) {
   const auto hidden = timeline.size() - std::min(timeline.size(), shown_lines);
   for (auto i = hidden; i < timeline.size(); ++i) std::puts(timeline[i].c_str());
@@ -67,7 +72,7 @@ std::string fault_classes() {
 finding report::live(std::uint64_t seed, std::uint64_t without, bool keeps_timeline) const {
   tell_of_crashes();
   current_seed = seed;
-  current_kind = base_.channels ? " --channels" : "";
+  current_kind = kind_of(base_);
   auto what = base_;
   what.seed = seed;
   what.without |= without;
@@ -134,9 +139,9 @@ std::uint64_t report::smallest(std::uint64_t seed) const {
 
 void report::describe(std::uint64_t seed, const finding& found) const {
   std::printf("\nseed %llu: %s\n", static_cast<unsigned long long>(seed), found.violation.c_str());
-  if (base_.channels) {  // its worlds have no classes of faults to be left out
+  if (base_.channels || base_.fleet) {  // its worlds have no classes of faults to be left out
     show_end(found.timeline);
-    std::printf("  ./dev sim --channels --seed %llu\n", static_cast<unsigned long long>(seed));
+    std::printf("  ./dev sim%s --seed %llu\n", kind_of(base_), static_cast<unsigned long long>(seed));
   } else {
     describe_smallest(seed);
   }

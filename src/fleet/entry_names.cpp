@@ -1,0 +1,78 @@
+// The names of entries.
+module;
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+module holdfast.fleet_core;
+
+import :entry_names;
+
+namespace holdfast::fleet {
+namespace {
+
+constexpr std::string_view digits = "0123456789ABCDEF";
+
+bool is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+}  // namespace
+
+std::string to_name(std::string_view key) {
+  std::string out;
+  for (const char c : key) {
+    if (is_plain(c)) {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '=';
+    out += digits[byte >> 4U];
+    out += digits[byte & 15U];
+  }
+  return out;
+}
+
+std::optional<std::string> from_name(std::string_view name) {
+  std::string out;
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    if (is_plain(name[at])) {
+      out += name[at];
+      continue;
+    }
+    if (name[at] != '=' || at + 2 >= name.size()) return std::nullopt;
+    const auto high = digits.find(name[at + 1]);
+    const auto low = digits.find(name[at + 2]);
+    if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
+    out += static_cast<char>(high * 16 + low);
+    at += 2;
+  }
+  return out;
+}
+
+// FNV-1a, and the finalizer of MurmurHash3, because the last bytes of FNV-1a hardly reach the high bits.
+std::uint64_t stable_hash(std::string_view text) noexcept {
+  std::uint64_t out = 14695981039346656037ULL;
+  for (const char c : text) {
+    out ^= static_cast<unsigned char>(c);
+    out *= 1099511628211ULL;
+  }
+  out ^= out >> 33U;
+  out *= 0xff51afd7ed558ccdULL;
+  out ^= out >> 33U;
+  out *= 0xc4ceb9fe1a85ec53ULL;
+  return out ^ (out >> 33U);
+}
+
+std::string shard_of(std::string_view key, std::uint32_t shards) {
+  if (shards == 0) return to_name(key);
+  return std::to_string(stable_hash(key) % shards);
+}
+
+std::string_view behind(std::string_view prefix, std::string_view name) noexcept {
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : std::string_view();
+}
+
+}  // namespace holdfast::fleet

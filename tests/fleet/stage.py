@@ -1,0 +1,136 @@
+"""What plays in the scenes of a fleet: brokers, a backend, and workers, each a process of its own."""
+import json
+import pathlib
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from brokers import PATIENCE, Questions, make_brokers
+
+FLEET = "bots"
+here = pathlib.Path(__file__).resolve().parent
+
+
+class Lines:
+    """A process whose lines of output can be waited for."""
+
+    def __init__(self, words, **more):
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **more)
+        self.lines = queue.Queue()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+
+    def next(self):
+        return self.lines.get(timeout=PATIENCE)
+
+    def write(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+        self.process.wait()
+
+
+class Stage:
+    def __init__(self, folder, programs, brokers, keys, lease, interval_ms):
+        self.folder, self.lease, self.keys = folder, lease, keys
+        self.worker, self.sender, backend, self.tool = programs
+        self.brokers = make_brokers(folder, brokers)
+        for each in self.brokers:
+            each.start()
+        self.questions = Questions([each.url for each in self.brokers])
+        if brokers > 1:
+            self.wait_for("a leader of JetStream", lambda: (self.questions.ask("$JS.API.INFO") or {}).get("type"))
+        self.backend = Lines([backend, str(interval_ms)])
+        self.url = self.backend.next()
+        self.workers, self.relays, self.runs = {}, {}, 0
+        self.report_of_scene = None
+        self.interval = interval_ms / 1000
+
+    @property
+    def urls(self):
+        return ",".join(each.url for each in self.brokers)
+
+    def wait_for(self, what, fact, patience=PATIENCE):
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            if found := fact():
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"{what}: not within {patience} s")
+
+    def start_worker(self, name, urls=None):
+        self.runs += 1
+        log = open(self.folder / f"{name}.{self.runs}.log", "w", encoding="utf-8")  # closed with the process
+        self.workers[name] = subprocess.Popen(
+            [self.worker, name, self.url, urls or self.urls, str(self.lease), str(len(self.brokers))], stdout=log, stderr=log)
+
+    def behind_relay(self, name):
+        """Starts the worker so that its way to the broker can be cut."""
+        self.relays[name] = Lines([sys.executable, str(here / "relay.py"), str(self.brokers[0].port)])
+        self.start_worker(name, f"nats://127.0.0.1:{self.relays[name].next()}")
+
+    def manage(self, *words, given=None):
+        return subprocess.run([self.tool, "fleet", *words, "--fleet", FLEET, "--nats", self.brokers[0].url], input=given,
+                              capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+    def add_keys(self):
+        names = "".join(f"tenant-{number}\n" for number in range(self.keys))
+        done = self.manage("add", "-", given=names)
+        assert done.returncode == 0, done
+
+    def report(self):
+        self.backend.write("report")
+        return json.loads(self.backend.next())
+
+    def mark(self):
+        self.backend.write("mark")
+
+    def all_served(self):
+        """Each key has been heard of within twice the time between two events."""
+        report = self.report()
+        return report["keys"] == self.keys and report["longest_gap_ms"] < 1000 * (2 * self.interval + 0.5)
+
+    def wait_until_served(self, patience=PATIENCE):
+        """Leaves in report_of_scene what was known before the last look, for which the gaps are measured anew."""
+        def fact():
+            self.report_of_scene = self.worse_of(self.report_of_scene, self.report())
+            self.mark()
+            time.sleep(2 * self.interval)
+            return self.all_served()
+        self.report_of_scene = None
+        self.wait_for("each key is served", fact, patience)
+
+    @staticmethod
+    def worse_of(earlier, later):
+        if earlier:
+            later["longest_gap_ms"] = max(later["longest_gap_ms"], earlier["longest_gap_ms"])
+        return later
+
+    def balance(self):
+        """The events of the backend that the stream has not, and those that it has twice."""
+        told = self.report()["told"]
+        stored = self.questions.events_by_key(FLEET)
+        lost = sum(max(0, count - stored.get(key, 0)) for key, count in told.items())
+        doubled = sum(max(0, stored.get(key, 0) - count) for key, count in told.items())
+        return lost, doubled
+
+    def end(self):
+        for each in self.workers.values():
+            if each.poll() is None:
+                each.send_signal(signal.SIGCONT)
+                each.kill()
+            each.wait()
+        for each in [self.backend, *self.relays.values()]:
+            each.end()
+        for each in self.brokers:
+            each.end()
