@@ -128,6 +128,7 @@ int run(arguments words) {
   const auto [given, is_answered] = parse(words, fleet_arguments(), "words", -1);
   if (is_answered) return ended_well;
   fleet::nats_options how{.fleet = get(given, "fleet", std::string()),
+                          .replicas = 0,  // workers make what there is to be
                           .credentials_file = get(given, "creds", std::string()),
                           .ca_file = get(given, "ca", std::string())};
   if (how.fleet.empty()) throw usage_error("--fleet must be given");

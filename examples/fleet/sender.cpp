@@ -13,7 +13,7 @@ namespace fleet = holdfast::fleet;
 int main(int argc, char* argv[]) try {
   if (argc != 4) throw std::invalid_argument("usage: fleet_sender NATS_URL TENANT TEXT");
   net::io_context io(1);
-  const fleet::client bots(fleet::nats({.servers = {argv[1]}, .fleet = "bots"}));
+  const fleet::client bots(fleet::nats({.servers = {argv[1]}, .fleet = "bots", .replicas = 0}));
   bool ok = false;
   const auto done = [&](const std::exception_ptr& thrown, holdfast::send_result how) {
     if (thrown) std::rethrow_exception(thrown);

@@ -4,9 +4,11 @@ module;
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
@@ -74,6 +76,61 @@ struct collection {
   error_code failed{};
 };
 
+// On a strand, which the watch shares.
+net::awaitable<result<fleet_status>> read_status(std::shared_ptr<coordinator> broker) {
+  const auto where = co_await net::this_coro::executor;
+  const auto all = std::make_shared<collection>(where);
+  const auto until = clock::now() + 5s;
+  const auto watch = broker->watch({},
+                                   {.on_entry = [all](entry one) { all->entries.push_back(std::move(one)); },
+                                    .on_caught_up =
+                                        [all] {
+                                          all->is_whole = true;
+                                          all->done.cancel();
+                                        },
+                                    .on_lost = [all](error_code why) { all->failed = why; }},
+                                   where);
+  while (!all->is_whole && clock::now() < until)
+    co_await all->done.async_wait_until(until, net::as_tuple(net::deferred));
+  if (!all->is_whole) co_return all->failed ? all->failed : make_error_code(error::unavailable);
+  fleet_status out;
+  std::map<std::string, entry, std::less<>> newest;
+  for (auto& each : all->entries) {
+    auto& at = newest[each.name];
+    if (each.revision >= at.revision) at = std::move(each);
+  }
+  struct holding {
+    std::string worker{};
+    std::uint64_t epoch = 0;
+  };
+  std::map<std::string, holding, std::less<>> leases;
+  std::map<std::string, std::uint64_t, std::less<>> loads;
+  for (const auto& [name, one] : newest) {
+    if (name == settings_name) {
+      if (const auto read = read_settings(one.value)) out.shards = read->shards;
+    }
+    const auto shard = behind(lease_prefix, name);
+    const auto record = shard.empty() ? std::nullopt : read_lease(one.value);
+    if (!record) continue;
+    leases[std::string(shard)] = {id_of(record->holder), record->epoch != 0 ? record->epoch : one.revision};
+    if (!record->holder.empty()) ++loads[id_of(record->holder)];
+  }
+  for (const auto& [name, one] : newest) {
+    if (const auto id = from_name(behind(worker_prefix, name)); id && !id->empty()) {
+      if (const auto read = read_worker(one.value))
+        out.workers.push_back(
+            {.id = *id, .capacity = read->capacity, .draining = read->draining, .shards = loads[*id]});
+    }
+    const auto key = from_name(behind(key_prefix, name));
+    const auto record = key && !key->empty() ? read_key(one.value) : std::nullopt;
+    if (!record || record->removed) continue;
+    const auto& lease = leases[shard_of(*key, out.shards)];
+    out.keys.push_back({.key = *key, .value = record->value, .worker = lease.worker, .epoch = lease.epoch});
+  }
+  std::ranges::sort(out.keys, {}, &key_status::key);
+  co_return out;
+}
+
 }  // namespace
 
 struct client::knowledge {
@@ -84,6 +141,10 @@ struct client::knowledge {
   std::optional<std::uint32_t> shards{};
   std::map<std::string, std::string, std::less<>> holders{};  // by shard
 
+  std::optional<std::uint32_t> shard_count() {
+    const std::lock_guard lock(mutex);
+    return shards;
+  }
   std::string holder_of(const std::string& shard) {
     const std::lock_guard lock(mutex);
     const auto found = holders.find(shard);
@@ -127,20 +188,22 @@ net::awaitable<send_result> client::send(std::string key, std::string text, send
   const auto until = clock::now() + how.patience;
   send_result out{.reason = make_error_code(error::not_held)};
   for (bool first = true; first || clock::now() < until; first = false) {
-    if (!known->shards) {
+    const auto shards = known->shard_count();
+    if (!shards) {
       const auto settings = co_await known->broker->get(std::string(settings_name));
       const auto read = settings && *settings ? read_settings((*settings)->value) : std::nullopt;
       if (read) {
         const std::lock_guard lock(known->mutex);
         known->shards = read->shards;
-      } else {
+      }
+      if (!read) {
         out.reason = settings ? make_error_code(error::unknown_key) : settings.error();
         if (settings) co_return out;  // there is no such fleet
         co_await pause(100ms);
-        continue;
       }
+      continue;
     }
-    const auto shard = shard_of(key, *known->shards);
+    const auto shard = shard_of(key, *shards);
     auto holder = known->holder_of(shard);
     if (holder.empty()) {
       const auto found = co_await known->broker->get(std::string(lease_prefix) + shard);
@@ -181,59 +244,9 @@ net::awaitable<send_result> client::send(std::string key, std::string text, send
 }
 
 net::awaitable<result<fleet_status>> client::status() const {
-  const auto known = known_;
-  const auto where = co_await net::this_coro::executor;
-  const auto all = std::make_shared<collection>(where);
-  const auto until = clock::now() + 5s;
-  const auto watch =
-      known->broker->watch({},
-                           {.on_entry = [all](entry one) { all->entries.push_back(std::move(one)); },
-                            .on_caught_up =
-                                [all] {
-                                  all->is_whole = true;
-                                  all->done.cancel();
-                                },
-                            .on_lost = [all](error_code why) { all->failed = why; }},
-                           where);
-  while (!all->is_whole && clock::now() < until)
-    co_await all->done.async_wait_until(until, net::as_tuple(net::deferred));
-  if (!all->is_whole) co_return all->failed ? all->failed : make_error_code(error::unavailable);
-  fleet_status out;
-  std::map<std::string, entry, std::less<>> newest;
-  for (auto& each : all->entries) {
-    auto& at = newest[each.name];
-    if (each.revision >= at.revision) at = std::move(each);
-  }
-  struct holding {
-    std::string worker{};
-    std::uint64_t epoch = 0;
-  };
-  std::map<std::string, holding, std::less<>> leases;
-  std::map<std::string, std::uint64_t, std::less<>> loads;
-  for (const auto& [name, one] : newest) {
-    if (name == settings_name) {
-      if (const auto read = read_settings(one.value)) out.shards = read->shards;
-    }
-    const auto shard = behind(lease_prefix, name);
-    const auto record = shard.empty() ? std::nullopt : read_lease(one.value);
-    if (!record) continue;
-    leases[std::string(shard)] = {id_of(record->holder), record->epoch != 0 ? record->epoch : one.revision};
-    if (!record->holder.empty()) ++loads[id_of(record->holder)];
-  }
-  for (const auto& [name, one] : newest) {
-    if (const auto id = from_name(behind(worker_prefix, name)); id && !id->empty()) {
-      if (const auto read = read_worker(one.value))
-        out.workers.push_back(
-            {.id = *id, .capacity = read->capacity, .draining = read->draining, .shards = loads[*id]});
-    }
-    const auto key = from_name(behind(key_prefix, name));
-    const auto record = key && !key->empty() ? read_key(one.value) : std::nullopt;
-    if (!record || record->removed) continue;
-    const auto& lease = leases[shard_of(*key, out.shards)];
-    out.keys.push_back({.key = *key, .value = record->value, .worker = lease.worker, .epoch = lease.epoch});
-  }
-  std::ranges::sort(out.keys, {}, &key_status::key);
-  co_return out;
+  auto reads = read_status(known_->broker);
+  const auto strand = net::make_strand(co_await net::this_coro::executor);
+  co_return co_await net::co_spawn(strand, std::move(reads), net::use_awaitable);
 }
 
 net::awaitable<result<void>> client::drain(std::string worker_id) const {

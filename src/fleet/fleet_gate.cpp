@@ -45,11 +45,14 @@ class gate_over_broker final : public dial_gate, public std::enable_shared_from_
       const auto found = co_await broker_->get(name);
       if (found) {
         if (*found)
-          co_await waits.async_wait_until(clock::now() + how_.interval, net::as_tuple(net::deferred));
+          co_await waits.async_wait_until(clock::now() + how_.interval + latest_,
+                                          net::as_tuple(net::deferred));
+        const auto asked = clock::now();
         const auto mark = std::to_string(drawn());
         const auto expected = *found ? (*found)->revision : 0;
         const auto granted = co_await broker_->update(name, mark, expected);
-        if (granted) co_return dial_permit();
+        if (granted && clock::now() <= asked + latest_) co_return dial_permit();
+        if (granted) continue;  // too late: the next one counts from when the broker granted it
         if (granted.error() == error::stale) continue;
         note(granted.error());
       } else {
@@ -75,6 +78,8 @@ class gate_over_broker final : public dial_gate, public std::enable_shared_from_
 
   const std::shared_ptr<coordinator> broker_;
   const gate_options how_;
+  const clock::duration latest_ =
+      std::min<clock::duration>(250ms, how_.interval / 4);  // an answer of the broker
   std::mutex mutex_;
   std::mt19937_64 random_;
   std::uint32_t next_ = 0;

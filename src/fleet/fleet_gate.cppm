@@ -26,8 +26,9 @@ export struct gate_options {
 
 /// Returns a gate for `options::gate`, to be shared by any number of connections. While the broker cannot be
 /// reached nobody is let through. The interval is counted from what the waiter has observed, so that no two
-/// clocks are compared: between two attempts of a bucket passes at least the interval, and a round trip to
-/// the broker. Throws option_error.
+/// clocks are compared: between two attempts of a bucket passes at least the interval, and up to 250 ms more
+/// (a grant whose answer took longer is not used). Buckets are taken in turn; where the server has buckets of
+/// its own, make a gate for each. Throws option_error.
 export std::shared_ptr<dial_gate> gate(std::shared_ptr<coordinator> broker, gate_options how = {});
 
 }  // namespace holdfast::fleet

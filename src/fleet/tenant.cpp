@@ -146,6 +146,8 @@ void tenant::attach(connection& conn) {
   std::string state;
   {
     const std::lock_guard lock(mutex_);
+    // leave() has not seen this connection: it was too early for it.
+    if (is_ending_) throw boost::system::system_error(make_error_code(holdfast::error::lease_lost));
     if (is_attached_) throw std::logic_error("lease::attach: another connection is attached already");
     to->act_while(term_);
     connection_ = to;
@@ -163,7 +165,7 @@ void tenant::attach(connection& conn) {
 net::awaitable<result<std::uint64_t>> tenant::publish(std::string payload, std::string id) {
   if (!holds()) co_return holdfast::error::lease_lost;
   const auto name = to_name(facts_.key);
-  const auto number = ++published_;
+  const auto number = term_->next_number();
   auto whole = id.empty() ? name + '.' + std::to_string(facts_.epoch) + '.' + std::to_string(number)
                           : name + ".." + to_name(id);
   co_return co_await around_.broker->publish("events." + name, std::move(payload), std::move(whole));

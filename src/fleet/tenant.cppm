@@ -28,10 +28,16 @@ class term final : public authority {
     return clock::boot().time_since_epoch().count() < until_.load(std::memory_order_relaxed);
   }
   void extend(clock::time_point until) noexcept { until_.store(until.time_since_epoch().count()); }
+  [[nodiscard]] clock::time_point ends() const noexcept {
+    return clock::time_point(clock::duration(until_.load(std::memory_order_relaxed)));
+  }
   void end() noexcept { until_.store(0); }
+  // Numbers events of the whole epoch, whichever coroutine publishes them.
+  [[nodiscard]] std::uint64_t next_number() noexcept { return ++published_; }
 
  private:
   std::atomic<clock::rep> until_{0};
+  std::atomic<std::uint64_t> published_{0};
 };
 
 class tenant : public std::enable_shared_from_this<tenant> {
@@ -89,7 +95,6 @@ class tenant : public std::enable_shared_from_this<tenant> {
   const net::any_io_executor strand_;
   net::cancellation_signal cancel_;
   std::atomic<bool> is_ending_{false};
-  std::atomic<std::uint64_t> published_{0};
   timer end_;         // of ended(), on the strand
   timer pause_;       // between two runs of the coroutine, on the strand
   std::mutex mutex_;  // of what follows

@@ -92,22 +92,25 @@ net::awaitable<void> worker_core::pause(clock::duration span) {
   co_await waits.async_wait_until(clock::now() + span, net::as_tuple(net::deferred));
 }
 
-// The loop runs beside, because a cancellation of run() must not cut what a hand-over awaits.
 net::awaitable<void> worker_core::run(tenant::program for_each_key) {
   if (has_begun_.exchange(true)) throw std::logic_error("worker: run() was called before");
   const auto self = shared_from_this();
   program_ = std::make_shared<const tenant::program>(std::move(for_each_key));
-  const auto where = co_await net::this_coro::executor;
-  const auto done = std::make_shared<timer>(where);
+  auto waits = see_to_end();
+  co_await net::co_spawn(strand_, std::move(waits), net::use_awaitable);
+}
+
+// The loop runs beside, because a cancellation of run() must not cut what a hand-over awaits. On the strand.
+net::awaitable<void> worker_core::see_to_end() {
+  const auto self = shared_from_this();
+  const auto done = std::make_shared<timer>(strand_);
   const auto is_done = std::make_shared<bool>(false);
   net::co_spawn(
       strand_, [self] { return self->live(); },
-      [self, where, done, is_done](const std::exception_ptr& thrown) {
+      [done, is_done](const std::exception_ptr& thrown) {
         if (thrown) std::rethrow_exception(thrown);
-        net::post(where, [done, is_done] {
-          *is_done = true;
-          done->cancel();
-        });
+        *is_done = true;
+        done->cancel();
       });
   bool cancelled = false;
   co_await net::this_coro::throw_if_cancelled(false);
@@ -279,6 +282,13 @@ void worker_core::look_at(shard& one, time_point now) {
     lose(one, "it was not renewed in time");
   }
   if (one.is_updating || is_finished_) return;
+  const auto expires = one.lease.acts_until(times_) + (times_.lease - times_.give_up());
+  if (one.has_left && is_draining_ && now >= expires) {
+    note(log_level::warning, "lease " + one.name + " could not be given back: the broker does not answer");
+    one.lease.drop();
+    has_been_given(one);
+    return count_load(one);
+  }
   if (one.has_left) {
     one.is_updating = true;
     return spawn([self = shared_from_this(), &one] { return self->give_back(one); });

@@ -57,8 +57,9 @@ class worker_core : public std::enable_shared_from_this<worker_core> {
     std::string counted{};  // whose load it counts for
     std::map<std::string, std::shared_ptr<tenant>, std::less<>> tenants{};
     std::set<std::string, std::less<>> replaced{};  // keys whose coroutine ends, perhaps to begin anew
-    std::size_t running = 0;    // coroutines that have not ended, also of a lease that was lost
-    session_states sessions{};  // for the next renewal
+    std::size_t running = 0;          // coroutines that have not ended, also of a lease that was lost
+    session_states sessions{};        // for the next renewal
+    session_states fresh_sessions{};  // of those, what no renewal has carried yet
     std::map<std::uint64_t, session_states> sent_sessions{};  // by nonce
     std::shared_ptr<term> until{};
     time_point due = time_point::max();
@@ -84,6 +85,7 @@ class worker_core : public std::enable_shared_from_this<worker_core> {
   };
 
   // worker_core.cpp: the loop.
+  net::awaitable<void> see_to_end();
   net::awaitable<void> live();
   net::awaitable<void> agree_on_settings();
   net::awaitable<void> beat();

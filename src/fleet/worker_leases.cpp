@@ -41,6 +41,7 @@ net::awaitable<result<std::uint64_t>> worker_core::write(shard& one, lease_recor
                                std::to_string(text.size()) +
                                " bytes, more than the broker takes: the next holder begins anew");
     record.states.clear();
+    one.sent_sessions.clear();  // nothing of them is stored
     text = write_lease(record);
   }
   co_return co_await broker_->update(name, std::move(text), expected);
@@ -68,6 +69,7 @@ net::awaitable<void> worker_core::renew(shard& one) {
     const auto nonce = ++last_nonce_;
     const auto begun = clock::boot();
     one.lease.sends(nonce, begun);
+    one.sent_sessions[nonce] = std::exchange(one.fresh_sessions, {});
     lease_record mine{
         .holder = self_, .nonce = nonce, .epoch = one.lease.epoch(), .states = write_states(one.sessions)};
     const auto how = co_await write(one, std::move(mine));
@@ -85,17 +87,18 @@ net::awaitable<void> worker_core::collect_snapshots(shard& one) {
     std::size_t left = 0;
   };
   const auto all = std::make_shared<collection>(timer(strand_));
-  const auto nonce = last_nonce_ + 1;  // that it leaves with
   for (const auto& [key, each] : one.tenants) {
-    const bool asked = each->snapshot([self = shared_from_this(), all, &one, key, nonce](std::string state) {
-      net::post(self->strand_, [self, all, &one, key, nonce, state = std::move(state)]() mutable {
-        if (!state.empty() && one.tenants.contains(key)) {
-          one.sent_sessions[nonce][key] = state;
-          one.sessions[key] = std::move(state);
-        }
-        if (--all->left == 0) all->done.cancel();
-      });
-    });
+    const bool asked =
+        each->snapshot([self = shared_from_this(), all, &one, key, which = each](std::string state) {
+          net::post(self->strand_, [self, all, &one, key, which, state = std::move(state)]() mutable {
+            const auto found = one.tenants.find(key);
+            if (!state.empty() && found != one.tenants.end() && found->second == which) {
+              one.fresh_sessions[key] = state;
+              one.sessions[key] = std::move(state);
+            }
+            if (--all->left == 0) all->done.cancel();
+          });
+        });
     if (asked) ++all->left;
   }
   if (all->left != 0)
@@ -134,7 +137,7 @@ void worker_core::answered(shard& one, std::uint64_t nonce, time_point begun,
 
 void worker_core::begin(shard& one) {
   const auto until = one.lease.acts_until(times_);
-  if (clock::boot() >= until || is_draining_ || is_finished_ || one.running != 0) {
+  if (clock::boot() >= until || is_draining_ || is_finished_ || one.running != 0 || one.keys.empty()) {
     // Too late, or unwanted meanwhile. It is not used; the others may have it.
     one.has_left = one.is_leaving = true;
     one.left_behind = read_states(one.states);
@@ -146,6 +149,7 @@ void worker_core::begin(shard& one) {
   const auto states = read_states(one.states);
   one.sessions = states;
   one.sent_sessions.clear();
+  one.fresh_sessions.clear();
   {
     const std::lock_guard lock(mutex_);
     ++counted_.taken;
@@ -160,8 +164,10 @@ void worker_core::begin(shard& one) {
 
 void worker_core::renewed(shard& one, std::uint64_t nonce) {
   if (!one.lease.is_holder() || !one.until) return;
-  const bool had_run_out = !one.until->holds();
+  // Whoever has looked before this, and found that it does not hold, is woken.
+  const auto before = one.until->ends();
   if (how_.when_broker_is_lost == broker_loss::stop) one.until->extend(one.lease.acts_until(times_));
+  const bool had_run_out = clock::boot() >= before;
   for (auto sent = one.sent_sessions.begin(); sent != one.sent_sessions.end() && sent->first <= nonce;) {
     for (auto& [key, state] : sent->second) {
       if (const auto found = one.tenants.find(key); found != one.tenants.end())

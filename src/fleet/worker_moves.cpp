@@ -102,6 +102,10 @@ net::awaitable<void> worker_core::replace_tenant(shard& one, std::string key) {
   if (is_unfinished) which->stop();
   while (is_there()) co_await pause(times_.lease / 200);
   one.replaced.erase(key);
+  if (one.leaving && !is_unfinished && !left->states[""].empty()) {
+    one.leaving->states[key] = std::move(left->states[""]);
+    one.leaving->changed.cancel();
+  }
   if (!one.lease.is_holder() || one.is_leaving || !one.until || one.tenants.contains(key)) co_return;
   if (one.keys.contains(key)) {
     auto& state = left->states[""];
@@ -158,7 +162,9 @@ net::awaitable<void> worker_core::leave(shard& one) {
   }
   const auto begun = clock::boot();
   std::set<std::string> unfinished;
-  const auto is_done = [&] { return (all->without_state == 0 && one.running == 0) || !one.is_leaving; };
+  const auto is_done = [&] {
+    return (all->without_state == 0 && one.running == 0 && one.replaced.empty()) || !one.is_leaving;
+  };
   while (!is_done() && clock::boot() < begun + times_.lease / 2)  // it is renewed meanwhile
     co_await all->changed.async_wait_until(clock::now() + times_.lease / 40, net::as_tuple(net::deferred));
   if (!is_done()) {
@@ -182,6 +188,9 @@ net::awaitable<void> worker_core::leave(shard& one) {
     const std::lock_guard lock(mutex_);
     --counted_.shards;
   }
+  // In a suspend, or without the broker, the program may have missed what its connection had received.
+  const bool has_run_out = one.until && !one.until->holds();
+  if (has_run_out) all->states = one.sessions;
   for (const auto& key : unfinished) all->states[key] = one.sessions[key];  // whatever it has left since
   one.left_behind = std::move(all->states);
   one.has_left = true;

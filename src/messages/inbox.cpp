@@ -35,6 +35,7 @@ void inbox::receive(single op) { start(std::move(op)); }
 void inbox::receive(batch op) { start(std::move(op)); }
 
 bool inbox::may_take_at_once() {
+  asks_for_more();
   if (messages_.empty() || taken_at_once_ == most_at_once || !permission_.may_act()) return false;
   ++taken_at_once_;
   return true;
@@ -60,6 +61,7 @@ template <class Operation>
 void inbox::start(Operation op) {
   const std::lock_guard lock(mutex_);
   taken_at_once_ = 0;
+  asks_for_more();
   receiver waits(std::move(op));
   if (!messages_.empty() && permission_.may_act()) {
     satisfy(waits, messages_);
@@ -154,12 +156,12 @@ std::size_t inbox::drop_all() {
 // A program that asks for more is done with those before.
 bool inbox::is_done_with(std::uint64_t mark) {
   const std::lock_guard lock(mutex_);
-  const auto taken = received_.read() - messages_.size();
-  return taken > mark || mark == 0 || (taken == mark && (!receivers_.empty() || handler_waits_));
+  return done_ >= mark;
 }
 
 bool inbox::take(message_batch& into) {
   const std::lock_guard lock(mutex_);
+  asks_for_more();
   handler_waits_ = messages_.empty() || !permission_.may_act();
   if (handler_waits_) return false;
   into = std::exchange(messages_, {});

@@ -112,6 +112,7 @@ class inbox : public std::enable_shared_from_this<inbox> {
   template <class Operation>
   void start(Operation op);
   [[nodiscard]] bool may_take_at_once();
+  void asks_for_more() noexcept { done_ = received_.read() - messages_.size(); }
   static void satisfy(receiver& op, message_batch& from);
   void cancel(std::uint64_t id);
   void wake_reader();
@@ -128,7 +129,8 @@ class inbox : public std::enable_shared_from_this<inbox> {
   message_batch messages_;
   std::vector<waiting> receivers_;
   std::uint64_t last_id_ = 0;
-  int taken_at_once_ = 0;  // since a receiver has suspended
+  std::uint64_t done_ = 0;  // messages that the program had taken when it asked for more
+  int taken_at_once_ = 0;   // since a receiver has suspended
   permission permission_;
   bool finished_ = false;
   error_code why_finished_;

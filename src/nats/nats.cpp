@@ -7,9 +7,11 @@ module;
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/append.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -65,12 +67,29 @@ class pending_answer : public std::enable_shared_from_this<pending_answer> {
       : strand_(net::make_strand(where)), timer_(strand_), until_(clock::now() + patience) {}
 
   void start(done_handler handler) {
-    handler_ = std::move(handler);
+    if (auto slot = net::get_associated_cancellation_slot(handler); slot.is_connected()) {
+      slot.assign([weak = weak_from_this()](net::cancellation_type) {
+        if (const auto alive = weak.lock()) alive->settle(std::nullopt);
+      });
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      handler_ = std::move(handler);
+    }
     net::post(strand_, [self = shared_from_this()] {
       self->timer_.async_wait_until(self->until_, [self](error_code ec) {
         if (!ec) self->settle(std::nullopt);
       });
     });
+  }
+  // The request has left under this number; empty: it has not. An answer may have come before.
+  void has_left(std::optional<std::uint64_t> number) {
+    const std::lock_guard lock(mutex_);
+    request_ = number;
+  }
+  [[nodiscard]] std::optional<std::uint64_t> request() {
+    const std::lock_guard lock(mutex_);
+    return request_;
   }
   void settle(std::optional<nats_message> with) {
     done_handler handler;
@@ -93,6 +112,7 @@ class pending_answer : public std::enable_shared_from_this<pending_answer> {
   const clock::time_point until_;
   std::mutex mutex_;
   done_handler handler_;
+  std::optional<std::uint64_t> request_{};
   bool settled_ = false;
 };
 
@@ -197,20 +217,26 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
   net::awaitable<result<nats_message>> ask(std::string subject, std::string payload, nats_link::headers with,
                                            clock::duration patience) {
     const auto waits = std::make_shared<pending_answer>(co_await net::this_coro::executor, patience);
-    std::optional<std::uint64_t> sent;
+    // The link holds no share: with the coroutine, which may be destroyed with its context, the request is
+    // forgotten.
     const auto begin = [&](auto handler) {
-      waits->start(std::move(handler));
-      sent = link_->request(subject, payload, with,
-                            [waits](nats_message answer) { waits->settle(std::move(answer)); });
-      if (!sent) waits->settle(std::nullopt);
+      const auto mine = waits;  // after an answer the coroutine may be gone
+      mine->start(std::move(handler));
+      const auto sent =
+          link_->request(subject, payload, with, [weak = std::weak_ptr(waits)](nats_message answer) {
+            if (const auto alive = weak.lock()) alive->settle(std::move(answer));
+          });
+      mine->has_left(sent);
+      if (!sent) mine->settle(std::nullopt);
     };
     auto answer =
         co_await net::async_initiate<const net::use_awaitable_t<>&, void(std::optional<nats_message>)>(
             begin, net::use_awaitable);
     if (answer) co_return std::move(*answer);
+    const auto sent = waits->request();
     if (!sent) co_return make_error_code(link_->was_refused() ? error::refused : error::unavailable);
     link_->forget(*sent);
-    co_return make_error_code(link_->was_refused() ? error::refused : error::outcome_unknown);
+    co_return make_error_code(error::outcome_unknown);
   }
 
   // What the answer to a publication says: its revision, or why it was not stored.
@@ -263,14 +289,17 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
       const auto answer =
           co_await ask("$JS.API.STREAM." + std::string(makes ? "CREATE." : "INFO.") + name,
                        makes ? json::serialize(wanted) : std::string(), {}, how_.call_timeout);
-      if (!answer)
-        co_return answer.error() == error::refused ? answer.error() : make_error_code(error::unavailable);
+      if (!answer) co_return make_error_code(link_->was_refused() ? error::refused : error::unavailable);
       const auto read = answer->status == 503 ? std::nullopt : read_object(answer->payload);
       if (answer->status == 503) co_return make_error_code(error::no_jetstream);
       if (!read) co_return make_error_code(error::unavailable);
       const auto code = error_code_in(*read);
       if (code == not_enabled || code == not_enabled_for_account)
         co_return make_error_code(error::no_jetstream);
+      if (code == stream_not_found && how_.replicas == 0) {
+        note(log_level::error, "there is no fleet " + how_.fleet + " at the broker");
+        co_return make_error_code(error::other_settings);
+      }
       if (code == stream_not_found && !makes) continue;
       if (code != 0) {
         note(log_level::warning, "stream " + name + ": " + error_text_in(*read));
@@ -296,6 +325,11 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
     if (!is("storage", "file")) problem = "it is kept in memory";
     if (!is("max_msgs_per_subject", 1)) problem = "it keeps a history, which a fleet does not need";
     if (!is("allow_direct", true)) problem = "it does not allow direct reads";
+    if (!is("discard", "new")) problem = "it discards old entries when it is full";
+    const auto* replicas = config->if_contains("num_replicas");
+    boost::system::error_code failed;
+    if (replicas == nullptr || replicas->to_number<int>(failed) < how_.replicas)
+      problem = "it has fewer replicas than nats_options.replicas wants";
     if (problem.empty()) return {};
     note(log_level::error, "the bucket holdfast_" + how_.fleet + " has other settings: " + problem);
     return make_error_code(error::other_settings);

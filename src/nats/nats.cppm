@@ -25,7 +25,8 @@ export struct nats_options {
   /// letters, digits,
   /// '-' and '_'.
   std::string fleet{};
-  /// Of the bucket and the stream, if this program makes them: 1 for a single server, 3 for a cluster.
+  /// Of the bucket and the stream, if this program makes them: 1 for a single server, 3 for a cluster; a
+  /// bucket with fewer is refused. 0: makes neither, and any number will do.
   int replicas = 1;
   std::string user{};              ///< with `password`
   std::string password{};          ///< never shown
@@ -36,8 +37,8 @@ export struct nats_options {
   std::string key_file{};          ///< for it
   std::chrono::milliseconds call_timeout =
       std::chrono::seconds(2);  ///< of each operation; from 10 ms to a minute
-  /// For how long the stream remembers ids of events, and events themselves (see lease::publish), if this
-  /// program makes it.
+  /// For how long the stream keeps events (see lease::publish), if this program makes it. Ids of events it
+  /// remembers for ten minutes.
   std::chrono::seconds keep_events = std::chrono::hours(24);
   std::function<void(log_level, std::string_view)>
       log{};  ///< lines about the connection to the broker; any thread

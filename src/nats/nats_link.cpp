@@ -4,6 +4,7 @@ module;
 #include <nats/nats.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <charconv>
@@ -67,27 +68,59 @@ nats_message taken_from(natsMsg* from) {
   return out;
 }
 
+// What callbacks need. Threads of libnats may be inside of one when the link is gone: each callback has a
+// share.
+struct shared_state {
+  explicit shared_state(const nats_options& how) : log(how.log) {}
+
+  void note(log_level level, const std::string& line) const {
+    if (log) log(level, "nats: " + line);
+  }
+  // Takes out who waits for the answer to a request; empty: nobody does.
+  nats_link::handler take(std::uint64_t request) {
+    const std::lock_guard lock(mutex);
+    const auto found = waiting.find(request);
+    if (found == waiting.end()) return {};
+    auto out = std::move(found->second);
+    waiting.erase(found);
+    return out;
+  }
+
+  const std::function<void(log_level, std::string_view)> log;
+  std::atomic<bool> refused{false};
+  std::mutex mutex;
+  std::map<std::uint64_t, nats_link::handler> waiting;  // by the last token of the subject of the answer
+};
+using share = std::shared_ptr<shared_state>;
+
+shared_state& state_of(void* closure) { return **static_cast<share*>(closure); }
+void give_back(void* closure) { delete static_cast<share*>(closure); }
+
 class link final : public nats_link, public std::enable_shared_from_this<link> {
  public:
-  explicit link(const nats_options& how) : log_(how.log) {
+  explicit link(const nats_options& how) : state_(std::make_shared<shared_state>(how)) {
     natsOptions* made = nullptr;
     must(natsOptions_Create(&made), "servers");
     const held<natsOptions> options(made);
-    apply(how, options.get());
+    auto for_events = std::make_unique<share>(state_);
+    apply(how, options.get(), for_events.get());
     natsConnection* connection = nullptr;
     const auto begun = natsConnection_Connect(&connection, options.get());
     if (begun != NATS_OK && begun != NATS_NOT_YET_CONNECTED) must(begun, "servers");
     connection_.reset(connection);
+    [[maybe_unused]] const auto* given = for_events.release();  // on_closed() gives it back
     inbox_ = new_inbox() + '.';
+    auto theirs = std::make_unique<share>(state_);
     natsSubscription* answers = nullptr;
-    must(
-        natsConnection_Subscribe(&answers, connection_.get(), (inbox_ + '*').c_str(), &link::on_answer, this),
-        "servers");
+    must(natsConnection_Subscribe(&answers, connection, (inbox_ + '*').c_str(), &link::on_answer,
+                                  theirs.get()),
+         "servers");
     answers_.reset(answers);
+    natsSubscription_SetOnCompleteCB(answers, &give_back, theirs.release());
   }
   ~link() override {
-    answers_.reset();
-    natsConnection_Close(connection_.get());  // no callback runs after it
+    natsSubscription_Unsubscribe(answers_.get());
+    natsConnection_Close(connection_.get());
   }
 
   std::optional<std::uint64_t> request(const std::string& subject, std::string_view payload,
@@ -95,8 +128,8 @@ class link final : public nats_link, public std::enable_shared_from_this<link> {
     if (!is_connected()) return std::nullopt;
     const auto number = ++last_request_;
     {
-      const std::lock_guard lock(mutex_);
-      waiting_.emplace(number, std::move(answer));
+      const std::lock_guard lock(state_->mutex);
+      state_->waiting.emplace(number, std::move(answer));
     }
     natsMsg* made = nullptr;
     const auto reply = inbox_ + std::to_string(number);
@@ -111,14 +144,7 @@ class link final : public nats_link, public std::enable_shared_from_this<link> {
     forget(number);
     return std::nullopt;
   }
-  void forget(std::uint64_t request) override {
-    handler dropped;  // destroyed after the lock
-    const std::lock_guard lock(mutex_);
-    const auto found = waiting_.find(request);
-    if (found == waiting_.end()) return;
-    dropped = std::move(found->second);
-    waiting_.erase(found);
-  }
+  void forget(std::uint64_t request) override { [[maybe_unused]] const auto dropped = state_->take(request); }
 
   std::unique_ptr<registration> subscribe(const std::string& subject, handler each) override {
     return std::make_unique<subscription>(shared_from_this(), subject, std::move(each));
@@ -137,7 +163,7 @@ class link final : public nats_link, public std::enable_shared_from_this<link> {
   [[nodiscard]] bool is_connected() const override {
     return natsConnection_Status(connection_.get()) == NATS_CONN_STATUS_CONNECTED;
   }
-  [[nodiscard]] bool was_refused() const override { return refused_; }
+  [[nodiscard]] bool was_refused() const override { return state_->refused; }
   [[nodiscard]] std::size_t largest_message() const override {
     const auto told = natsConnection_GetMaxPayload(connection_.get());
     return told > 0 ? static_cast<std::size_t>(told) : usual_largest_message;
@@ -153,6 +179,7 @@ class link final : public nats_link, public std::enable_shared_from_this<link> {
                                    &subscription::on_message, kept.get()) != NATS_OK)
         return;
       subscription_.reset(made);
+      natsSubscription_SetPendingLimits(made, -1, -1);  // handlers only hand over: nothing piles up here
       // Called by libnats when no message is under way to the handler any more.
       natsSubscription_SetOnCompleteCB(
           made, [](void* closure) { delete static_cast<handler*>(closure); }, kept.get());
@@ -174,7 +201,7 @@ class link final : public nats_link, public std::enable_shared_from_this<link> {
     held<natsSubscription> subscription_;
   };
 
-  void apply(const nats_options& how, natsOptions* to) {
+  static void apply(const nats_options& how, natsOptions* to, share* closure) {
     std::vector<const char*> servers;
     bool any_tls = false;
     for (const auto& each : how.servers) {
@@ -193,63 +220,59 @@ class link final : public nats_link, public std::enable_shared_from_this<link> {
       must(natsOptions_SetUserCredentialsFromFiles(to, how.credentials_file.c_str(), nullptr),
            "credentials_file");
     must(natsOptions_SetName(to, ("holdfast " + how.fleet).c_str()), "fleet");
-    must(natsOptions_SetRetryOnFailedConnect(to, true, &link::on_connected, this), "servers");
-    must(natsOptions_SetReconnectedCB(to, &link::on_connected, this), "servers");
-    must(natsOptions_SetDisconnectedCB(to, &link::on_disconnected, this), "servers");
-    must(natsOptions_SetErrorHandler(to, &link::on_error, this), "servers");
+    must(natsOptions_SetClosedCB(to, &link::on_closed, closure), "servers");
+    must(natsOptions_SetRetryOnFailedConnect(to, true, &link::on_connected, closure), "servers");
+    must(natsOptions_SetReconnectedCB(to, &link::on_connected, closure), "servers");
+    must(natsOptions_SetDisconnectedCB(to, &link::on_disconnected, closure), "servers");
+    must(natsOptions_SetErrorHandler(to, &link::on_error, closure), "servers");
     must(natsOptions_SetMaxReconnect(to, -1), "servers");
     must(natsOptions_SetReconnectWait(to, reconnect_wait_ms), "servers");
     must(natsOptions_SetTimeout(to, how.call_timeout.count()), "call_timeout");
+    // What the socket does not take in time ends the connection: the caller's thread must not wait for a
+    // broker.
+    must(natsOptions_SetWriteDeadline(to, how.call_timeout.count()), "call_timeout");
     must(natsOptions_SetPingInterval(to, ping_interval_ms), "servers");
     must(natsOptions_SetMaxPingsOut(to, most_pings_out), "servers");
   }
 
-  void note(log_level level, const std::string& line) const {
-    if (log_) log_(level, "nats: " + line);
-  }
   static void on_connected(natsConnection* on, void* closure) {
-    auto& self = *static_cast<link*>(closure);
-    self.refused_ = false;
-    char* at = nullptr;
-    std::vector<char> place(256);
-    if (natsConnection_GetConnectedUrl(on, place.data(), place.size()) == NATS_OK) at = place.data();
-    self.note(log_level::info, std::string("connected to ") + (at != nullptr ? at : "a server"));
+    auto& state = state_of(closure);
+    state.refused = false;
+    std::array<char, 256> place{};
+    const bool known = natsConnection_GetConnectedUrl(on, place.data(), place.size()) == NATS_OK;
+    state.note(log_level::info, std::string("connected to ") + (known ? place.data() : "a server"));
+  }
+  // The last one: nothing of the connection is called any more. libnats ends by itself when a server refuses
+  // the user twice.
+  static void on_closed(natsConnection* on, void* closure) {
+    const auto& state = state_of(closure);
+    const char* text = nullptr;
+    if (natsConnection_GetLastError(on, &text) != NATS_OK && state.refused)
+      state.note(log_level::error,
+                 "the server refuses this user, and the connection has ended: start the program again");
+    give_back(closure);
   }
   static void on_disconnected(natsConnection*, void* closure) {
-    static_cast<link*>(closure)->note(log_level::warning, "the connection is lost");
+    state_of(closure).note(log_level::warning, "the connection is lost");
   }
   static void on_error(natsConnection* on, natsSubscription*, natsStatus what, void* closure) {
-    auto& self = *static_cast<link*>(closure);
+    auto& state = state_of(closure);
     const char* text = nullptr;
     natsConnection_GetLastError(on, &text);
-    if (what == NATS_NOT_PERMITTED || what == NATS_CONNECTION_AUTH_FAILED) self.refused_ = true;
-    self.note(log_level::warning, text != nullptr && *text != 0 ? text : natsStatus_GetText(what));
+    if (what == NATS_NOT_PERMITTED || what == NATS_CONNECTION_AUTH_FAILED) state.refused = true;
+    state.note(log_level::warning, text != nullptr && *text != 0 ? text : natsStatus_GetText(what));
   }
   static void on_answer(natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
     const held<natsMsg> owned(message);
-    static_cast<link*>(closure)->answered(taken_from(message));
-  }
-  void answered(nats_message message) {
+    auto read = taken_from(message);
+    const auto token = std::string_view(read.subject).substr(read.subject.rfind('.') + 1);
     std::uint64_t number = 0;
-    const auto token =
-        std::string_view(message.subject).substr(std::min(inbox_.size(), message.subject.size()));
     std::from_chars(token.data(), token.data() + token.size(), number);
-    handler answer;
-    {
-      const std::lock_guard lock(mutex_);
-      const auto found = waiting_.find(number);
-      if (found == waiting_.end()) return;
-      answer = std::move(found->second);
-      waiting_.erase(found);
-    }
-    answer(std::move(message));
+    if (const auto answer = state_of(closure).take(number)) answer(std::move(read));
   }
 
-  const std::function<void(log_level, std::string_view)> log_;
-  std::atomic<bool> refused_{false};
+  const share state_;
   std::atomic<std::uint64_t> last_request_{0};
-  std::mutex mutex_;
-  std::map<std::uint64_t, handler> waiting_;  // for answers, by the last token of their subject
   std::string inbox_;
   held<natsConnection> connection_;
   held<natsSubscription> answers_;

@@ -14,10 +14,10 @@ namespace {
 
 namespace testing = holdfast::testing;
 
-constexpr auto step = 100ms;          // between two looks at who acts
-constexpr auto pause_of_events = 4s;  // for each key
-constexpr auto time_to_settle = 65s;  // after it nothing moves
-constexpr auto quiet = 90s;           // after the last fault
+constexpr auto look_interval = 100ms;  // between two looks at who acts
+constexpr auto pause_of_events = 4s;   // for each key
+constexpr auto time_to_settle = 65s;   // after it nothing moves
+constexpr auto quiet = 90s;            // after the last fault
 // A key may be without a holder for so long although a worker was well all the time: the lease time of the
 // slowest clock, twice if a candidate was out of touch, and the turns of others.
 constexpr auto longest_unheld = 45s;
@@ -134,7 +134,7 @@ class fleet_world {
 
   void run_to(clock::duration when) {
     while (log_.elapsed() < when && !log_.failed()) {
-      const auto until = std::min<clock::duration>(when, log_.elapsed() + step);
+      const auto until = std::min<clock::duration>(when, log_.elapsed() + look_interval);
       world_->run_for(until - log_.elapsed());
       while (!ends_.empty() && ends_.front().at <= world_->now()) {
         const auto one = std::move(ends_.front());

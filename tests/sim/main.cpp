@@ -68,7 +68,7 @@ int main(int argc, char** argv) {
       ("kept", options::value<std::string>(), "file of seeds to run first")                                 //
       ("channels", "worlds of a client of channels")                                                        //
       ("fleet", "worlds of a fleet: several processes and a broker")                                        //
-      ("mutants", "each planted bug, until a world shows it")                                               //
+      ("mutants", "each planted bug, until a world shows it; with --fleet those of fleets")                 //
       ("twice", options::value<std::uint64_t>(), "this many worlds twice, comparing the timelines");
   try {
     options::variables_map given;

@@ -44,6 +44,7 @@ std::string explore_until_found(exploration what, std::uint64_t first, std::uint
 std::string explore_for(planted::bug one, exploration base, std::uint64_t first, std::uint64_t seeds) {
   const bool is_any = one == planted::bug::none;
   const auto name = planted::names[static_cast<std::size_t>(one)];
+  if (is_any && base.fleet) return explore_until_found(base, first, seeds);
   base.channels = name.starts_with("channel_");
   base.fleet = name.starts_with("fleet_");
   auto found = explore_until_found(base, first, seeds);
@@ -102,7 +103,10 @@ bool find_planted_bugs(const exploration& base, std::uint64_t first, std::uint64
     return false;
   }
   std::size_t count = 0;
+  std::size_t all = 0;
   for (std::size_t i = 1; i < planted::names.size(); ++i) {
+    if (base.fleet && !planted::names[i].starts_with("fleet_")) continue;
+    ++all;
     const auto began = std::chrono::steady_clock::now();
     const auto found = look_for(static_cast<planted::bug>(i), base, first, seeds);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
@@ -110,8 +114,8 @@ bool find_planted_bugs(const exploration& base, std::uint64_t first, std::uint64
     std::printf("%-28s %s  (%.1f s)\n", std::string(planted::names[i]).c_str(),
                 found.empty() ? "NOT FOUND" : found.c_str(), took.count());
   }
-  std::printf("%zu of %zu planted bugs found\n", count, planted::names.size() - 1);
-  return count + 1 == planted::names.size();
+  std::printf("%zu of %zu planted bugs found\n", count, all);
+  return count == all;
 }
 
 #else

@@ -167,6 +167,14 @@ BOOST_AUTO_TEST_CASE(records_of_others_are_refused) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(numbers_are_metrics_of_one_family_each) {
+  const auto text = fleet::to_openmetrics({.keys = 7, .lost = 2, .in_touch = true}, "a\"b");
+  BOOST_TEST(text.find("# TYPE holdfast_fleet_keys gauge\n") != std::string::npos);
+  BOOST_TEST(text.find("holdfast_fleet_keys{worker=\"a\\\"b\"} 7\n") != std::string::npos);
+  BOOST_TEST(text.find("holdfast_fleet_lost_total{worker=\"a\\\"b\"} 2\n") != std::string::npos);
+  BOOST_TEST(text.find("holdfast_fleet_in_touch{worker=\"a\\\"b\"} 1\n") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_joining_worker_takes_about_its_share_and_no_more) {
   constexpr std::size_t shards = 3'000;
   std::map<std::string, std::string> holders;
