@@ -182,14 +182,14 @@ net::awaitable<void> worker_core::leave(shard& one) {
   if (one.running != 0)
     note(log_level::error,
          "lease " + one.name + ": a coroutine did not end when it was cancelled; the lease is given away");
+  // In a suspend, or without the broker, the program may have missed what its connection had received.
+  const bool has_run_out = one.until && !one.until->holds();
   if (one.until) {
     one.until->end();
     one.until.reset();
     const std::lock_guard lock(mutex_);
     --counted_.shards;
   }
-  // In a suspend, or without the broker, the program may have missed what its connection had received.
-  const bool has_run_out = one.until && !one.until->holds();
   if (has_run_out) all->states = one.sessions;
   for (const auto& key : unfinished) all->states[key] = one.sessions[key];  // whatever it has left since
   one.left_behind = std::move(all->states);

@@ -68,7 +68,7 @@ void inbox::start(Operation op) {
     return wake_reader();
   }
   auto& mine = std::get<Operation>(waits);
-  if (finished_) return mine.complete(why_finished_, {});
+  if (finished_ && messages_.empty()) return mine.complete(why_finished_, {});
   const auto id = ++last_id_;
   mine.on_cancel([box = weak_from_this(), id] {
     if (const auto self = box.lock()) self->cancel(id);
@@ -98,11 +98,13 @@ void inbox::cancel(std::uint64_t id) {
 
 void inbox::finish(error_code why) {
   const std::lock_guard lock(mutex_);
-  if (finished_) return;
-  finished_ = true;
-  why_finished_ = why;
+  if (!std::exchange(finished_, true)) why_finished_ = why;
+  complete_receivers();
+}
+
+void inbox::complete_receivers() {
   for (auto& each : std::exchange(receivers_, {})) {
-    std::visit([&](auto& op) { op.complete(why, {}); }, each.op);
+    std::visit([this](auto& op) { op.complete(why_finished_, {}); }, each.op);
   }
 }
 
@@ -141,6 +143,7 @@ void inbox::look_again() {
   const std::lock_guard lock(mutex_);
   if (messages_.empty() || !permission_.may_act()) return;
   serve_receivers(messages_);
+  if (finished_ && messages_.empty()) complete_receivers();
   wake_reader();
   if (!messages_.empty() && std::exchange(handler_waits_, false)) handler_->messages_wait();
 }
@@ -149,6 +152,7 @@ std::size_t inbox::drop_all() {
   const std::lock_guard lock(mutex_);
   const auto count = messages_.size();
   messages_.clear();
+  if (finished_) complete_receivers();
   wake_reader();
   return count;
 }

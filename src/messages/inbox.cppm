@@ -117,6 +117,8 @@ class inbox : public std::enable_shared_from_this<inbox> {
   void cancel(std::uint64_t id);
   void wake_reader();
   void serve_receivers(message_batch& from);
+  // With why_finished_.
+  void complete_receivers();
 
   const std::size_t message_limit_;
   const std::size_t byte_limit_;
