@@ -3,8 +3,10 @@
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 import holdfast;
