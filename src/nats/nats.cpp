@@ -358,8 +358,8 @@ void check(const nats_options& how) {
     if (!is_url || each.size() < 8)
       throw option_error("nats_options.servers", "must be URLs that begin with nats:// or tls://");
   }
-  if (how.replicas < 1 || how.replicas > 5)
-    throw option_error("nats_options.replicas", "must be from 1 to 5");
+  if (how.replicas < 0 || how.replicas > 5)
+    throw option_error("nats_options.replicas", "must be from 0 to 5");
   if (how.call_timeout < 10ms || how.call_timeout > 1min)
     throw option_error("nats_options.call_timeout", "must be from 10 ms to a minute");
   if (how.keep_events < 1s) throw option_error("nats_options.keep_events", "must be at least 1 s");
