@@ -202,10 +202,8 @@ net::awaitable<void> worker_core::leave(shard& one) {
 net::awaitable<void> worker_core::give_back(shard& one) {
   const auto nonce = ++last_nonce_;
   const auto begun = clock::boot();
-  lease_record nobodys{.nonce = nonce,
-                       .epoch = one.lease.epoch(),
-                       .next = one.leaves_to,
-                       .states = write_states(one.left_behind)};
+  const auto states = write_states(one.left_behind);
+  lease_record nobodys{.nonce = nonce, .epoch = one.lease.epoch(), .next = one.leaves_to, .states = states};
   const auto how = co_await write(one, std::move(nobodys));
   how || !is_silence(how.error()) ? heard_of_broker() : call_failed(begun);
   if (how) {
@@ -213,11 +211,13 @@ net::awaitable<void> worker_core::give_back(shard& one) {
       const std::lock_guard lock(mutex_);
       ++counted_.handed_over;
     }
-    one.states = write_states(one.left_behind);
-    one.next = one.leaves_to;
-    one.holder.clear();
-    one.lease.saw({.revision = *how}, self_, clock::boot());
-    has_been_given(one);
+    if (one.is_leaving) {  // else the watch was faster than the answer, and perhaps another worker has it
+      one.states = states;
+      one.next = one.leaves_to;
+      one.holder.clear();
+      one.lease.saw({.revision = *how}, self_, clock::boot());
+      has_been_given(one);
+    }
   } else if (how.error() == error::stale) {
     co_await refresh(one);
   } else {

@@ -58,6 +58,10 @@ class fleet_world {
     log_.note("* ", describe(plan_));
     backend_->retain(100'000);
     backend_->on_hello([this](const testing::v1_hello& hello) -> std::optional<testing::v1_error> {
+      // Before its first `ready` a client has no session to go on with, but it has its name.
+      const auto& before = stage_.clients[hello.token];
+      if (is_calm_ && !hello.resume && !before.empty() && before != hello.client)
+        log_.violated("the session of ", hello.token, " does not go on, though nobody has failed");
       stage_.clients[hello.token] = hello.client;
       if (!hello.resume) ledger_.begins_anew(hello.token, hello.client);
       return {};
@@ -182,6 +186,7 @@ class fleet_world {
 
   void apply(const fleet_event& what) {
     log_.note("* ", describe(what));
+    is_calm_ = is_calm_ && (what.what == fleet_act::join || what.what == fleet_act::add_key);
     disturbed_ = world_->now();
     auto* const one = worker(what.worker);
     const auto again = [this, one](void (fleet_process::*how)(bool)) {
@@ -287,6 +292,7 @@ class fleet_world {
   std::size_t keys_ = 0;
   std::size_t joined_ = 0;
   bool broker_stopped_ = false;
+  bool is_calm_ = true;  // no process has failed, and no key was taken away
 };
 
 }  // namespace
