@@ -268,7 +268,10 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
         {"allow_rollup_hdrs", true},     {"deny_delete", true},
         {"allow_direct", true}};
     auto failed = co_await prepare_stream(bucket);
-    if (failed) co_return failed;
+    if (failed || how_.replicas == 0) {  // who makes nothing needs no stream of events either
+      if (!failed) is_prepared_ = true;
+      co_return failed;
+    }
     const json::object events{
         {"name", events_stream_},
         {"subjects", json::array{own_subjects_ + "events.>"}},
