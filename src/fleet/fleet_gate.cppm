@@ -1,5 +1,5 @@
-/// :fleet_gate — a dial_gate over all machines of a fleet: how often somebody logs in is a matter of the
-/// server, and the server counts all of them together. Discord's identify buckets, for one.
+/// :fleet_gate — a dial_gate that counts the attempts of all machines of a fleet together, because a server counts
+/// them together, too: Discord's identify buckets, for one.
 module;
 #include <chrono>
 #include <cstdint>
