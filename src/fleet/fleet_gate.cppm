@@ -1,5 +1,5 @@
-/// :fleet_gate — a dial_gate that counts the attempts of all machines of a fleet together, because a server counts
-/// them together, too: Discord's identify buckets, for one.
+/// :fleet_gate — a dial_gate that counts the attempts of all machines of a fleet together, because a server
+/// counts them together, too: Discord's identify buckets, for one.
 module;
 #include <chrono>
 #include <cstdint>

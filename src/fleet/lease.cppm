@@ -14,8 +14,8 @@ namespace holdfast::fleet {
 
 class tenant;
 
-/// The right to act for `key()`. worker::run() passes one to each coroutine; it is valid until that coroutine ends.
-/// Any thread may call any member.
+/// The right to act for `key()`. worker::run() passes one to each coroutine; it is valid until that coroutine
+/// ends. Any thread may call any member.
 export class lease {
  public:
   /// Of the worker; programs get theirs from worker::run().
