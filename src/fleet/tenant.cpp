@@ -127,8 +127,15 @@ void tenant::renewed() {
 
 bool tenant::snapshot(std::function<void(std::string)> then) {
   const auto conn = attached();
-  if (conn) conn->snapshot(std::move(then));
-  return conn != nullptr;
+  if (!conn) return false;
+  conn->snapshot([self = shared_from_this(), then = std::move(then)](const std::string& state) {
+    if (!state.empty()) {
+      const std::lock_guard lock(self->mutex_);
+      self->facts_.state = state;
+    }
+    then(state);
+  });
+  return true;
 }
 
 void tenant::snapshot_stored(std::string state) {
@@ -152,7 +159,9 @@ void tenant::attach(connection& conn) {
     to->act_while(term_);
     connection_ = to;
     is_attached_ = true;
-    state = std::exchange(facts_.state, {});
+    // What is left is for the next run of the coroutine, unless a newer checkpoint replaces it.
+    state = facts_.state;
+    if (!state.empty()) facts_.state = state_for_third(state);
   }
   if (state.empty()) return;
   try {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -92,6 +93,7 @@ struct fleet_scenario {
   machine console;
   std::vector<std::unique_ptr<process>> processes;
   std::uint64_t started = 0;
+  bool has_failed = false;  // a program, at the event "fail"
 };
 
 process::process(fleet_scenario& of, std::string, fleet::worker_options how)
@@ -128,6 +130,7 @@ net::awaitable<void> process::hold(fleet::lease& lease) {
   for (;;) {
     const auto event = co_await conn.receive();
     in_.got[lease.key()].push_back(event.payload);
+    if (event.payload == "\"fail\"" && !std::exchange(in_.has_failed, true)) throw std::runtime_error("once");
     [[maybe_unused]] const auto stored = co_await lease.publish(event.payload, event.payload);
   }
 }
@@ -237,6 +240,21 @@ BOOST_AUTO_TEST_CASE(a_client_sends_through_whoever_holds_the_key) {
   BOOST_TEST((nobody.outcome == delivery::not_sent));
   BOOST_TEST((nobody.reason == fleet::error::unknown_key));
   BOOST_TEST(s.at.messages().size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_coroutine_that_is_run_again_goes_on_with_the_session) {
+  fleet_scenario s;
+  s.start("a");
+  s.add("k");
+  BOOST_REQUIRE(s.all_held(1, 5s));
+  s.tell("k", "1");
+  s.in.run_for(12s);  // a checkpoint has it
+  s.tell("k", "\"fail\"");
+  s.in.run_for(10ms);
+  s.tell("k", "3");
+  s.in.run_for(10s);
+  BOOST_TEST(s.at.resumes() == 1U);
+  BOOST_TEST((s.got["k"] == std::vector<std::string>{"1", "\"fail\"", "\"fail\"", "3"}));
 }
 
 BOOST_AUTO_TEST_CASE(a_removed_key_ends_and_another_value_begins_anew) {
