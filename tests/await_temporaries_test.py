@@ -1,5 +1,5 @@
-"""An expression that awaits makes no temporary that GCC 12 would destroy twice: no closure that owns what it captures, and
-no struct without a constructor. (It destroys such a temporary at the end of the expression, and once more with the
+"""An expression that awaits makes no temporary that GCC 12 would destroy twice: no closure that owns what it captures, no
+struct without a constructor, and no object that `?:` chooses. (It destroys such a temporary at the end of the expression, and once more with the
 coroutine's frame; what it owned by a shared_ptr dies too early.) CONTRIBUTING.md has the rule of style."""
 import pathlib
 import re
@@ -11,9 +11,9 @@ from cpp_text import Code, check_programs, check_the_test, programs
 # written without its name.
 HARMLESS = {
     "send_options": ("src/messages/message.cppm", {"kind", "when_offline", "when_throttled", "feature", "key", "time_to_live", "session"}),
+    "send_through": ("src/fleet/client.cppm", {"kind", "patience"}),
     "call_options": ("src/channels/call.cppm", {"timeout", "idempotent", "feature"}),
 }
-OPTIONS = set().union(*(members for _, members in HARMLESS.values()))
 
 
 class Expressions:
@@ -58,7 +58,21 @@ class Expressions:
                     yield index
             elif token == "[" and self._owns(index):
                 yield index
+            elif token == "?" and self._arm_makes(index):
+                yield index
             index += 1
+
+    def _arm_makes(self, question):
+        """Whether what is chosen may be a temporary, whose bytes GCC 12 copies, wherever they point."""
+        level = self.code.inside[self.code.outer[question]]
+        arms, depth = [[]], 1
+        for i in level[level.index(question) + 1:]:
+            depth += {"?": 1, ":": -1}.get(self.code.tokens[i], 0)
+            if self.code.tokens[i] in (",", ";") or depth < 0:
+                break
+            arms.append([]) if self.code.tokens[i] in ("?", ":") else arms[-1].append(self.code.tokens[i])
+        literal = [arm == ['""'] for arm in arms]
+        return any("(" in arm or "{" in arm for arm in arms) or any(literal) and not all(literal)
 
     def _owns(self, bracket):
         """Whether the bracket captures by value. A subscript and an attribute capture nothing."""
@@ -70,8 +84,9 @@ class Expressions:
         return any(each and each[0] not in ("&", "this", "[") for each in captures)
 
     def _is_aggregate(self, brace):
-        inside = [self.code.tokens[i] for i in self.code.inside[brace][:2]]
-        if inside[:1] == ["."] and inside[1] not in OPTIONS:
+        inside = [self.code.tokens[i] for i in self.code.inside[brace]]
+        named = {member for before, dot, member in zip([",", *inside], inside, inside[1:]) if (before, dot) == (",", ".")}
+        if named and not any(named <= members for _, members in HARMLESS.values()):
             return True
         name = self.code.before(brace)
         return name in self.aggregates and name not in HARMLESS
@@ -107,11 +122,15 @@ WRONG = [
     "co_await f(ending{.socket = {}});",
     "co_await f(a, ending{});",
     "co_await f({.socket = std::move(socket)});",
+    "co_await f({.key = key, .text = text});",
     "if (const bool ok = co_await f({.text = text}); !ok) g();",
     "while (const auto next = co_await f([text] { g(text); })) { h(); }",
     "for (auto&& x : co_await f(record{})) g();",
     "g(ending{}, co_await f());",
     "auto a = g([&] { co_await f([text] { h(text); }); });",
+    "co_await f(a ? std::string(b) : c);",
+    "co_await f(a ? b : g(c), d);",
+    'co_await f(a ? b : "none");',
     "co_await f(",  # a bracket is missing: what the text means is not known
 ]
 RIGHT = [
@@ -122,6 +141,9 @@ RIGHT = [
     "co_await f({}, std::chrono::seconds{1});",
     "co_await f(where[index], a[b + c]);",
     "co_return ending{.socket = co_socket};",
+    "co_await f(a ? b : c, g(d));",
+    "co_await f(g(a) ? b : c);",
+    'co_await f(g(a) ? "b" : "c");',
     "auto a = g([text]() -> net::awaitable<void> { co_await f(text); });",
     "auto a = g([text]() -> net::awaitable<void> { if (b) co_return; co_await f(text); });",
     "if (a) { co_await f(); } else { b = ending{}; }",

@@ -91,7 +91,8 @@ net::awaitable<int> show_status(fleet::client from, bool as_json) {
 
 net::awaitable<int> add(fleet::client to, strings words) {
   if (word(words, 1, "key") != "-") {
-    checked(co_await to.add(words[1], words.size() > 2 ? words[2] : std::string()));
+    const auto value = words.size() > 2 ? words[2] : std::string();
+    checked(co_await to.add(words[1], value));
     co_return ended_well;
   }
   for (std::string line; std::getline(std::cin, line);) {

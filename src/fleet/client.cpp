@@ -141,20 +141,83 @@ struct client::knowledge {
   std::optional<std::uint32_t> shards{};
   std::map<std::string, std::string, std::less<>> holders{};  // by shard
 
-  std::optional<std::uint32_t> shard_count() {
+  // The id of who holds the key, as far as is known here. unknown_key: there is no such fleet, or key;
+  // not_held: nobody holds it.
+  net::awaitable<result<std::string>> find_holder(const std::string& key);
+  // Whoever was named did not have it.
+  void forget_holder(const std::string& key) {
     const std::lock_guard lock(mutex);
-    return shards;
+    if (shards) holders.erase(shard_of(key, *shards));
   }
-  std::string holder_of(const std::string& shard) {
-    const std::lock_guard lock(mutex);
-    const auto found = holders.find(shard);
-    return found != holders.end() ? found->second : std::string();
-  }
-  void note_holder(const std::string& shard, std::string holder) {
-    const std::lock_guard lock(mutex);
-    holders[shard] = std::move(holder);
-  }
+  // What the holder says of the message. not_held: it does not hold the key; otherwise the message was not
+  // sent.
+  net::awaitable<result<send_result>> ask(const std::string& holder, const send_request& what) const;
+
+ private:
+  net::awaitable<result<std::uint32_t>> find_shards();
+  net::awaitable<bool> is_a_key(const std::string& key) const;
 };
+
+net::awaitable<result<std::uint32_t>> client::knowledge::find_shards() {
+  {
+    const std::lock_guard lock(mutex);
+    if (shards) co_return *shards;
+  }
+  std::string name(settings_name);
+  const auto found = co_await broker->get(std::move(name));
+  if (!found) co_return found.error();
+  const auto read = *found ? read_settings((*found)->value) : std::nullopt;
+  if (!read) co_return make_error_code(error::unknown_key);
+  const std::lock_guard lock(mutex);
+  shards = read->shards;
+  co_return read->shards;
+}
+
+// A broker that does not say so leaves the question open.
+net::awaitable<bool> client::knowledge::is_a_key(const std::string& key) const {
+  auto name = std::string(key_prefix) + to_name(key);
+  const auto found = co_await broker->get(std::move(name));
+  if (!found) co_return true;
+  const auto read = *found ? read_key((*found)->value) : std::nullopt;
+  co_return read && !read->removed;
+}
+
+net::awaitable<result<std::string>> client::knowledge::find_holder(const std::string& key) {
+  const auto count = co_await find_shards();
+  if (!count) co_return count.error();
+  const auto shard = shard_of(key, *count);
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto known = holders.find(shard); known != holders.end()) co_return known->second;
+  }
+  auto name = std::string(lease_prefix) + shard;
+  const auto found = co_await broker->get(std::move(name));
+  const auto record = found && *found ? read_lease((*found)->value) : std::nullopt;
+  if (record && !record->holder.empty()) {
+    const std::lock_guard lock(mutex);
+    co_return holders[shard] = record->holder;
+  }
+  const bool exists = co_await is_a_key(key);
+  if (!exists) co_return make_error_code(error::unknown_key);
+  co_return found ? make_error_code(error::not_held) : found.error();
+}
+
+net::awaitable<result<send_result>> client::knowledge::ask(const std::string& holder,
+                                                           const send_request& what) const {
+  auto name = "to." + to_name(holder);
+  auto text = write_request(what);
+  const auto patience = std::chrono::milliseconds(what.wait_ms) + 200ms;
+  const auto answer = co_await broker->request(std::move(name), std::move(text), patience);
+  send_result in_doubt{.outcome = delivery::in_doubt};
+  if (!answer && answer.error() != error::outcome_unknown) co_return answer.error();
+  if (!answer) in_doubt.reason = answer.error();
+  if (!answer) co_return in_doubt;
+  const auto read = read_answer(*answer);
+  if (read && !read->held) co_return make_error_code(error::not_held);
+  if (read) co_return read->result;
+  in_doubt.reason = make_error_code(holdfast::error::protocol_failed);
+  co_return in_doubt;
+}
 
 client::client(std::shared_ptr<coordinator> broker) : known_(std::make_shared<knowledge>(std::move(broker))) {
   if (!known_->broker) throw std::invalid_argument("fleet client: the coordinator must not be null");
@@ -186,58 +249,21 @@ net::awaitable<send_result> client::send(std::string key, std::string text, send
     throw option_error("send_through.patience", "must be from 1 ms to an hour");
   const auto known = known_;
   const auto until = clock::now() + how.patience;
+  send_request asked{.key = std::move(key), .text = std::move(text), .kind = how.kind};
   send_result out{.reason = make_error_code(error::not_held)};
   for (bool first = true; first || clock::now() < until; first = false) {
-    const auto shards = known->shard_count();
-    if (!shards) {
-      const auto settings = co_await known->broker->get(std::string(settings_name));
-      const auto read = settings && *settings ? read_settings((*settings)->value) : std::nullopt;
-      if (read) {
-        const std::lock_guard lock(known->mutex);
-        known->shards = read->shards;
-      }
-      if (!read) {
-        out.reason = settings ? make_error_code(error::unknown_key) : settings.error();
-        if (settings) co_return out;  // there is no such fleet
-        co_await pause(100ms);
-      }
-      continue;
+    const auto holder = co_await known->find_holder(asked.key);
+    out.reason = holder ? error_code() : holder.error();
+    if (holder) {
+      const auto left = std::max<clock::duration>(until - clock::now(), 1ms);
+      asked.wait_ms =
+          static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(left).count());
+      const auto said = co_await known->ask(*holder, asked);
+      if (said) co_return *said;
+      out.reason = said.error();
+      known->forget_holder(asked.key);
     }
-    const auto shard = shard_of(key, *shards);
-    auto holder = known->holder_of(shard);
-    if (holder.empty()) {
-      const auto found = co_await known->broker->get(std::string(lease_prefix) + shard);
-      const auto record = found && *found ? read_lease((*found)->value) : std::nullopt;
-      if (record) holder = record->holder;
-      if (holder.empty()) {
-        const auto entry = co_await known->broker->get(std::string(key_prefix) + to_name(key));
-        const auto exists = entry && *entry ? read_key((*entry)->value) : std::nullopt;
-        if (entry && (!exists || exists->removed))
-          co_return send_result{.reason = make_error_code(error::unknown_key)};
-        out.reason = found ? make_error_code(error::not_held) : found.error();
-        co_await pause(50ms);
-        continue;
-      }
-      known->note_holder(shard, holder);
-    }
-    const auto left = std::max<clock::duration>(until - clock::now(), 1ms);
-    const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(left);
-    const auto answer =
-        co_await known->broker->request("to." + to_name(holder),
-                                        write_request({.key = key,
-                                                       .text = text,
-                                                       .kind = how.kind,
-                                                       .wait_ms = static_cast<std::uint64_t>(wait.count())}),
-                                        left + 200ms);
-    if (!answer && answer.error() == error::outcome_unknown)
-      co_return send_result{.outcome = delivery::in_doubt, .reason = answer.error()};
-    const auto read = answer ? read_answer(*answer) : std::nullopt;
-    if (read && read->held) co_return read->result;
-    if (answer && !read)
-      co_return send_result{.outcome = delivery::in_doubt,
-                            .reason = make_error_code(holdfast::error::protocol_failed)};
-    known->note_holder(shard, {});
-    out.reason = answer ? make_error_code(error::not_held) : answer.error();
+    if (out.reason == error::unknown_key) co_return out;
     co_await pause(50ms);
   }
   co_return out;
@@ -251,12 +277,13 @@ net::awaitable<result<fleet_status>> client::status() const {
 
 net::awaitable<result<void>> client::drain(std::string worker_id) const {
   const auto known = known_;
-  const auto found = co_await known->broker->get(std::string(worker_prefix) + to_name(worker_id));
+  auto entry_name = std::string(worker_prefix) + to_name(worker_id);
+  const auto found = co_await known->broker->get(std::move(entry_name));
   if (!found) co_return found.error();
   const auto record = *found ? read_worker((*found)->value) : std::nullopt;
   if (!record) co_return make_error_code(error::no_responder);
-  const auto answer = co_await known->broker->request("to." + to_name(worker_id + '/' + record->run),
-                                                      std::string(drain_request), 5s);
+  auto process = "to." + to_name(worker_id + '/' + record->run);
+  const auto answer = co_await known->broker->request(std::move(process), std::string(drain_request), 5s);
   if (!answer) co_return answer.error();
   co_return result<void>();
 }

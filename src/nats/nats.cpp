@@ -289,9 +289,9 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
   net::awaitable<error_code> prepare_stream(json::object wanted) {
     const std::string name(wanted.at("name").as_string());
     for (const bool makes : {false, true}) {
-      const auto answer =
-          co_await ask("$JS.API.STREAM." + std::string(makes ? "CREATE." : "INFO.") + name,
-                       makes ? json::serialize(wanted) : std::string(), {}, how_.call_timeout);
+      auto subject = "$JS.API.STREAM." + std::string(makes ? "CREATE." : "INFO.") + name;
+      auto wish = makes ? json::serialize(wanted) : std::string();
+      const auto answer = co_await ask(std::move(subject), std::move(wish), {}, how_.call_timeout);
       if (!answer) co_return make_error_code(link_->was_refused() ? error::refused : error::unavailable);
       const auto read = answer->status == 503 ? std::nullopt : read_object(answer->payload);
       if (answer->status == 503) co_return make_error_code(error::no_jetstream);

@@ -117,7 +117,8 @@ net::awaitable<result<std::vector<peer_address>>> simulated_network::resolve(std
   const auto found = names_.find(host);
   if (found == names_.end()) co_return net::error::make_error_code(net::error::host_not_found);
   const auto entry = found->second;
-  co_await wait_until(entry.never_ends ? clock::time_point::max() : clock::now() + entry.delay);
+  const auto ends = entry.never_ends ? clock::time_point::max() : clock::now() + entry.delay;
+  co_await wait_until(ends);
   if (entry.failure) co_return entry.failure;
   std::vector<peer_address> out;
   out.reserve(entry.addresses.size());
