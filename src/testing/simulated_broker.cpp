@@ -35,6 +35,19 @@ namespace holdfast::testing {
 using fleet::entry;
 using namespace std::chrono_literals;
 
+// Between one process and the broker, both ways.
+struct broker_way {
+  bool is_cut = false;
+  bool is_held_up = false;
+  std::vector<std::function<void()>> waiting{};
+
+  void pass(std::function<void()> work) { is_held_up ? waiting.push_back(std::move(work)) : work(); }
+  void let_through() {
+    is_held_up = false;
+    for (const auto& work : std::exchange(waiting, {})) work();
+  }
+};
+
 // One call of watch(). Entries arrive in their order.
 struct broker_watch {
   std::string prefix;
@@ -48,6 +61,8 @@ struct broker_watch {
 
 class simulated_broker::memory : public std::enable_shared_from_this<memory> {
  public:
+  using watching = std::pair<std::shared_ptr<broker_way>, std::shared_ptr<broker_watch>>;
+
   memory(world& in, const broker_conditions& how) : world_(in), how_(how) {}
 
   struct versions {
@@ -94,35 +109,37 @@ class simulated_broker::memory : public std::enable_shared_from_this<memory> {
     later(world_.now() + span, std::move(work));
   }
 
-  void tell_later(const std::pair<const bool*, std::shared_ptr<broker_watch>>& to, const entry& news) {
-    const auto* const is_cut = to.first;
+  void tell_later(const watching& to, const entry& news) {
+    const auto way = to.first;
     const auto watch = to.second;
     if (watch->is_over || !news.name.starts_with(watch->prefix)) return;
-    if (*is_cut || is_stopped) {
+    if (way->is_cut || is_stopped) {
       watch->missed = true;
       return;
     }
     watch->arrives = std::max(watch->arrives, world_.now() + takes());
-    later(watch->arrives, [watch, is_cut, news] {
-      if (*is_cut) {
+    later(watch->arrives, [watch, way, news] {
+      if (way->is_cut) {
         watch->missed = true;
         return;
       }
-      give(watch, [watch, news] {
+      give({way, watch}, [watch, news] {
         watch->given = std::max(watch->given, news.revision);
         watch->on.on_entry(news);
       });
     });
   }
-  static void give(const std::shared_ptr<broker_watch>& to, std::function<void()> work) {
-    net::post(to->where, [to, work = std::move(work)] {
-      if (!to->is_over) work();
+  static void give(const watching& to, std::function<void()> work) {
+    to.first->pass([watch = to.second, work = std::move(work)] {
+      net::post(watch->where, [watch, work] {
+        if (!watch->is_over) work();
+      });
     });
   }
   // All that there is, or that was missed.
-  void begin(const std::pair<const bool*, std::shared_ptr<broker_watch>>& to) {
+  void begin(const watching& to) {
     const auto watch = to.second;
-    if (*to.first || is_stopped) {
+    if (to.first->is_cut || is_stopped) {
       watch->missed = true;
       return;
     }
@@ -131,19 +148,19 @@ class simulated_broker::memory : public std::enable_shared_from_this<memory> {
       if (name.starts_with(watch->prefix)) found.push_back(each.newest);
     }
     watch->arrives = std::max(watch->arrives, world_.now() + takes());
-    later(watch->arrives, [watch, found = std::move(found)] {
-      give(watch, [watch, found] {
+    later(watch->arrives, [to, watch, found = std::move(found)] {
+      give(to, [watch, found] {
         for (const auto& each : found) watch->on.on_entry(each);
         if (watch->on.on_caught_up) watch->on.on_caught_up();
       });
     });
   }
   // A way is open again.
-  void make_up_for(const bool* is_cut) {
+  void make_up_for(const broker_way* way) {
     for (const auto& each : watches) {
-      if ((is_cut != nullptr && each.first != is_cut) || *each.first || is_stopped) continue;
+      if ((way != nullptr && each.first.get() != way) || each.first->is_cut || is_stopped) continue;
       if (!std::exchange(each.second->missed, false)) continue;
-      give(each.second, [watch = each.second] {
+      give(each, [watch = each.second] {
         if (watch->on.on_lost) watch->on.on_lost(fleet::make_error_code(fleet::error::unavailable));
       });
       begin(each);
@@ -151,10 +168,9 @@ class simulated_broker::memory : public std::enable_shared_from_this<memory> {
   }
 
   std::map<std::string, versions> entries;
-  std::vector<std::pair<const bool*, std::shared_ptr<broker_watch>>>
-      watches;  // with whether the process is cut off
+  std::vector<watching> watches;
   struct service {
-    const bool* is_cut;
+    std::shared_ptr<broker_way> way;
     std::shared_ptr<fleet::request_handler> handler;
     net::any_io_executor where;
   };
@@ -198,8 +214,8 @@ class simulated_broker::view final : public fleet::coordinator, public std::enab
   std::unique_ptr<fleet::registration> watch(std::string prefix, fleet::watcher on,
                                              net::any_io_executor where) override {
     const auto made = std::make_shared<broker_watch>(std::move(prefix), std::move(on), std::move(where));
-    memory_->watches.emplace_back(&is_cut, made);
-    memory_->begin(memory_->watches.back());
+    memory_->watches.emplace_back(way, made);
+    way->pass([memory = memory_, way = way, made] { memory->begin({way, made}); });
     return std::make_unique<ends>([memory = memory_, made] {
       made->is_over = true;
       std::erase_if(memory->watches, [&](const auto& each) { return each.second == made; });
@@ -209,32 +225,32 @@ class simulated_broker::view final : public fleet::coordinator, public std::enab
   net::awaitable<result<std::string>> request(std::string name, std::string payload,
                                               clock::duration patience) override {
     const auto waits = std::make_shared<waiting<std::string>>(co_await net::this_coro::executor);
-    if (!is_cut && !memory_->is_stopped) {
-      memory_->later(memory_->takes(), [self = shared_from_this(), waits, name, payload] {
-        if (self->is_cut || self->memory_->is_stopped) return;
-        const auto found = self->memory_->services.find(name);
-        if (found == self->memory_->services.end())
-          return self->answer(waits, fleet::make_error_code(fleet::error::no_responder));
-        if (*found->second.is_cut) return;
-        net::post(found->second.where, [self, waits, handler = found->second.handler, payload] {
+    send([self = shared_from_this(), waits, name, payload] {
+      if (self->way->is_cut) return;
+      const auto found = self->memory_->services.find(name);
+      if (found == self->memory_->services.end())
+        return self->answer(waits, fleet::make_error_code(fleet::error::no_responder));
+      if (found->second.way->is_cut) return;
+      found->second.way->pass([self, waits, to = found->second, payload] {
+        net::post(to.where, [self, waits, handler = to.handler, payload] {
           (*handler)(payload, [self, waits](const std::string& text) { self->answer(waits, text); });
         });
       });
-    }
+    });
     co_await waits->done.async_wait_until(clock::now() + patience, net::as_tuple(net::deferred));
     if (waits->answer) co_return std::move(*waits->answer);
     co_return fleet::make_error_code(fleet::error::outcome_unknown);
   }
   std::unique_ptr<fleet::registration> serve(std::string name, fleet::request_handler handler,
                                              net::any_io_executor where) override {
-    memory_->services[name] = {&is_cut, std::make_shared<fleet::request_handler>(std::move(handler)),
+    memory_->services[name] = {way, std::make_shared<fleet::request_handler>(std::move(handler)),
                                std::move(where)};
     return std::make_unique<ends>(
         [memory = memory_, name = std::move(name)] { memory->services.erase(name); });
   }
   [[nodiscard]] std::size_t largest_value() const noexcept override { return how_.largest_value; }
 
-  bool is_cut = false;
+  const std::shared_ptr<broker_way> way = std::make_shared<broker_way>();  // shared with what is under way
 
  private:
   class ends final : public fleet::registration {
@@ -255,14 +271,25 @@ class simulated_broker::view final : public fleet::coordinator, public std::enab
     std::optional<result<Value>> answer{};
   };
 
+  // `work` is done at the broker.
+  void send(std::function<void()> work) {
+    if (way->is_cut || memory_->is_stopped) return;
+    memory_->later(memory_->takes(), [memory = memory_, way = way, work = std::move(work)] {
+      way->pass([memory, work] {
+        if (!memory->is_stopped) work();
+      });
+    });
+  }
   template <class Value>
   void answer(const std::shared_ptr<waiting<Value>>& to, std::type_identity_t<result<Value>> with) {
     if (memory_->happens(how_.lost)) return;
     memory_->later(memory_->takes(), [self = shared_from_this(), to, with = std::move(with)] {
-      if (self->is_cut) return;
-      net::post(to->where, [to, with] {
-        to->answer = with;
-        to->done.cancel();
+      if (self->way->is_cut) return;
+      self->way->pass([to, with] {
+        net::post(to->where, [to, with] {
+          to->answer = with;
+          to->done.cancel();
+        });
       });
     });
   }
@@ -270,12 +297,7 @@ class simulated_broker::view final : public fleet::coordinator, public std::enab
   template <class Value>
   net::awaitable<result<Value>> call(std::function<result<Value>()> work, fleet::error silence) {
     const auto waits = std::make_shared<waiting<Value>>(co_await net::this_coro::executor);
-    if (!is_cut && !memory_->is_stopped) {
-      memory_->later(memory_->takes(), [self = shared_from_this(), waits, work = std::move(work)] {
-        if (self->memory_->is_stopped) return;
-        self->answer(waits, work());
-      });
-    }
+    send([self = shared_from_this(), waits, work = std::move(work)] { self->answer(waits, work()); });
     co_await waits->done.async_wait_until(clock::now() + how_.call_timeout, net::as_tuple(net::deferred));
     if (waits->answer) co_return std::move(*waits->answer);
     co_return fleet::make_error_code(silence);
@@ -286,7 +308,11 @@ class simulated_broker::view final : public fleet::coordinator, public std::enab
 };
 
 simulated_broker::simulated_broker(world& in) : memory_(std::make_shared<memory>(in, conditions)) {}
-simulated_broker::~simulated_broker() { memory_->on_change = nullptr; }
+simulated_broker::~simulated_broker() {
+  memory_->on_change = nullptr;
+  for (const auto& [from, each] : views_)
+    each->way->waiting.clear();  // what waits there has shares of the view
+}
 
 std::shared_ptr<fleet::coordinator> simulated_broker::seen_from(machine& from) {
   auto& at = views_[&from];
@@ -297,8 +323,15 @@ std::shared_ptr<fleet::coordinator> simulated_broker::seen_from(machine& from) {
 void simulated_broker::cut(const machine& from, bool cut) {
   const auto found = views_.find(&from);
   if (found == views_.end()) return;
-  found->second->is_cut = cut;
-  if (!cut) memory_->make_up_for(&found->second->is_cut);
+  found->second->way->is_cut = cut;
+  if (!cut) memory_->make_up_for(found->second->way.get());
+}
+
+void simulated_broker::hold_up(const machine& from, bool held) {
+  const auto found = views_.find(&from);
+  if (found == views_.end()) return;
+  const auto way = found->second->way;
+  held ? void(way->is_held_up = true) : way->let_through();
 }
 
 void simulated_broker::stop() { memory_->is_stopped = true; }

@@ -9,9 +9,19 @@
 namespace sim {
 namespace {
 
-constexpr std::array<std::string_view, 11> act_names = {
-    "freeze",          "suspend", "cut from the broker", "cut from the server", "kill",          "drain",
-    "stop the broker", "join",    "add a key",           "remove a key",        "change a value"};
+constexpr std::array<std::string_view, 13> act_names = {"freeze",
+                                                        "suspend",
+                                                        "cut from the broker",
+                                                        "cut from the server",
+                                                        "kill",
+                                                        "drain",
+                                                        "stop the broker",
+                                                        "join",
+                                                        "add a key",
+                                                        "remove a key",
+                                                        "change a value",
+                                                        "hold up what passes to the broker",
+                                                        "freeze the broker"};
 constexpr std::uint64_t margin = 8;  // percent by which a clock may be wrong
 
 fleet_event draw_event(dice& draws, std::uint64_t workers, std::uint64_t horizon_ms) {
@@ -25,16 +35,20 @@ fleet_event draw_event(dice& draws, std::uint64_t workers, std::uint64_t horizon
     put(fleet_act::freeze, 200, 45'000);
   } else if (kind < 32) {
     put(fleet_act::suspend, 500, 60'000);
-  } else if (kind < 47) {
+  } else if (kind < 43) {
     put(fleet_act::cut_broker, 500, 40'000);
+  } else if (kind < 47) {
+    put(fleet_act::hold_up, 500, 40'000);
   } else if (kind < 57) {
     put(fleet_act::cut_server, 500, 40'000);
   } else if (kind < 70) {
     put(fleet_act::kill, 100, 30'000);
   } else if (kind < 80) {
     put(fleet_act::drain, 3'000, 20'000);
-  } else if (kind < 88) {
+  } else if (kind < 85) {
     put(fleet_act::stop_broker, 500, 30'000);
+  } else if (kind < 88) {
+    put(fleet_act::freeze_broker, 500, 30'000);
   } else if (kind < 91) {
     put(fleet_act::join, 0, 0);
   } else if (kind < 95) {

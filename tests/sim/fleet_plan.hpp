@@ -9,17 +9,19 @@
 namespace sim {
 
 enum class fleet_act : std::uint8_t {
-  freeze,        // a worker, for a span
-  suspend,       // its machine
-  cut_broker,    // from the broker
-  cut_server,    // from the chat server
-  kill,          // and started again after the span
-  drain,         // the same
-  stop_broker,   // for a span
-  join,          // one more worker
-  add_key,       // one more
-  remove_key,    // the last one
-  change_value,  // of a key
+  freeze,         // a worker, for a span
+  suspend,        // its machine
+  cut_broker,     // from the broker
+  cut_server,     // from the chat server
+  kill,           // and started again after the span
+  drain,          // the same
+  stop_broker,    // for a span
+  join,           // one more worker
+  add_key,        // one more
+  remove_key,     // the last one
+  change_value,   // of a key
+  hold_up,        // what a worker and the broker tell each other, for a span
+  freeze_broker,  // the same, of all
 };
 
 struct fleet_event {

@@ -117,7 +117,7 @@ bool fleet_process::acts_for(const std::string& key) const {
 
 bool fleet_process::is_well() const {
   return worker_ && !dead_ && !ended_ && !draining_ && !machine_.is_stopped() && !cut_from_broker_ &&
-         !cut_from_server_;
+         !cut_from_server_ && !held_up_;
 }
 
 void fleet_process::send_messages() {
@@ -146,6 +146,11 @@ void fleet_process::kill() {
 void fleet_process::cut_from_broker(bool cut) {
   cut_from_broker_ = cut;
   stage_.broker.cut(machine_, cut);
+}
+
+void fleet_process::hold_up(bool held) {
+  held_up_ = held;
+  stage_.broker.hold_up(machine_, held);
 }
 
 void fleet_process::cut_from_server(bool cut) {

@@ -65,6 +65,7 @@ class fleet_process {
   }
   void cut_from_broker(bool cut);
   void cut_from_server(bool cut);
+  void hold_up(bool held);
 
  private:
   struct holding {
@@ -89,6 +90,7 @@ class fleet_process {
   std::optional<fleet::worker> worker_;
   bool cut_from_broker_ = false;
   bool cut_from_server_ = false;
+  bool held_up_ = false;
   bool draining_ = false;
   bool dead_ = false;
   bool ended_ = false;

@@ -126,6 +126,7 @@ class fleet_world {
     });
     if (runs) return;  // it was started again already
     processes_.push_back(std::make_unique<fleet_process>(stage_, id, rate, ++started_));
+    if (broker_frozen_) processes_.back()->hold_up(true);
     processes_.back()->run();
   }
   // The newest process under that number.
@@ -221,6 +222,12 @@ class fleet_world {
         broker_stopped_ = true;
         broker_->stop();
         return later(what.span, [this] { start_broker(); });
+      case fleet_act::hold_up:
+        one->hold_up(true);
+        return later(what.span, again(&fleet_process::hold_up));
+      case fleet_act::freeze_broker:
+        freeze_broker(true);
+        return later(what.span, [this] { freeze_broker(false); });
       case fleet_act::join:
         return start("j" + std::to_string(++joined_), 1);
       case fleet_act::add_key:
@@ -235,6 +242,13 @@ class fleet_world {
     broker_stopped_ = false;
     disturbed_ = world_->now();
     broker_->start();
+  }
+
+  void freeze_broker(bool frozen) {
+    broker_frozen_ = frozen;
+    disturbed_ = world_->now();
+    broker_->hold_up(*console_, frozen);
+    for (const auto& each : processes_) each->hold_up(frozen);
   }
 
   void lift_faults() {
@@ -292,6 +306,7 @@ class fleet_world {
   std::size_t keys_ = 0;
   std::size_t joined_ = 0;
   bool broker_stopped_ = false;
+  bool broker_frozen_ = false;
   bool is_calm_ = true;  // no process has failed, and no key was taken away
 };
 
