@@ -30,6 +30,7 @@ tbody tr:hover,tbody tr:focus-visible{background:var(--raised)}
 dialog{width:min(75rem,96vw);height:90vh;padding:0;border:1px solid var(--line);border-radius:.6rem;
 background:var(--paper);color:inherit;overflow:hidden}dialog[open]{display:flex;flex-direction:column}
 dialog iframe{flex:1;border:0}dialog form{padding:.5rem;text-align:right}
+h2{font-size:1.1rem;margin:2rem 0 .3rem}#fleet td,#fleet tr{cursor:auto}.keys{color:var(--soft);overflow-wrap:anywhere}
 @media (max-width:44rem){thead{display:none}tbody tr{display:grid;grid-template-columns:1fr auto;gap:0 .6rem;
 border-bottom:1px solid var(--line);padding:.5rem 0}td{border:0;padding:.1rem 0}td.said{grid-column:1/-1}
 td[data-name]::before{content:attr(data-name) " ";color:var(--soft)}}
@@ -38,6 +39,8 @@ td[data-name]::before{content:attr(data-name) " ";color:var(--soft)}}
 <div id="counts"></div>
 <table><thead><tr><th>#</th><th>state</th><th>origin</th><th>last minutes</th><th>for</th><th>round trip</th>
 <th>sessions</th><th>usable</th><th>said</th></tr></thead><tbody></tbody></table>
+<section id="fleet" hidden><h2></h2><p role="status"></p>
+<table><thead><tr><th>worker</th><th>holds</th><th>keys</th></tr></thead><tbody></tbody></table></section>
 <dialog><form method="dialog"><button id="close">Close</button></form><iframe title="timeline"></iframe></dialog>
 <script>
 'use strict';
@@ -91,10 +94,25 @@ counts.append(make('input','',{placeholder:'find',ariaLabel:'find',oninput:e=>{w
 const open=tr=>{if(!tr)return;box.querySelector('iframe').src='/timeline/'+tr.dataset.id;box.showModal();};
 body.onclick=e=>open(e.target.closest('tr'));
 body.onkeydown=e=>{if(e.key==='Enter')open(e.target.closest('tr'));};
+// Workers in the order of their names, then what nobody holds.
+function showFleet(one){
+  const part=document.getElementById('fleet'),row=(name,holds,keys,count)=>{
+    const tr=make('tr'),rest=count-keys.length;
+    tr.append(make('td',name,{className:'state'}),make('td',holds,{className:'n'}),
+      make('td',keys.join(', ')+(rest>0?' and '+rest+' more':''),{className:'keys'}));
+    return tr;
+  };
+  part.hidden=false;part.querySelector('h2').textContent='Fleet '+one.name;
+  part.querySelector('p').textContent=one.said?one.said+': what follows is old':'';
+  const all=(one.workers??[]).map(x=>row(x.id+(x.draining?', drained':''),x.count+' of '+x.capacity,x.keys,x.count));
+  if(one.unheld)all.push(row('nobody',one.unheld,one.unheld_keys,one.unheld));
+  part.querySelector('tbody').replaceChildren(...all);
+}
 let wait=500;
 function connect(){
   const socket=new WebSocket((location.protocol==='https:'?'wss://':'ws://')+location.host+'/live');
-  socket.onmessage=e=>{wait=500;live.className='';live.textContent='live';all=JSON.parse(e.data);show();};
+  socket.onmessage=e=>{wait=500;live.className='';live.textContent='live';
+    const news=JSON.parse(e.data);all=news.connections;show();if(news.fleet)showFleet(news.fleet);};
   socket.onclose=()=>{
     live.className='lost';live.textContent='The status server is not there: what you see is old. Trying again.';
     setTimeout(connect,wait*(.5+Math.random()/2));wait=Math.min(wait*2,10000);

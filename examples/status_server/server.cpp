@@ -82,8 +82,11 @@ net::awaitable<void> status_server::answer_all(stream socket) {
 net::awaitable<void> status_server::tell_news(websocket page) const {
   using namespace net::experimental::awaitable_operators;
   const auto tell = [this, &page]() -> net::awaitable<void> {
+    boost::json::object told;  // of the fleet: it is long, and seldom another
     for (net::steady_timer pause(page.get_executor());;) {
-      const auto news = boost::json::serialize(watched_.status());
+      boost::json::object all{{"connections", watched_.status()}};
+      if (fleet_ && told != fleet_()) all["fleet"] = told = fleet_();
+      const auto news = boost::json::serialize(all);
       co_await page.async_write(net::buffer(news), net::use_awaitable);
       pause.expires_after(between_news);
       co_await pause.async_wait(net::use_awaitable);
@@ -104,7 +107,7 @@ status_server::response status_server::answer_to(const request& asked) const {
     answer.body() = "this is not who you ask for; see STATUS_HOST\n";
   } else if (!fill(answer, asked.target())) {
     answer.result(http::status::not_found);
-    answer.body() = "try /, /status, /metrics or /timeline/0\n";
+    answer.body() = "try /, /status, /fleet, /metrics or /timeline/0\n";
   }
   answer.keep_alive(asked.keep_alive());
   answer.prepare_payload();
@@ -119,6 +122,9 @@ bool status_server::fill(response& answer, std::string_view path) const {
   } else if (path == "/status") {
     type = "application/json";
     answer.body() = boost::json::serialize(watched_.status());
+  } else if (path == "/fleet" && fleet_) {
+    type = "application/json";
+    answer.body() = boost::json::serialize(fleet_());
   } else if (path == "/metrics") {
     type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     answer.body() = watched_.metrics();

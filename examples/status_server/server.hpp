@@ -3,6 +3,8 @@
 
 #include <boost/asio.hpp>
 #include <boost/beast.hpp>
+#include <boost/json.hpp>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,8 @@ class status_server {
  public:
   // Port 0: any that is free.
   status_server(boost::asio::io_context& io, const watched_connections& of, unsigned short port);
+  // Shows a fleet as well; `of` is asked for it as it is now.
+  void show_fleet(std::function<const boost::json::object&()> of) { fleet_ = std::move(of); }
   [[nodiscard]] unsigned short port() const { return acceptor_.local_endpoint().port(); }
   boost::asio::awaitable<void> serve();
 
@@ -27,5 +31,6 @@ class status_server {
   [[nodiscard]] bool fill(response& answer, std::string_view path) const;
 
   const watched_connections& watched_;
+  std::function<const boost::json::object&()> fleet_;  // empty: there is none
   boost::asio::ip::tcp::acceptor acceptor_;
 };
