@@ -32,7 +32,7 @@ background:var(--paper);color:inherit;overflow:hidden}dialog[open]{display:flex;
 dialog iframe{flex:1;border:0}dialog form{padding:.5rem;text-align:right}
 h2{font-size:1.1rem;margin:2rem 0 .3rem}#fleet td,#fleet tr{cursor:auto}.keys{color:var(--soft);overflow-wrap:anywhere}
 @media (max-width:44rem){thead{display:none}tbody tr{display:grid;grid-template-columns:1fr auto;gap:0 .6rem;
-border-bottom:1px solid var(--line);padding:.5rem 0}td{border:0;padding:.1rem 0}td.said{grid-column:1/-1}
+border-bottom:1px solid var(--line);padding:.5rem 0}td{border:0;padding:.1rem 0}td.said,td.keys{grid-column:1/-1}
 td[data-name]::before{content:attr(data-name) " ";color:var(--soft)}}
 </style></head><body>
 <header><h1>Connections</h1><span id="live" role="status">not connected yet</span></header>

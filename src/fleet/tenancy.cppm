@@ -93,6 +93,10 @@ export class tenancy {
     valid_from_ = begun->second;
     sends_.erase(sends_.begin(), begun + 1);
     sent_.reset();
+    // What was before it may be told later, and is no news then; nor after the lease was lost.
+    seen_ = was_ours_ = true;
+    seen_revision_ = std::max(seen_revision_, revision);
+    nobody_ = false;
     return is_new;
   }
   // It was refused, or cannot have been done: the next may leave at once. An earlier one may have been taken.

@@ -121,6 +121,14 @@ BOOST_AUTO_TEST_CASE(updates_from_before_the_end_count_no_more) {
   BOOST_TEST(!one.is_holder());
 }
 
+BOOST_AUTO_TEST_CASE(what_was_before_the_own_lease_is_no_news_when_it_is_told_after_its_end) {
+  auto one = held(0s);  // the watch has shown no more than revision 5, of nobody
+  one.drop();
+  BOOST_TEST(!one.saw({.revision = 5}, "me", at(21s)));
+  BOOST_TEST(one.expected() == 7U);
+  BOOST_TEST((one.next(times, at(21s), at(0s), true) == tenancy::wish::take));  // nobody else has taken it
+}
+
 BOOST_AUTO_TEST_CASE(names_carry_any_key) {
   for (const std::string key : {"tenant-7", "a.b c", "=", "\xff\n", "guild/42:shard"}) {
     const auto name = fleet::to_name(key);
