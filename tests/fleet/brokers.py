@@ -28,10 +28,10 @@ def program():
 class Broker:
     """One server, which keeps its port and its store when it is started again."""
 
-    def __init__(self, folder, name, port, cluster_port=None, routes=()):
+    def __init__(self, folder, name, port, cluster_port=None, routes=(), address="127.0.0.1"):
         self.name, self.port = name, port
         self.store = folder / name
-        lines = [f'server_name: "{name}"', f"listen: 127.0.0.1:{port}", f'jetstream {{ store_dir: "{self.store}" }}']
+        lines = [f'server_name: "{name}"', f"listen: {address}:{port}", f'jetstream {{ store_dir: "{self.store}" }}']
         if cluster_port:
             others = ", ".join(f'"nats://127.0.0.1:{each}"' for each in routes)
             lines.append(f"cluster {{ name: tests, listen: 127.0.0.1:{cluster_port}, routes: [{others}] }}")
@@ -67,11 +67,11 @@ class Broker:
             self.process.wait()
 
 
-def make_brokers(folder, count):
+def make_brokers(folder, count, address="127.0.0.1"):
     ports = free_ports(2 * count)
     clients, routes = ports[:count], ports[count:]
     if count == 1:
-        return [Broker(folder, "n1", clients[0])]
+        return [Broker(folder, "n1", clients[0], address=address)]
     return [Broker(folder, f"n{at + 1}", clients[at], routes[at], routes) for at in range(count)]
 
 

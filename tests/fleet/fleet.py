@@ -14,6 +14,7 @@ import tempfile
 
 import brokers
 import scenes
+import ways
 from stage import FLEET, PATIENCE, Stage
 
 HEADER = f"{'':58} {'longest without':>16} {'two holders':>12} {'lost':>5} {'doubled':>8}"
@@ -82,15 +83,15 @@ def message_through_the_holder(stage):
     return problems
 
 
-def run(programs, count, which, keys, lease, interval_ms, sums):
+def run(programs, count, which, keys, lease, interval_ms, sums, own_network=False):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="fleet."))
-    stage = Stage(folder, programs, count, keys, lease, interval_ms)
+    stage = Stage(folder, programs, count, keys, lease, interval_ms, own_network)
     problems = []
     try:
         stage.start_worker("w1")
         stage.start_worker("w2")
         if count == 1:
-            stage.behind_relay("w3")
+            stage.start_on_a_way_of_its_own("w3")
         else:
             stage.start_worker("w3")
         stage.wait_for("the bucket", lambda: stage.questions.ask(f"$JS.API.STREAM.INFO.KV_holdfast_{FLEET}"))
@@ -125,13 +126,16 @@ def main():
     if brokers.program() is None:
         print("nats-server is missing (Debian: nats-server)")
         sys.exit(1 if os.environ.get("HOLDFAST_REQUIRE_FOREIGN") else 77)
+    own_network = given.all and ways.has_own_network()
+    if given.all and not own_network:
+        print("no network namespace, or no nft: the worker is cut by a relay that stands still")
     keys = given.keys or (300 if given.all else 60)
     lease = given.lease or (10 if given.all else 4)
     interval = 1000 if given.all else 250
     sums = Sums()
     print(f"{keys} keys, 3 workers, a lease time of {lease} s\n\n{HEADER}", flush=True)
     which = scenes.DEMO if given.demo else scenes.ALONE
-    problems = run(given.programs, 1, which, keys, lease, interval, sums)
+    problems = run(given.programs, 1, which, keys, lease, interval, sums, own_network)
     if given.all and not problems:
         problems += run(given.programs, 3, (*scenes.OF_THREE, scenes.roll_workers), keys, lease, interval, sums)
     never = "never" if not sums.two else f"{sums.two} times"

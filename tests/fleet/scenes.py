@@ -23,9 +23,9 @@ def freeze_worker(stage):
 
 def cut_worker(stage):
     """a worker is cut from the broker"""
-    stage.relays["w3"].process.send_signal(signal.SIGSTOP)
+    stage.ways["w3"].cut()
     time.sleep(stage.lease * 1.6)
-    stage.relays["w3"].process.send_signal(signal.SIGCONT)
+    stage.ways["w3"].mend()
     return stage.lease * 1.1 + 2
 
 

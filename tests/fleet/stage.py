@@ -1,17 +1,15 @@
 """What plays in the scenes of a fleet: brokers, a backend, and workers, each a process of its own."""
 import json
-import pathlib
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import time
 
+import ways
 from brokers import PATIENCE, Questions, make_brokers
 
 FLEET = "bots"
-here = pathlib.Path(__file__).resolve().parent
 
 
 class Lines:
@@ -41,10 +39,12 @@ class Lines:
 
 
 class Stage:
-    def __init__(self, folder, programs, brokers, keys, lease, interval_ms):
-        self.folder, self.lease, self.keys = folder, lease, keys
+    """`own_network`: nobody else is there, so that packets can be dropped."""
+
+    def __init__(self, folder, programs, brokers, keys, lease, interval_ms, own_network=False):
+        self.folder, self.lease, self.keys, self.own_network = folder, lease, keys, own_network
         self.worker, self.sender, backend, self.tool = programs
-        self.brokers = make_brokers(folder, brokers)
+        self.brokers = make_brokers(folder, brokers, "0.0.0.0" if own_network else "127.0.0.1")
         for each in self.brokers:
             each.start()
         self.questions = Questions([each.url for each in self.brokers])
@@ -52,7 +52,7 @@ class Stage:
             self.wait_for("a leader of JetStream", lambda: (self.questions.ask("$JS.API.INFO") or {}).get("type"))
         self.backend = Lines([backend, str(interval_ms)])
         self.url = self.backend.next()
-        self.workers, self.relays, self.runs = {}, {}, 0
+        self.workers, self.ways, self.runs = {}, {}, 0
         self.report_of_scene = None
         self.interval = interval_ms / 1000
 
@@ -74,10 +74,11 @@ class Stage:
         self.workers[name] = subprocess.Popen(
             [self.worker, name, self.url, urls or self.urls, str(self.lease), str(len(self.brokers))], stdout=log, stderr=log)
 
-    def behind_relay(self, name):
+    def start_on_a_way_of_its_own(self, name):
         """Starts the worker so that its way to the broker can be cut."""
-        self.relays[name] = Lines([sys.executable, str(here / "relay.py"), str(self.brokers[0].port)])
-        self.start_worker(name, f"nats://127.0.0.1:{self.relays[name].next()}")
+        port = self.brokers[0].port
+        self.ways[name] = ways.Filter(port) if self.own_network else ways.Relay(port, Lines)
+        self.start_worker(name, self.ways[name].url)
 
     def manage(self, *words, given=None):
         return subprocess.run([self.tool, "fleet", *words, "--fleet", FLEET, "--nats", self.brokers[0].url], input=given,
@@ -130,7 +131,7 @@ class Stage:
                 each.send_signal(signal.SIGCONT)
                 each.kill()
             each.wait()
-        for each in [self.backend, *self.relays.values()]:
+        for each in [self.backend, *self.ways.values()]:
             each.end()
         for each in self.brokers:
             each.end()
