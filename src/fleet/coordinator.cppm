@@ -21,7 +21,7 @@ namespace holdfast::fleet {
 /// One entry, as it was at one moment.
 export struct entry {
   std::string name{};          ///< such as "lease.tenant-7"
-  std::string value{};         ///< any bytes
+  std::string value{};         ///< one line of text, perhaps with more bytes behind it
   std::uint64_t revision = 0;  ///< grows with each change of any entry
 };
 
@@ -60,7 +60,8 @@ export class coordinator {
   /// Reads an entry; empty: there is none. May return an older revision than the newest.
   virtual net::awaitable<result<std::optional<entry>>> get(std::string name) = 0;
   /// Calls `on` with all entries whose names begin with `prefix` (empty: all), and with their changes, until
-  /// the registration is destroyed.
+  /// the registration is destroyed. Of a value it gives the first line alone: what is behind that is of use
+  /// to few, and each worker watches all entries.
   virtual std::unique_ptr<registration> watch(std::string prefix, watcher on, net::any_io_executor where) = 0;
   /// Appends a message to the stream of the fleet's events. One with the same `id` as an earlier one counts
   /// once, for as long as the broker remembers.

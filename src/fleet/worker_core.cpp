@@ -280,6 +280,7 @@ void worker_core::look_at(shard& one, time_point now) {
       how_.when_broker_is_lost == broker_loss::stop) {
     one.states = write_states(one.sessions);  // should nobody else take it meanwhile
     lose(one, "it was not renewed in time");
+    one.states_of = one.lease.expected();
   }
   if (one.is_updating || is_finished_) return;
   const auto expires = one.lease.acts_until(times_) + (times_.lease - times_.give_up());

@@ -53,8 +53,9 @@ class worker_core : public std::enable_shared_from_this<worker_core> {
     std::set<std::string, std::less<>> keys{};
     std::string holder{};  // as the newest entry says
     std::string next{};
-    std::string states{};   // of an entry that is not ours
-    std::string counted{};  // whose load it counts for
+    std::string states{};         // that the next holder needs
+    std::uint64_t states_of = 0;  // the entry's revision that they belong to
+    std::string counted{};        // whose load it counts for
     std::map<std::string, std::shared_ptr<tenant>, std::less<>> tenants{};
     std::set<std::string, std::less<>> replaced{};  // keys whose coroutine ends, perhaps to begin anew
     std::size_t running = 0;          // coroutines that have not ended, also of a lease that was lost
@@ -103,6 +104,7 @@ class worker_core : public std::enable_shared_from_this<worker_core> {
   net::awaitable<result<std::uint64_t>> write(shard& one, lease_record record);
   net::awaitable<void> collect_snapshots(shard& one);
   net::awaitable<void> refresh(shard& one);
+  [[nodiscard]] static bool knows_states(const shard& one);
   void answered(shard& one, std::uint64_t nonce, time_point begun, const result<std::uint64_t>& how);
   void begin(shard& one);
   void renewed(shard& one, std::uint64_t nonce);
@@ -128,7 +130,8 @@ class worker_core : public std::enable_shared_from_this<worker_core> {
   void on_lease(std::string_view name, const entry& news);
   void on_worker(std::string_view name, const entry& news);
   shard& shard_named(std::string_view name);
-  void saw_lease(shard& one, const std::optional<entry>& found);
+  // `is_whole`: the value is more than its first line.
+  void saw_lease(shard& one, const std::optional<entry>& found, bool is_whole);
   void count_load(shard& one);
   void forget_dead_workers(time_point now);
   [[nodiscard]] bool is_alive(std::string_view holder, time_point now) const;

@@ -47,7 +47,20 @@ net::awaitable<result<std::uint64_t>> worker_core::write(shard& one, lease_recor
   co_return co_await broker_->update(name, std::move(text), expected);
 }
 
+// Whether what is kept here is what the newest entry leaves to the next holder.
+bool worker_core::knows_states(const shard& one) {
+  return one.lease.expected() == 0 || one.states_of == one.lease.expected();
+}
+
 net::awaitable<void> worker_core::take(shard& one) {
+  if (!knows_states(one)) co_await refresh(one);
+  if (!knows_states(one) ||
+      clock::boot() < turn_at(one)) {  // no answer, an old one, or another worker has it
+    co_await pause(times_.lease / 100);
+    one.is_updating = false;
+    count_load(one);
+    co_return plan(one);
+  }
   const auto nonce = ++last_nonce_;
   const auto begun = clock::boot();
   one.lease.sends(nonce, begun);
@@ -112,7 +125,7 @@ net::awaitable<void> worker_core::refresh(shard& one) {
   auto name = std::string(lease_prefix) + one.name;
   const auto found = co_await broker_->get(std::move(name));
   found ? heard_of_broker() : call_failed(begun);
-  if (found) saw_lease(one, *found);
+  if (found) saw_lease(one, *found, true);
 }
 
 void worker_core::answered(shard& one, std::uint64_t nonce, time_point begun,
@@ -146,7 +159,8 @@ void worker_core::begin(shard& one) {
   }
   one.until = std::make_shared<term>();
   one.until->extend(how_.when_broker_is_lost == broker_loss::keep ? time_point::max() : until);
-  const auto states = read_states(one.states);
+  const auto states = read_states(std::exchange(one.states, {}));
+  one.states_of = 0;
   one.sessions = states;
   one.sent_sessions.clear();
   one.fresh_sessions.clear();

@@ -212,11 +212,14 @@ net::awaitable<void> worker_core::give_back(shard& one) {
       ++counted_.handed_over;
     }
     if (one.is_leaving) {  // else the watch was faster than the answer, and perhaps another worker has it
-      one.states = states;
       one.next = one.leaves_to;
       one.holder.clear();
       one.lease.saw({.revision = *how}, self_, clock::boot());
       has_been_given(one);
+    }
+    if (one.lease.expected() == *how) {
+      one.states = states;
+      one.states_of = *how;
     }
   } else if (how.error() == error::stale) {
     co_await refresh(one);

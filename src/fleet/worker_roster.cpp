@@ -107,9 +107,11 @@ void worker_core::on_key(std::string_view name, const entry& news) {
   wake();
 }
 
-void worker_core::on_lease(std::string_view name, const entry& news) { saw_lease(shard_named(name), news); }
+void worker_core::on_lease(std::string_view name, const entry& news) {
+  saw_lease(shard_named(name), news, false);
+}
 
-void worker_core::saw_lease(shard& one, const std::optional<entry>& found) {
+void worker_core::saw_lease(shard& one, const std::optional<entry>& found, bool is_whole) {
   const auto now = clock::boot();
   if (!found) {
     if (!one.is_known) one.lease.saw_none(now);
@@ -124,7 +126,13 @@ void worker_core::saw_lease(shard& one, const std::optional<entry>& found) {
   one.is_known = true;
   one.holder = record.holder;
   one.next = record.next;
-  if (record.holder != self_) one.states = record.states;
+  if (record.holder == self_) {
+    if (knows_states(one))
+      one.states_of = found->revision;  // an update of ours came late: what we keep is newer
+  } else if (is_whole) {
+    one.states = record.states;
+    one.states_of = found->revision;
+  }
   const bool held = one.lease.is_holder();
   const bool is_news = one.lease.saw({found->revision, record.holder, record.nonce}, self_, now);
   if (held && !one.lease.is_holder()) {

@@ -155,7 +155,10 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
     const auto alive = shared_from_this();
     if (value.size() > largest_value()) co_return make_error_code(error::too_large);
     if (const auto failed = co_await prepare(); failed) co_return failed;
-    const nats_link::headers with{{"Nats-Expected-Last-Subject-Sequence", std::to_string(expected)}};
+    const auto line = value.substr(0, value.find('\n'));
+    const nats_link::headers with{{"Nats-Expected-Last-Subject-Sequence", std::to_string(expected)},
+                                  {std::string(first_line_header), line}};
+    value.erase(0, line.size());
     co_return stored(co_await ask(bucket_.subjects + name, std::move(value), with, how_.call_timeout));
   }
 
@@ -167,7 +170,8 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
     if (!answer) co_return make_error_code(error::unavailable);  // reading has done nothing
     if (answer->status == 404) co_return std::optional<entry>();
     if (answer->status != 0 || answer->sequence == 0) co_return make_error_code(error::unavailable);
-    co_return std::optional<entry>(entry{std::move(name), std::move(answer->payload), answer->sequence});
+    co_return std::optional<entry>(
+        entry{std::move(name), answer->first_line + answer->payload, answer->sequence});
   }
 
   std::unique_ptr<registration> watch(std::string prefix, watcher on, net::any_io_executor where) override {

@@ -48,10 +48,14 @@ void must(natsStatus how, const char* field) {
     throw std::runtime_error(std::string("nats_options.") + field + ": " + natsStatus_GetText(how));
 }
 
-std::uint64_t number_in(natsMsg* from, const char* header) {
+std::string_view text_in(natsMsg* from, const char* header) {
   const char* text = nullptr;
-  if (natsMsgHeader_Get(from, header, &text) != NATS_OK || text == nullptr) return 0;
-  const std::string_view read(text);
+  const bool found = natsMsgHeader_Get(from, header, &text) == NATS_OK && text != nullptr;
+  return found ? std::string_view(text) : std::string_view();
+}
+
+std::uint64_t number_in(natsMsg* from, const char* header) {
+  const auto read = text_in(from, header);
   std::uint64_t out = 0;
   std::from_chars(read.data(), read.data() + read.size(), out);
   return out;
@@ -62,6 +66,7 @@ nats_message taken_from(natsMsg* from) {
       .subject = natsMsg_GetSubject(from),
       .payload = std::string(natsMsg_GetData(from), static_cast<std::size_t>(natsMsg_GetDataLength(from))),
       .status = static_cast<int>(number_in(from, "Status")),
+      .first_line = std::string(text_in(from, first_line_header.data())),
       .sequence = number_in(from, "Nats-Sequence"),
       .last_delivered = number_in(from, "Nats-Last-Consumer")};
   if (const char* reply = natsMsg_GetReply(from); reply != nullptr) out.reply_to = reply;

@@ -25,9 +25,13 @@ struct nats_message {
   std::string reply_to{};
   std::string payload{};
   int status = 0;  // of the header: 404, 408, 100 (a heartbeat), 503 (nobody serves the subject); zero: none
+  std::string first_line{};          // header of ours: of the value of an entry
   std::uint64_t sequence = 0;        // header "Nats-Sequence", of a direct read
   std::uint64_t last_delivered = 0;  // header "Nats-Last-Consumer", of a heartbeat
 };
+
+// An entry's first line is this header, and the payload what is behind it: a watch reads headers alone.
+inline constexpr std::string_view first_line_header = "Holdfast-Line";
 
 // All members may be called from any thread; handlers are called on threads of libnats, and must not block.
 class nats_link {

@@ -139,6 +139,7 @@ class bucket_watch : public std::enable_shared_from_this<bucket_watch> {
                               {"ack_policy", "none"},
                               {"max_deliver", 1},
                               {"filter_subject", bucket_.subjects + ">"},
+                              {"headers_only", true},
                               {"idle_heartbeat", heartbeat_ns},
                               {"mem_storage", true},
                               {"num_replicas", 1}};
@@ -179,7 +180,7 @@ class bucket_watch : public std::enable_shared_from_this<bucket_watch> {
     const auto name =
         std::string_view(message.subject).substr(std::min(bucket_.subjects.size(), message.subject.size()));
     if (name.starts_with(prefix_))
-      call(on_.on_entry, entry{std::string(name), std::move(message.payload), facts->revision});
+      call(on_.on_entry, entry{std::string(name), std::move(message.first_line), facts->revision});
     if (facts->pending == 0 && !caught_up_) has_caught_up();
   }
   void has_caught_up() {

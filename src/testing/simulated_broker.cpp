@@ -48,6 +48,11 @@ struct broker_way {
   }
 };
 
+// As a watch gives it.
+entry first_line_of(const entry& whole) {
+  return {whole.name, whole.value.substr(0, whole.value.find('\n')), whole.revision};
+}
+
 // One call of watch(). Entries arrive in their order.
 struct broker_watch {
   std::string prefix;
@@ -123,7 +128,7 @@ class simulated_broker::memory : public std::enable_shared_from_this<memory> {
         watch->missed = true;
         return;
       }
-      give({way, watch}, [watch, news] {
+      give({way, watch}, [watch, news = first_line_of(news)] {
         watch->given = std::max(watch->given, news.revision);
         watch->on.on_entry(news);
       });
@@ -145,7 +150,7 @@ class simulated_broker::memory : public std::enable_shared_from_this<memory> {
     }
     std::vector<entry> found;
     for (const auto& [name, each] : entries) {
-      if (name.starts_with(watch->prefix)) found.push_back(each.newest);
+      if (name.starts_with(watch->prefix)) found.push_back(first_line_of(each.newest));
     }
     watch->arrives = std::max(watch->arrives, world_.now() + takes());
     later(watch->arrives, [to, watch, found = std::move(found)] {
