@@ -62,7 +62,12 @@ net::awaitable<void> measure(fleet::worker& worker, std::shared_ptr<fleet::coord
   co_await wait(std::chrono::seconds(1));
   const auto heap_before = heap_bytes();
   co_await add_keys(admin, keys);
-  while (worker.stats().keys != keys) co_await wait(std::chrono::milliseconds(20));
+  const auto latest = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+  while (worker.stats().keys != keys) {
+    if (std::chrono::steady_clock::now() > latest)
+      throw std::runtime_error("the worker does not take all keys");
+    co_await wait(std::chrono::milliseconds(20));
+  }
   const auto heap = heap_bytes() - heap_before;
   co_await wait(std::chrono::seconds(6));  // takes are over, renewals have begun
   const auto before = worker.stats();

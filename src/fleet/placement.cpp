@@ -69,8 +69,9 @@ double placement::score(const candidate& of, std::uint64_t shard) noexcept {
 std::size_t placement::turn_of(std::string_view holder, std::string_view shard, std::string_view last,
                                std::string_view counted) const {
   const auto* self = find(holder);
-  const auto may_take = [&](const candidate& each) { return has_room(each, each.holder == counted ? 1 : 0); };
-  if (self == nullptr || self->load >= self->capacity) return no_turn;
+  const auto less = [&](const candidate& each) { return each.holder == counted ? 1U : 0U; };
+  const auto may_take = [&](const candidate& each) { return has_room(each, less(each)); };
+  if (self == nullptr || self->load >= self->capacity + less(*self)) return no_turn;
   const auto hash = stable_hash(shard);
   const auto mine = score(*self, hash);
   const bool is_full = !may_take(*self);

@@ -92,6 +92,7 @@ struct shared_state {
   }
 
   const std::function<void(log_level, std::string_view)> log;
+  std::atomic<bool> is_closing{false};
   std::atomic<bool> refused{false};
   std::mutex mutex;
   std::map<std::uint64_t, nats_link::handler> waiting;  // by the last token of the subject of the answer
@@ -124,6 +125,7 @@ class link final : public nats_link, public std::enable_shared_from_this<link> {
     natsSubscription_SetOnCompleteCB(answers, &give_back, theirs.release());
   }
   ~link() override {
+    state_->is_closing = true;
     natsSubscription_Unsubscribe(answers_.get());
     natsConnection_Close(connection_.get());
   }
@@ -258,7 +260,8 @@ class link final : public nats_link, public std::enable_shared_from_this<link> {
     give_back(closure);
   }
   static void on_disconnected(natsConnection*, void* closure) {
-    state_of(closure).note(log_level::warning, "the connection is lost");
+    const auto& state = state_of(closure);
+    if (!state.is_closing) state.note(log_level::warning, "the connection is lost");
   }
   static void on_error(natsConnection* on, natsSubscription*, natsStatus what, void* closure) {
     auto& state = state_of(closure);

@@ -157,6 +157,17 @@ BOOST_AUTO_TEST_CASE(each_key_is_held_by_one_worker_and_the_load_is_spread) {
   for (const auto& each : status->keys) BOOST_TEST(!each.worker.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_worker_takes_as_many_shards_as_it_has_capacity_for) {
+  fleet_scenario s;
+  s.start("a", {.capacity = 3});
+  s.add_keys(4);
+  BOOST_TEST(s.all_held(3, 5s));
+  s.in.run_for(1min);
+  BOOST_TEST(s.held() == 3U);
+  s.start("b", {.capacity = 3});
+  BOOST_TEST(s.all_held(4, 5s));
+}
+
 BOOST_AUTO_TEST_CASE(a_killed_workers_key_is_held_again_after_the_lease_time) {
   fleet_scenario s;
   auto& a = s.start("a");
