@@ -1,10 +1,10 @@
 // One worker of a fleet that holds so many keys, each with a lease of its own, on a NATS server:
 //
-//   fleet_cost URL FLEET KEYS SECONDS
+//   fleet_cost URL FLEET KEYS SECONDS [watch]
 //
 // Prints what the renewals of so many seconds have cost, as one line of JSON: renewals, the processor time of
 // the process for them, leases lost, the bytes of an entry as it is written, and the bytes of heap of a
-// lease.
+// lease. With "watch": what it costs another worker to hear of them, and the bytes of heap of a key it knows.
 #include <malloc.h>
 #include <sys/resource.h>
 
@@ -86,22 +86,47 @@ net::awaitable<void> measure(fleet::worker& worker, std::shared_ptr<fleet::coord
   io.stop();
 }
 
+// One that holds hardly anything, and watches what the other one does.
+net::awaitable<void> look_on(fleet::worker& worker, std::size_t keys, std::chrono::seconds span,
+                             net::io_context& io) {
+  net::steady_timer pause(io);
+  const auto wait = [&](std::chrono::milliseconds time) {
+    pause.expires_after(time);
+    return pause.async_wait(net::use_awaitable);
+  };
+  const auto heap_before = heap_bytes();
+  while (worker.stats().known_keys != keys) co_await wait(std::chrono::milliseconds(20));
+  const auto heap = heap_bytes() - heap_before;
+  co_await wait(std::chrono::seconds(6));
+  const auto used = processor_seconds();
+  co_await wait(span);
+  const json::object result{{"processor_seconds", processor_seconds() - used},
+                            {"heap_bytes_per_key", heap / static_cast<double>(keys)}};
+  std::cout << json::serialize(result) << std::endl;
+  io.stop();
+}
+
 }  // namespace
 
 int main(int argc, char* argv[]) try {
-  if (argc != 5) throw std::invalid_argument("usage: fleet_cost URL FLEET KEYS SECONDS");
+  if (argc < 5) throw std::invalid_argument("usage: fleet_cost URL FLEET KEYS SECONDS [watch]");
+  const bool watches = argc > 5;
   net::io_context io(1);
   const auto keys = static_cast<std::size_t>(std::stoul(argv[3]));
   const auto broker = fleet::nats({.servers = {argv[1]}, .fleet = argv[2]});
-  fleet::worker worker(
-      io, broker,
-      {.fleet = argv[2], .id = "w", .capacity = static_cast<std::uint32_t>(keys), .moves_at_once = 64});
+  fleet::worker worker(io, broker,
+                       {.fleet = argv[2],
+                        .id = watches ? "onlooker" : "w",
+                        .capacity = watches ? 1 : static_cast<std::uint32_t>(keys),
+                        .moves_at_once = 64});
   const auto rethrow = [](const std::exception_ptr& thrown) {
     if (thrown) std::rethrow_exception(thrown);
   };
   net::co_spawn(io, worker.run([](fleet::lease& lease) -> net::awaitable<void> { co_await lease.ended(); }),
                 rethrow);
-  net::co_spawn(io, measure(worker, broker, keys, std::chrono::seconds(std::stoi(argv[4])), io), rethrow);
+  const std::chrono::seconds span(std::stoi(argv[4]));
+  net::co_spawn(io, watches ? look_on(worker, keys, span, io) : measure(worker, broker, keys, span, io),
+                rethrow);
   io.run();
 } catch (const std::exception& wrong) {
   std::cerr << "fleet_cost: " << wrong.what() << '\n';
