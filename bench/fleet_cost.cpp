@@ -1,6 +1,6 @@
 // One worker of a fleet that holds so many keys, each with a lease of its own, on a NATS server:
 //
-//   fleet_cost URL FLEET KEYS SECONDS [watch]
+//   fleet_cost URL FLEET KEYS SECONDS [hold|watch [SHARDS]]
 //
 // Prints what the renewals of so many seconds have cost, as one line of JSON: renewals, the processor time of
 // the process for them, leases lost, the bytes of an entry as it is written, and the bytes of heap of a
@@ -109,8 +109,9 @@ net::awaitable<void> look_on(fleet::worker& worker, std::size_t keys, std::chron
 }  // namespace
 
 int main(int argc, char* argv[]) try {
-  if (argc < 5) throw std::invalid_argument("usage: fleet_cost URL FLEET KEYS SECONDS [watch]");
-  const bool watches = argc > 5;
+  if (argc < 5) throw std::invalid_argument("usage: fleet_cost URL FLEET KEYS SECONDS [hold|watch [SHARDS]]");
+  const bool watches = argc > 5 && std::string(argv[5]) == "watch";
+  const auto shards = argc > 6 ? std::stoul(argv[6]) : 0;
   net::io_context io(1);
   const auto keys = static_cast<std::size_t>(std::stoul(argv[3]));
   const auto broker = fleet::nats({.servers = {argv[1]}, .fleet = argv[2]});
@@ -118,6 +119,7 @@ int main(int argc, char* argv[]) try {
                        {.fleet = argv[2],
                         .id = watches ? "onlooker" : "w",
                         .capacity = watches ? 1 : static_cast<std::uint32_t>(keys),
+                        .shards = static_cast<std::uint32_t>(shards),
                         .moves_at_once = 64});
   const auto rethrow = [](const std::exception_ptr& thrown) {
     if (thrown) std::rethrow_exception(thrown);
