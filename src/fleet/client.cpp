@@ -149,8 +149,8 @@ struct client::knowledge {
     const std::lock_guard lock(mutex);
     if (shards) holders.erase(shard_of(key, *shards));
   }
-  // What the holder says of the message. not_held: it does not hold the key; otherwise the message was not
-  // sent.
+  // What the holder says of the message. not_held: it does not hold the key, or is gone. With any error the
+  // message was not sent.
   net::awaitable<result<send_result>> ask(const std::string& holder, const send_request& what) const;
 
  private:
@@ -209,6 +209,7 @@ net::awaitable<result<send_result>> client::knowledge::ask(const std::string& ho
   const auto patience = std::chrono::milliseconds(what.wait_ms) + 200ms;
   const auto answer = co_await broker->request(std::move(name), std::move(text), patience);
   send_result in_doubt{.outcome = delivery::in_doubt};
+  if (!answer && answer.error() == error::no_responder) co_return make_error_code(error::not_held);
   if (!answer && answer.error() != error::outcome_unknown) co_return answer.error();
   if (!answer) in_doubt.reason = answer.error();
   if (!answer) co_return in_doubt;
@@ -263,7 +264,7 @@ net::awaitable<send_result> client::send(std::string key, std::string text, send
       out.reason = said.error();
       known->forget_holder(asked.key);
     }
-    if (out.reason == error::unknown_key) co_return out;
+    if (out.reason == error::unknown_key || out.reason == error::too_large) co_return out;
     co_await pause(50ms);
   }
   co_return out;

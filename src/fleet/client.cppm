@@ -56,13 +56,16 @@ export class client {
   explicit client(std::shared_ptr<coordinator> broker);
 
   /// Adds a key, or gives it another value: its coroutine is then begun anew. A key has 1 to 256 bytes of any
-  /// kind. Throws std::invalid_argument. Fails as coordinator::update() does.
+  /// kind. A value may have any bytes, too, on NATS some 50,000 of plain text, less of others (too_large).
+  /// Throws std::invalid_argument. Fails as coordinator::update() does.
   net::awaitable<result<void>> add(std::string key, std::string value = {}) const;
   /// Removes a key: whoever holds it stops. Fails with unknown_key, and as coordinator::update() does.
   net::awaitable<result<void>> remove(std::string key) const;
   /// Sends through the connection that the holder of `key` has attached to its lease, and returns what became
-  /// of the message there. not_sent with unknown_key or not_held: nobody has sent it within `patience`;
-  /// in_doubt with outcome_unknown: the holder did not answer, and may have sent it.
+  /// of the message there. not_sent with unknown_key, with not_held: nobody has held the key within
+  /// `patience`, with too_large, or with what the broker said last (unavailable, refused, …). in_doubt with
+  /// outcome_unknown: the holder did not answer, and may have sent it. Calls to the broker that end without
+  /// an answer may make it longer than `patience`.
   net::awaitable<send_result> send(std::string key, std::string text, send_through how = {}) const;
   /// Returns all workers and keys.
   net::awaitable<result<fleet_status>> status() const;

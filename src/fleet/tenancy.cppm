@@ -87,6 +87,7 @@ export class tenancy {
   bool taken(std::uint64_t nonce, std::uint64_t revision) {
     const auto begun = std::ranges::find(sends_, nonce, &std::pair<std::uint64_t, time_point>::first);
     if (begun == sends_.end() || revision <= held_) return false;
+    if (revision < seen_revision_) return false;  // another worker has it meanwhile
     const bool is_new = held_ == 0;
     if (is_new) epoch_ = revision;
     held_ = revision;
@@ -95,7 +96,7 @@ export class tenancy {
     sent_.reset();
     // What was before it may be told later, and is no news then; nor after the lease was lost.
     seen_ = was_ours_ = true;
-    seen_revision_ = std::max(seen_revision_, revision);
+    seen_revision_ = revision;
     nobody_ = false;
     return is_new;
   }

@@ -265,6 +265,7 @@ net::awaitable<void> worker_core::beat() {
 
 void worker_core::look(time_point now) {
   forget_dead_workers(now);
+  if (has_more_room_ && now >= room_looked_at_ + times_.lease / 40) plan_unclaimed();
   while (!schedule_.empty() && schedule_.begin()->first.first <= now) {
     auto& one = *schedule_.begin()->second;
     schedule_.erase(schedule_.begin());
@@ -324,6 +325,15 @@ void worker_core::plan(shard& one) {
   if (one.lease.is_holder() && how_.when_broker_is_lost == broker_loss::keep)
     one.due = std::max(one.due, now + times_.lease / 100);
   if (one.due != time_point::max()) schedule_.emplace(std::pair(one.due, one.number), &one);
+}
+
+// Shards for which this worker had no room when they were looked at last.
+void worker_core::plan_unclaimed() {
+  has_more_room_ = false;
+  room_looked_at_ = clock::boot();
+  for (auto& [name, one] : shards_) {
+    if (one->due == time_point::max() && !one->lease.is_holder() && !one->keys.empty()) plan(*one);
+  }
 }
 
 void worker_core::plan_all() {

@@ -134,6 +134,7 @@ class worker_core : public std::enable_shared_from_this<worker_core> {
   void saw_lease(shard& one, const std::optional<entry>& found, bool is_whole);
   void count_load(shard& one);
   void forget_dead_workers(time_point now);
+  void plan_unclaimed();
   [[nodiscard]] bool is_alive(std::string_view holder, time_point now) const;
   [[nodiscard]] placement& spread();
   // When this worker may take the shard, if that is free then; never: max.
@@ -175,6 +176,7 @@ class worker_core : public std::enable_shared_from_this<worker_core> {
   time_point in_touch_since_ = time_point::max();
   time_point heard_at_{};  // an answer, or news
   time_point moves_looked_at_{};
+  time_point room_looked_at_{};
   std::uint64_t last_nonce_ = 0;
   std::uint64_t own_revision_ = 0;  // of the worker's own entry
   std::uint64_t beats_ = 0;
@@ -182,6 +184,7 @@ class worker_core : public std::enable_shared_from_this<worker_core> {
   std::size_t active_shards_ = 0;  // that have keys
   std::size_t running_ = 0;        // coroutines of the program
   std::size_t moving_ = 0;         // shards under way
+  bool has_more_room_ = false;     // shards that this worker had no room for are to be looked at again
   bool caught_up_ = false;
   bool is_registered_ = false;
   bool is_draining_ = false;

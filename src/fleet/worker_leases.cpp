@@ -54,9 +54,9 @@ bool worker_core::knows_states(const shard& one) {
 
 net::awaitable<void> worker_core::take(shard& one) {
   if (!knows_states(one)) co_await refresh(one);
-  if (!knows_states(one) ||
-      clock::boot() < turn_at(one)) {  // no answer, an old one, or another worker has it
-    co_await pause(times_.lease / 100);
+  if (!knows_states(one) || clock::boot() < turn_at(one)) {  // no answer, an old one, or another has it
+    const bool is_away = in_touch_since_ == time_point::max();
+    co_await pause(is_away ? times_.call : times_.lease / 100);
     one.is_updating = false;
     count_load(one);
     co_return plan(one);

@@ -149,7 +149,6 @@ void worker_core::start_release(shard& one, std::string target) {
 net::awaitable<void> worker_core::leave(shard& one) {
   const auto all = std::make_shared<departure>(strand_);
   one.leaving = all;
-  all->states = one.sessions;
   for (const auto& [key, each] : one.tenants) {
     ++all->without_state;
     each->leave([self = shared_from_this(), all, key](std::string state) {
@@ -171,7 +170,6 @@ net::awaitable<void> worker_core::leave(shard& one) {
     // Who has not ended by now may be busy with the last messages: the next holder shall get them again.
     for (const auto& [key, each] : one.tenants) {
       each->stop();
-      all->states[key] = one.sessions[key];
       unfinished.insert(key);
     }
   }
@@ -190,9 +188,10 @@ net::awaitable<void> worker_core::leave(shard& one) {
     const std::lock_guard lock(mutex_);
     --counted_.shards;
   }
-  if (has_run_out) all->states = one.sessions;
-  for (const auto& key : unfinished) all->states[key] = one.sessions[key];  // whatever it has left since
+  if (has_run_out) all->states.clear();
+  for (const auto& key : unfinished) all->states.erase(key);  // whatever it has left since
   one.left_behind = std::move(all->states);
+  one.left_behind.insert(one.sessions.begin(), one.sessions.end());  // of those that have left nothing
   one.has_left = true;
   plan(one);
 }

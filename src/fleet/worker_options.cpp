@@ -37,6 +37,7 @@ void validate(const worker_options& given) {
   using namespace std::chrono_literals;
   if (given.id.empty() || given.id.size() > 128)
     throw option_error("worker_options.id", "must have 1 to 128 bytes");
+  if (!is_valid_utf8(given.id)) throw option_error("worker_options.id", "must be UTF-8");
   if (given.fleet.empty() || given.fleet.size() > 128)
     throw option_error("worker_options.fleet", "must have 1 to 128 bytes");
   if (given.capacity < 1 || given.capacity > 10'000'000)

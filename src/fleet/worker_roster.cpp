@@ -126,9 +126,8 @@ void worker_core::saw_lease(shard& one, const std::optional<entry>& found, bool 
   one.is_known = true;
   one.holder = record.holder;
   one.next = record.next;
-  if (record.holder == self_) {
-    if (knows_states(one))
-      one.states_of = found->revision;  // an update of ours came late: what we keep is newer
+  if (record.holder == self_ && knows_states(one)) {
+    one.states_of = found->revision;  // an update of ours came late: what we keep is newer
   } else if (is_whole) {
     one.states = record.states;
     one.states_of = found->revision;
@@ -166,6 +165,7 @@ void worker_core::count_load(shard& one) {
     loads_[name] += static_cast<std::uint32_t>(by);
     if (spread_) spread_->add_load(name, by);
   }
+  if (one.counted == self_) has_more_room_ = true;
   one.counted = std::move(whose);
 }
 

@@ -153,12 +153,14 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
   net::awaitable<result<std::uint64_t>> update(std::string name, std::string value,
                                                std::uint64_t expected) override {
     const auto alive = shared_from_this();
-    if (value.size() > largest_value()) co_return make_error_code(error::too_large);
+    const auto end = std::min(value.find('\n'), value.size());
+    auto line = write_line(std::string_view(value).substr(0, end));
+    value.erase(0, end);
+    const bool fits = line.size() <= longest_line && line.size() + value.size() <= largest_value();
+    if (!fits) co_return make_error_code(error::too_large);
     if (const auto failed = co_await prepare(); failed) co_return failed;
-    const auto line = value.substr(0, value.find('\n'));
     const nats_link::headers with{{"Nats-Expected-Last-Subject-Sequence", std::to_string(expected)},
-                                  {std::string(first_line_header), line}};
-    value.erase(0, line.size());
+                                  {std::string(first_line_header), std::move(line)}};
     co_return stored(co_await ask(bucket_.subjects + name, std::move(value), with, how_.call_timeout));
   }
 
@@ -170,8 +172,10 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
     if (!answer) co_return make_error_code(error::unavailable);  // reading has done nothing
     if (answer->status == 404) co_return std::optional<entry>();
     if (answer->status != 0 || answer->sequence == 0) co_return make_error_code(error::unavailable);
-    co_return std::optional<entry>(
-        entry{std::move(name), answer->first_line + answer->payload, answer->sequence});
+    const auto line = read_line(answer->first_line);
+    if (!line) note(log_level::error, "the entry " + name + " was not written by holdfast");
+    auto value = line.value_or(std::string()) + answer->payload;
+    co_return std::optional<entry>(entry{std::move(name), std::move(value), answer->sequence});
   }
 
   std::unique_ptr<registration> watch(std::string prefix, watcher on, net::any_io_executor where) override {
@@ -191,6 +195,7 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
   net::awaitable<result<std::string>> request(std::string name, std::string payload,
                                               clock::duration patience) override {
     const auto alive = shared_from_this();
+    if (payload.size() > largest_value()) co_return make_error_code(error::too_large);
     auto answer = co_await ask(own_subjects_ + name, std::move(payload), {}, patience);
     if (!answer) co_return answer.error();
     if (answer->status == 503) co_return make_error_code(error::no_responder);

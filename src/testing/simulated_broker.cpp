@@ -38,12 +38,12 @@ using namespace std::chrono_literals;
 // Between one process and the broker, both ways.
 struct broker_way {
   bool is_cut = false;
-  bool is_held_up = false;
+  int held = 0;  // how often it is held up
   std::vector<std::function<void()>> waiting{};
 
-  void pass(std::function<void()> work) { is_held_up ? waiting.push_back(std::move(work)) : work(); }
+  void pass(std::function<void()> work) { held != 0 ? waiting.push_back(std::move(work)) : work(); }
   void let_through() {
-    is_held_up = false;
+    if (held == 0 || --held != 0) return;
     for (const auto& work : std::exchange(waiting, {})) work();
   }
 };
@@ -315,8 +315,10 @@ class simulated_broker::view final : public fleet::coordinator, public std::enab
 simulated_broker::simulated_broker(world& in) : memory_(std::make_shared<memory>(in, conditions)) {}
 simulated_broker::~simulated_broker() {
   memory_->on_change = nullptr;
-  for (const auto& [from, each] : views_)
-    each->way->waiting.clear();  // what waits there has shares of the view
+  for (const auto& [from, each] : views_) {  // what waits there has shares of the view
+    each->way->held = 0;
+    each->way->waiting.clear();
+  }
 }
 
 std::shared_ptr<fleet::coordinator> simulated_broker::seen_from(machine& from) {
@@ -336,7 +338,7 @@ void simulated_broker::hold_up(const machine& from, bool held) {
   const auto found = views_.find(&from);
   if (found == views_.end()) return;
   const auto way = found->second->way;
-  held ? void(way->is_held_up = true) : way->let_through();
+  held ? void(++way->held) : way->let_through();
 }
 
 void simulated_broker::stop() { memory_->is_stopped = true; }

@@ -57,8 +57,9 @@ export class simulated_broker {
   [[nodiscard]] std::shared_ptr<fleet::coordinator> seen_from(machine& from);
   /// Cuts that process off, or lets it in again: nothing passes, and it is not told.
   void cut(const machine& from, bool cut = true);
-  /// Holds up what passes between that process and the broker, both ways, as a server that is frozen does:
-  /// calls end without an answer meanwhile, and all of it arrives in its order when it is let through.
+  /// Holds up what passes between that process, which seen_from() knows, and the broker, both ways, as a
+  /// server that is frozen does: calls end without an answer meanwhile, and all of it arrives in its order
+  /// when it is let through as often as it was held up.
   void hold_up(const machine& from, bool held = true);
   /// Stops: nobody is answered. What was stored is there after start().
   void stop();

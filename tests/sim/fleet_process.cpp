@@ -117,7 +117,7 @@ bool fleet_process::acts_for(const std::string& key) const {
 
 bool fleet_process::is_well() const {
   return worker_ && !dead_ && !ended_ && !draining_ && !machine_.is_stopped() && !cut_from_broker_ &&
-         !cut_from_server_ && !held_up_;
+         !cut_from_server_ && held_up_ == 0;
 }
 
 void fleet_process::send_messages() {
@@ -149,7 +149,7 @@ void fleet_process::cut_from_broker(bool cut) {
 }
 
 void fleet_process::hold_up(bool held) {
-  held_up_ = held;
+  held_up_ += held ? 1 : -1;
   stage_.broker.hold_up(machine_, held);
 }
 

@@ -90,7 +90,7 @@ class fleet_process {
   std::optional<fleet::worker> worker_;
   bool cut_from_broker_ = false;
   bool cut_from_server_ = false;
-  bool held_up_ = false;
+  int held_up_ = 0;  // how often
   bool draining_ = false;
   bool dead_ = false;
   bool ended_ = false;

@@ -44,6 +44,7 @@ class fleet_world {
     }
     processes_.clear();
     console_.reset();
+    broker_.reset();
     world_.reset();
     return {log_.violation(), log_.lines()};
   }
@@ -126,7 +127,7 @@ class fleet_world {
     });
     if (runs) return;  // it was started again already
     processes_.push_back(std::make_unique<fleet_process>(stage_, id, rate, ++started_));
-    if (broker_frozen_) processes_.back()->hold_up(true);
+    for (int n = 0; n < broker_frozen_; ++n) processes_.back()->hold_up(true);
     processes_.back()->run();
   }
   // The newest process under that number.
@@ -245,7 +246,7 @@ class fleet_world {
   }
 
   void freeze_broker(bool frozen) {
-    broker_frozen_ = frozen;
+    broker_frozen_ += frozen ? 1 : -1;
     disturbed_ = world_->now();
     broker_->hold_up(*console_, frozen);
     for (const auto& each : processes_) each->hold_up(frozen);
@@ -306,8 +307,8 @@ class fleet_world {
   std::size_t keys_ = 0;
   std::size_t joined_ = 0;
   bool broker_stopped_ = false;
-  bool broker_frozen_ = false;
-  bool is_calm_ = true;  // no process has failed, and no key was taken away
+  int broker_frozen_ = 0;  // how often
+  bool is_calm_ = true;    // no process has failed, and no key was taken away
 };
 
 }  // namespace

@@ -129,6 +129,16 @@ BOOST_AUTO_TEST_CASE(what_was_before_the_own_lease_is_no_news_when_it_is_told_af
   BOOST_TEST((one.next(times, at(21s), at(0s), true) == tenancy::wish::take));  // nobody else has taken it
 }
 
+BOOST_AUTO_TEST_CASE(an_answer_that_is_older_than_another_workers_entry_is_no_lease) {
+  tenancy one;
+  one.saw({.revision = 5}, "me", at(0s));
+  one.sends(1, at(0s));
+  one.saw({.revision = 9, .holder = "other"}, "me", at(1s));
+  BOOST_TEST(!one.taken(1, 7));
+  BOOST_TEST(!one.is_holder());
+  BOOST_TEST(!one.is_free(times, at(20s), at(0s)));
+}
+
 BOOST_AUTO_TEST_CASE(names_carry_any_key) {
   for (const std::string key : {"tenant-7", "a.b c", "=", "\xff\n", "guild/42:shard"}) {
     const auto name = fleet::to_name(key);
