@@ -1,5 +1,6 @@
 # Debian packages, made by `cpack -G DEB` (./dev package). libholdfast-dev has the headers, the archives and what CMake and
-# pkg-config read; it depends on what a program that uses it is compiled with and linked to. holdfast has the tool.
+# pkg-config read; it depends on what a program that uses it is compiled with and linked to. holdfast has the tool, and
+# holdfast-fleet what that needs for fleets.
 
 # Packages of another Boost than the one that the archives were compiled with would not fit them.
 string(REGEX MATCH "^[0-9]+\\.[0-9]+" boost_series ${Boost_VERSION})
@@ -23,6 +24,9 @@ if(HOLDFAST_BUILD_TOOL)
 endif()
 if(HOLDFAST_NATS)
   list(APPEND CPACK_COMPONENTS_ALL nats)
+  if(HOLDFAST_BUILD_TOOL)
+    list(APPEND CPACK_COMPONENTS_ALL fleet)
+  endif()
 endif()
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
@@ -37,6 +41,13 @@ set(CPACK_DEBIAN_NATS_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_DEBIAN_NATS_PACKAGE_DEPENDS "libholdfast-dev (= ${PROJECT_VERSION}), libnats-dev (>= 3.3)")
 set(CPACK_COMPONENT_NATS_DESCRIPTION "coordinator on NATS for fleets of holdfast
 This package has what programs are linked to whose WebSocket connections are spread over several machines.")
+# The only package that fits one release of Debian: libnats has another name in each.
+set(CPACK_DEBIAN_FLEET_PACKAGE_NAME holdfast-fleet)
+set(CPACK_DEBIAN_FLEET_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_FLEET_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_FLEET_PACKAGE_DEPENDS "holdfast (= ${PROJECT_VERSION})")
+set(CPACK_COMPONENT_FLEET_DESCRIPTION "shows and changes what a fleet of WebSocket connections holds
+holdfast fleet: the keys of a fleet, which workers hold them, and messages through their holders, at its NATS server.")
 set(CPACK_DEBIAN_TOOL_PACKAGE_NAME holdfast)
 set(CPACK_DEBIAN_TOOL_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_TOOL_PACKAGE_SHLIBDEPS ON)

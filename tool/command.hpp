@@ -4,6 +4,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace tool {
 
@@ -18,12 +19,18 @@ inline constexpr int used_wrongly = 2;
 
 using arguments = std::span<char* const>;  // without the program's name and that of the command
 
+// The library checks the options; what it says has the field's name in it. Returns used_wrongly.
+int complain(std::string_view command, std::string_view problem);
+// Runs a command, and says what it has thrown.
+int run(std::string_view name, int (*command)(arguments), arguments given);
+
 int watch(arguments given);
 int doctor(arguments given);
 int explain(arguments given);
 int serve(arguments given);
 int top(arguments given);
 int plot(arguments given);
-int manage_fleet(arguments given);
+int start_fleet_program(arguments given);
+int manage_fleet(arguments given);  // of that program
 
 }  // namespace tool

@@ -63,9 +63,10 @@ net::awaitable<int> show_status(fleet::client from, bool as_json) {
   const auto found = checked(co_await from.status());
   for (const auto& one : found.workers) {
     if (as_json) {
-      print_json(
-          "worker",
-          {{"id", one.id}, {"capacity", one.capacity}, {"shards", one.shards}, {"draining", one.draining}});
+      print_json("worker", {{"id", holdfast::one_line(one.id, 128)},
+                            {"capacity", one.capacity},
+                            {"shards", one.shards},
+                            {"draining", one.draining}});
       continue;
     }
     print("worker " + holdfast::one_line(one.id, 60) + ": " + std::to_string(one.shards) + " of " +
@@ -76,7 +77,9 @@ net::awaitable<int> show_status(fleet::client from, bool as_json) {
   for (const auto& one : found.keys) {
     held += one.worker.empty() ? 0U : 1U;
     if (as_json) {
-      print_json("key", {{"key", one.key}, {"worker", one.worker}, {"epoch", one.epoch}});
+      print_json("key", {{"key", holdfast::one_line(one.key, 1024)},
+                         {"worker", holdfast::one_line(one.worker, 128)},
+                         {"epoch", one.epoch}});
       continue;
     }
     print("key " + holdfast::one_line(one.key, 60) + ": " +

@@ -1,10 +1,7 @@
 // holdfast COMMAND …: what people do at a terminal with a WebSocket. stdout has data, stderr has talk.
 #include <algorithm>
 #include <array>
-#include <boost/program_options/errors.hpp>
-#include <boost/system/system_error.hpp>
 #include <cstddef>
-#include <exception>
 #include <iostream>
 #include <span>
 #include <string>
@@ -34,16 +31,13 @@ struct command {
   std::string_view name;
   int (*run)(tool::arguments);
 };
-constexpr std::array commands = {command{"watch", tool::watch},       command{"doctor", tool::doctor},
-                                 command{"explain", tool::explain},   command{"serve", tool::serve},
-                                 command{"plot", tool::plot},         command{"top", tool::top},
-                                 command{"fleet", tool::manage_fleet}};
-
-// The library checks the options; what it says has the field's name in it.
-int complain(std::string_view command, std::string_view problem) {
-  std::cerr << "holdfast" << (command.empty() ? "" : " ") << command << ": " << problem << '\n';
-  return tool::used_wrongly;
-}
+constexpr std::array commands = {command{"watch", tool::watch},
+                                 command{"doctor", tool::doctor},
+                                 command{"explain", tool::explain},
+                                 command{"serve", tool::serve},
+                                 command{"plot", tool::plot},
+                                 command{"top", tool::top},
+                                 command{"fleet", tool::start_fleet_program}};
 
 }  // namespace
 
@@ -64,21 +58,7 @@ int main(int argc, char* argv[]) {
   }
   const auto found = std::ranges::find(commands, first, &command::name);
   if (found == commands.end())
-    return complain("", "there is no command \"" + holdfast::one_line(first, 60) + "\"; see holdfast --help");
-  const auto name = found->name;
-  try {
-    return found->run(words.subspan(1));
-  } catch (const tool::usage_error& wrong) {
-    return complain(name, wrong.what());
-  } catch (const boost::program_options::error& wrong) {
-    return complain(name, wrong.what());
-  } catch (const holdfast::option_error& wrong) {
-    return complain(name, wrong.what());
-  } catch (const boost::system::system_error& wrong) {  // whose what() names source locations
-    complain(name, wrong.code().message());
-    return tool::failed;
-  } catch (const std::exception& wrong) {
-    complain(name, wrong.what());
-    return tool::failed;
-  }
+    return tool::complain(
+        "", "there is no command \"" + holdfast::one_line(first, 60) + "\"; see holdfast --help");
+  return tool::run(found->name, found->run, words.subspan(1));
 }

@@ -14,13 +14,16 @@ namespace {
 constexpr auto between_looks = 2s;  // each one reads all entries of the bucket
 constexpr std::size_t most_names = 100;
 
+// A key has bytes of any kind, and JSON only text.
+std::string shown(const std::string& name) { return holdfast::one_line(name, 100); }
+
 // The first names, and how many there are.
 struct names {
   json::array first{};
   std::size_t count = 0;
 
   void add(const std::string& name) {
-    if (++count <= most_names) first.emplace_back(name);
+    if (++count <= most_names) first.emplace_back(shown(name));
   }
 };
 
@@ -30,7 +33,8 @@ json::object described(const fleet::fleet_status& found) {
   json::array workers;
   for (const auto& each : found.workers) {
     auto& held = by_worker[each.id];
-    workers.push_back({{"id", each.id},
+    if (each.capacity == 0 && held.count == 0) continue;  // it has drained, and ended
+    workers.push_back({{"id", shown(each.id)},
                        {"capacity", each.capacity},
                        {"draining", each.draining},
                        {"count", held.count},

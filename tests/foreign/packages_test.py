@@ -71,9 +71,14 @@ def build_first_program(root):
     inside(root, "cd /root/project; cmake -S . -B build; cmake --build build")
 
 
+def fits(package, suite):
+    """holdfast-fleet needs the libnats of the release that it was built on."""
+    return not pathlib.Path(package).name.startswith("holdfast-fleet_") or f"VERSION_CODENAME={suite}\n" in pathlib.Path("/etc/os-release").read_text()
+
+
 def main():
     skip_without_websockets()
-    suite, packages = sys.argv[1], sys.argv[2:]
+    suite, packages = sys.argv[1], [package for package in sys.argv[2:] if fits(package, sys.argv[1])]
     with fresh_root(suite) as root:
         install(root, packages)
         build_first_program(root)
@@ -81,6 +86,9 @@ def main():
             lives("chroot", str(root), program)
         with EchoServer() as server:
             assert "it works" in inside(root, f"holdfast doctor {server.url}")
+        told = inside(root, "holdfast fleet status --fleet bots --nats nats://127.0.0.1:1 2>&1 || true")
+        known = any("holdfast-fleet_" in package for package in packages)
+        assert ("cannot be reached" if known else "holdfast-fleet is not installed") in told, told
         compiler = inside(root, "g++ --version").splitlines()[0]
     print(f"{suite}: {', '.join(pathlib.Path(package).name for package in packages)}: the first program lives, and so does the tool ({compiler})")
 
