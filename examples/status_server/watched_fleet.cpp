@@ -15,7 +15,7 @@ constexpr auto between_looks = 2s;  // each one reads all entries of the bucket
 constexpr std::size_t most_names = 100;
 
 // A key has bytes of any kind, and JSON only text.
-std::string shown(const std::string& name) { return holdfast::one_line(name, 100); }
+std::string readable(const std::string& name) { return holdfast::one_line(name, 100); }
 
 // The first names, and how many there are.
 struct names {
@@ -23,7 +23,7 @@ struct names {
   std::size_t count = 0;
 
   void add(const std::string& name) {
-    if (++count <= most_names) first.emplace_back(shown(name));
+    if (++count <= most_names) first.emplace_back(readable(name));
   }
 };
 
@@ -34,7 +34,7 @@ json::object described(const fleet::fleet_status& found) {
   for (const auto& each : found.workers) {
     auto& held = by_worker[each.id];
     if (each.capacity == 0 && held.count == 0) continue;  // it has drained, and ended
-    workers.push_back({{"id", shown(each.id)},
+    workers.push_back({{"id", readable(each.id)},
                        {"capacity", each.capacity},
                        {"draining", each.draining},
                        {"count", held.count},
