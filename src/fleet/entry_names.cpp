@@ -14,42 +14,56 @@ namespace {
 
 constexpr std::string_view digits = "0123456789ABCDEF";
 
-bool is_plain(char c) {
+constexpr char header_begins = '=';  // a header must not be empty
+
+bool is_plain_in_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
+bool is_plain_in_header(char c) { return c > ' ' && c <= '~' && c != '%' && c != 'N'; }
 
-}  // namespace
-
-std::string to_name(std::string_view key) {
+std::string escaped(std::string_view text, char mark, bool (*is_plain)(char)) {
   std::string out;
-  for (const char c : key) {
+  for (const char c : text) {
     if (is_plain(c)) {
       out += c;
       continue;
     }
     const auto byte = static_cast<unsigned char>(c);
-    out += '=';
+    out += mark;
     out += digits[byte >> 4U];
     out += digits[byte & 15U];
   }
   return out;
 }
 
-std::optional<std::string> from_name(std::string_view name) {
+std::optional<std::string> unescaped(std::string_view text, char mark, bool (*is_plain)(char)) {
   std::string out;
-  for (std::size_t at = 0; at < name.size(); ++at) {
-    if (is_plain(name[at])) {
-      out += name[at];
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (is_plain(text[at])) {
+      out += text[at];
       continue;
     }
-    if (name[at] != '=' || at + 2 >= name.size()) return std::nullopt;
-    const auto high = digits.find(name[at + 1]);
-    const auto low = digits.find(name[at + 2]);
+    if (text[at] != mark || at + 2 >= text.size()) return std::nullopt;
+    const auto high = digits.find(text[at + 1]);
+    const auto low = digits.find(text[at + 2]);
     if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
     out += static_cast<char>(high * 16 + low);
     at += 2;
   }
   return out;
+}
+
+}  // namespace
+
+std::string to_name(std::string_view key) { return escaped(key, '=', is_plain_in_name); }
+std::optional<std::string> from_name(std::string_view name) { return unescaped(name, '=', is_plain_in_name); }
+
+std::string to_header(std::string_view line) {
+  return header_begins + escaped(line, '%', is_plain_in_header);
+}
+std::optional<std::string> from_header(std::string_view text) {
+  if (!text.starts_with(header_begins)) return std::nullopt;
+  return unescaped(text.substr(1), '%', is_plain_in_header);
 }
 
 // FNV-1a, and the finalizer of MurmurHash3, because the last bytes of FNV-1a hardly reach the high bits.

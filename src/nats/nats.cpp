@@ -40,6 +40,7 @@ module;
 
 module holdfast.fleet_core;
 
+import :entry_names;
 import :nats;
 import :nats_link;
 import :nats_watch;
@@ -154,7 +155,7 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
                                                std::uint64_t expected) override {
     const auto alive = shared_from_this();
     const auto end = std::min(value.find('\n'), value.size());
-    auto line = write_line(std::string_view(value).substr(0, end));
+    auto line = to_header(std::string_view(value).substr(0, end));
     value.erase(0, end);
     const bool fits = line.size() <= longest_line && line.size() + value.size() <= largest_value();
     if (!fits) co_return make_error_code(error::too_large);
@@ -172,7 +173,7 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
     if (!answer) co_return make_error_code(error::unavailable);  // reading has done nothing
     if (answer->status == 404) co_return std::optional<entry>();
     if (answer->status != 0 || answer->sequence == 0) co_return make_error_code(error::unavailable);
-    const auto line = read_line(answer->first_line);
+    const auto line = from_header(answer->first_line);
     if (!line) note(log_level::error, "the entry " + name + " was not written by holdfast");
     auto value = line.value_or(std::string()) + answer->payload;
     co_return std::optional<entry>(entry{std::move(name), std::move(value), answer->sequence});

@@ -33,11 +33,6 @@ constexpr int most_pings_out = 2;
 constexpr int reconnect_wait_ms = 250;
 constexpr std::size_t usual_largest_message = 1 << 20U;
 
-constexpr char line_begins = '=';  // a header must not be empty
-constexpr std::string_view digits = "0123456789ABCDEF";
-
-bool is_plain(char c) { return c > ' ' && c <= '~' && c != '%' && c != 'N'; }
-
 struct free_nats {
   void operator()(natsOptions* it) const { natsOptions_Destroy(it); }
   void operator()(natsConnection* it) const { natsConnection_Destroy(it); }
@@ -292,32 +287,6 @@ class link final : public nats_link, public std::enable_shared_from_this<link> {
 };
 
 }  // namespace
-
-std::string write_line(std::string_view line) {
-  std::string out(1, line_begins);
-  for (const char c : line) {
-    const auto byte = static_cast<unsigned char>(c);
-    is_plain(c) ? out += c : (out += '%', out += digits[byte >> 4U], out += digits[byte & 15U]);
-  }
-  return out;
-}
-
-std::optional<std::string> read_line(std::string_view text) {
-  if (!text.starts_with(line_begins)) return std::nullopt;
-  std::string out;
-  for (std::size_t at = 1; at < text.size(); ++at) {
-    if (text[at] != '%') {
-      out += text[at];
-      continue;
-    }
-    const auto high = at + 2 < text.size() ? digits.find(text[at + 1]) : std::string_view::npos;
-    const auto low = at + 2 < text.size() ? digits.find(text[at + 2]) : std::string_view::npos;
-    if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
-    out += static_cast<char>(high << 4U | low);
-    at += 2;
-  }
-  return out;
-}
 
 std::shared_ptr<nats_link> nats_link::open(const nats_options& how) { return std::make_shared<link>(how); }
 

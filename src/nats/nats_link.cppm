@@ -25,7 +25,7 @@ struct nats_message {
   std::string reply_to{};
   std::string payload{};
   int status = 0;  // of the header: 404, 408, 100 (a heartbeat), 503 (nobody serves the subject); zero: none
-  std::string first_line{};          // header of ours, as write_line() has it; empty: there is none
+  std::string first_line{};          // header of ours, as to_header() has it; empty: there is none
   std::uint64_t sequence = 0;        // header "Nats-Sequence", of a direct read
   std::uint64_t last_delivered = 0;  // header "Nats-Last-Consumer", of a heartbeat
 };
@@ -33,11 +33,6 @@ struct nats_message {
 // An entry's first line is this header, and the payload what is behind it: a watch reads headers alone.
 inline constexpr std::string_view first_line_header = "Holdfast-Line";
 inline constexpr std::size_t longest_line = 60'000;  // as it is written; nats-server takes headers of 64 KiB
-// Bytes that a header cannot carry are escaped, and so is the N of names such as Nats-Expected-Last-Sequence,
-// which nats-server looks for in the text of all headers.
-std::string write_line(std::string_view line);
-// Empty: that is no such text.
-std::optional<std::string> read_line(std::string_view text);
 
 // All members may be called from any thread; handlers are called on threads of libnats, and must not block.
 class nats_link {

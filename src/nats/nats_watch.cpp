@@ -34,6 +34,7 @@ module;
 
 module holdfast.fleet_core;
 
+import :entry_names;
 import :nats_watch;
 
 namespace holdfast::fleet {
@@ -180,7 +181,7 @@ class bucket_watch : public std::enable_shared_from_this<bucket_watch> {
     const auto name =
         std::string_view(message.subject).substr(std::min(bucket_.subjects.size(), message.subject.size()));
     // What others have written has no such line, and cannot be read as an entry of ours.
-    auto line = read_line(message.first_line).value_or(std::string());
+    auto line = from_header(message.first_line).value_or(std::string());
     if (name.starts_with(prefix_))
       call(on_.on_entry, entry{std::string(name), std::move(line), facts->revision});
     if (facts->pending == 0 && !caught_up_) has_caught_up();

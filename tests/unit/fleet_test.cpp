@@ -150,6 +150,25 @@ BOOST_AUTO_TEST_CASE(names_carry_any_key) {
   for (const std::string name : {"a.b", "=2", "=XY", " "}) BOOST_TEST(!fleet::from_name(name).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(headers_carry_any_line) {
+  const std::string all = [] {
+    std::string out;
+    for (int byte = 0; byte < 256; ++byte) out += static_cast<char>(byte);
+    return out;
+  }();
+  for (const std::string& line :
+       {std::string(), std::string(" x "), std::string(R"({"holder":"a/1"})"), all}) {
+    const auto text = fleet::to_header(line);
+    BOOST_TEST(!text.empty());
+    BOOST_TEST((fleet::from_header(text) == line));
+  }
+  // nats-server takes this for a header wherever it stands.
+  BOOST_TEST(fleet::to_header("Nats-Expected-Last-Subject-Sequence").find("Nats-") == std::string::npos);
+  BOOST_TEST(fleet::to_header(R"({"holder":"a/1"})") == R"(={"holder":"a/1"})");
+  for (const std::string text : {"", "x", "=%", "=%4", "=%4x", "= "})
+    BOOST_TEST(!fleet::from_header(text).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(shards_of_keys_are_the_same_everywhere) {
   BOOST_TEST(fleet::shard_of("tenant-7", 0) == "tenant-7");
   BOOST_TEST(fleet::stable_hash("tenant-7") == 14484998037814746726U);
