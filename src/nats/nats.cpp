@@ -57,7 +57,8 @@ constexpr std::int64_t wrong_last_sequence = 10071;  // error codes of JetStream
 constexpr std::int64_t stream_not_found = 10059;
 constexpr std::int64_t not_enabled = 10076;
 constexpr std::int64_t not_enabled_for_account = 10039;
-constexpr std::size_t room_for_headers = 1024;
+constexpr std::size_t room_for_headers = 1024;      // besides the first line
+constexpr std::size_t room_for_escapes = 3 * 1024;  // in the first line of a lease
 
 // One request that waits for its answer, on a thread of libnats, or for the end of its time.
 class pending_answer : public std::enable_shared_from_this<pending_answer> {
@@ -157,7 +158,8 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
     const auto end = std::min(value.find('\n'), value.size());
     auto line = to_header(std::string_view(value).substr(0, end));
     value.erase(0, end);
-    const bool fits = line.size() <= longest_line && line.size() + value.size() <= largest_value();
+    const bool fits = line.size() <= longest_line &&
+                      line.size() + value.size() + room_for_headers <= link_->largest_message();
     if (!fits) co_return make_error_code(error::too_large);
     if (const auto failed = co_await prepare(); failed) co_return failed;
     const nats_link::headers with{{"Nats-Expected-Last-Subject-Sequence", std::to_string(expected)},
@@ -219,7 +221,8 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
   }
 
   [[nodiscard]] std::size_t largest_value() const noexcept override {
-    return link_->largest_message() - room_for_headers;
+    const auto most = link_->largest_message();
+    return most - std::min(most, room_for_headers + room_for_escapes);
   }
 
  private:
