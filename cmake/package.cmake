@@ -41,7 +41,7 @@ set(CPACK_DEBIAN_NATS_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_DEBIAN_NATS_PACKAGE_DEPENDS "libholdfast-dev (= ${PROJECT_VERSION}), libnats-dev (>= 3.3)")
 set(CPACK_COMPONENT_NATS_DESCRIPTION "coordinator on NATS for fleets of holdfast
 This package has what programs are linked to whose WebSocket connections are spread over several machines.")
-# The only package that fits one release of Debian: libnats has another name in each.
+# This package alone fits only the release that it was built on: libnats has another name in each.
 set(CPACK_DEBIAN_FLEET_PACKAGE_NAME holdfast-fleet)
 set(CPACK_DEBIAN_FLEET_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_FLEET_PACKAGE_SHLIBDEPS ON)
@@ -50,6 +50,7 @@ set(CPACK_COMPONENT_FLEET_DESCRIPTION "shows and changes what a fleet of WebSock
 holdfast fleet: the keys of a fleet, which workers hold them, and messages through their holders, at its NATS server.")
 set(CPACK_DEBIAN_TOOL_PACKAGE_NAME holdfast)
 set(CPACK_DEBIAN_TOOL_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_TOOL_PACKAGE_SUGGESTS holdfast-fleet)
 set(CPACK_DEBIAN_TOOL_PACKAGE_SHLIBDEPS ON)
 set(CPACK_COMPONENT_TOOL_DESCRIPTION "watch, examine and try WebSocket connections
 holdfast watch keeps a WebSocket open and prints what happens; doctor explains a dial; explain shows a retry policy; serve is a

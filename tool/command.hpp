@@ -19,7 +19,7 @@ inline constexpr int used_wrongly = 2;
 
 using arguments = std::span<char* const>;  // without the program's name and that of the command
 
-// The library checks the options; what it says has the field's name in it. Returns used_wrongly.
+// Prints what is wrong, for the command of this name; empty: for all. Returns used_wrongly.
 int complain(std::string_view command, std::string_view problem);
 // Runs a command, and says what it has thrown.
 int run(std::string_view name, int (*command)(arguments), arguments given);
@@ -31,6 +31,6 @@ int serve(arguments given);
 int top(arguments given);
 int plot(arguments given);
 int start_fleet_program(arguments given);
-int manage_fleet(arguments given);  // of that program
+int manage_fleet(arguments given);  // what holdfast-fleet runs
 
 }  // namespace tool

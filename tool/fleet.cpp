@@ -59,14 +59,25 @@ Value checked(holdfast::result<Value> how) {
   if constexpr (!std::is_void_v<Value>) return std::move(*how);
 }
 
+// A key has bytes of any kind, and JSON only text.
+std::string exactly(const std::string& key) {
+  if (holdfast::is_valid_utf8(key)) return key;
+  std::string out;
+  for (const char c : key) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += "0123456789abcdef"[byte >> 4U];
+    out += "0123456789abcdef"[byte & 15U];
+  }
+  return out;
+}
+
 net::awaitable<int> show_status(fleet::client from, bool as_json) {
   const auto found = checked(co_await from.status());
   for (const auto& one : found.workers) {
     if (as_json) {
-      print_json("worker", {{"id", holdfast::one_line(one.id, 128)},
-                            {"capacity", one.capacity},
-                            {"shards", one.shards},
-                            {"draining", one.draining}});
+      print_json(
+          "worker",
+          {{"id", one.id}, {"capacity", one.capacity}, {"shards", one.shards}, {"draining", one.draining}});
       continue;
     }
     print("worker " + holdfast::one_line(one.id, 60) + ": " + std::to_string(one.shards) + " of " +
@@ -77,8 +88,8 @@ net::awaitable<int> show_status(fleet::client from, bool as_json) {
   for (const auto& one : found.keys) {
     held += one.worker.empty() ? 0U : 1U;
     if (as_json) {
-      print_json("key", {{"key", holdfast::one_line(one.key, 1024)},
-                         {"worker", holdfast::one_line(one.worker, 128)},
+      print_json("key", {{holdfast::is_valid_utf8(one.key) ? "key" : "key_hex", exactly(one.key)},
+                         {"worker", one.worker},
                          {"epoch", one.epoch}});
       continue;
     }

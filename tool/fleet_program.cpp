@@ -19,12 +19,13 @@ int start_fleet_program(arguments given) {
   words.push_back(nullptr);
   std::error_code unknown;
   const auto beside = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path() / name;
+  int why = ENOENT;
   if (!unknown) ::execv(beside.c_str(), words.data());
-  ::execvp(name.c_str(), words.data());
-  const std::error_code why(errno, std::generic_category());
-  complain("fleet", why == std::errc::no_such_file_or_directory
-                        ? "holdfast-fleet is not installed (Debian: the package of this name)"
-                        : name + ": " + why.message());
+  if (!unknown) why = errno;
+  if (why == ENOENT) ::execvp(name.c_str(), words.data());
+  if (why == ENOENT) why = errno;
+  complain("fleet", why == ENOENT ? name + " is not installed (Debian: the package of this name)"
+                                  : name + ": " + std::generic_category().message(why));
   return failed;
 }
 

@@ -15,7 +15,10 @@ constexpr auto between_looks = 2s;  // each one reads all entries of the bucket
 constexpr std::size_t most_names = 100;
 
 // A key has bytes of any kind, and JSON only text.
-std::string readable(const std::string& name) { return holdfast::one_line(name, 100); }
+std::string readable(const std::string& name) {
+  const auto out = holdfast::one_line(name, 100);
+  return out.empty() ? std::to_string(name.size()) + " bytes" : out;
+}
 
 // The first names, and how many there are.
 struct names {

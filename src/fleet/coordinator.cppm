@@ -21,7 +21,7 @@ namespace holdfast::fleet {
 /// One entry, as it was at one moment.
 export struct entry {
   std::string name{};          ///< such as "lease.tenant-7"
-  std::string value{};         ///< one line of text, perhaps with more bytes behind it
+  std::string value{};         ///< any bytes; the first line ends at '\n'
   std::uint64_t revision = 0;  ///< grows with each change of any entry
 };
 
@@ -57,7 +57,7 @@ export class coordinator {
   /// entry if there is none. stale: it has another revision, or exists.
   virtual net::awaitable<result<std::uint64_t>> update(std::string name, std::string value,
                                                        std::uint64_t expected) = 0;
-  /// Reads an entry; empty: there is none. May return an older revision than the newest.
+  /// Reads an entry, all of its value; empty: there is none. May return an older revision than the newest.
   virtual net::awaitable<result<std::optional<entry>>> get(std::string name) = 0;
   /// Calls `on` with all entries whose names begin with `prefix` (empty: all), and with their changes, until
   /// the registration is destroyed. Of a value it gives the first line alone: what is behind that is of use

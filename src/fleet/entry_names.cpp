@@ -14,12 +14,12 @@ namespace {
 
 constexpr std::string_view digits = "0123456789ABCDEF";
 
-constexpr char header_begins = '=';  // a header must not be empty
+constexpr char header_mark = '=';  // at both ends: a header must not be empty, and loses spaces there
 
 bool is_plain_in_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
-bool is_plain_in_header(char c) { return c > ' ' && c <= '~' && c != '%' && c != 'N'; }
+bool is_plain_in_header(char c) { return c >= ' ' && c <= '~' && c != '%' && c != 'N'; }
 
 std::string escaped(std::string_view text, char mark, bool (*is_plain)(char)) {
   std::string out;
@@ -59,11 +59,11 @@ std::string to_name(std::string_view key) { return escaped(key, '=', is_plain_in
 std::optional<std::string> from_name(std::string_view name) { return unescaped(name, '=', is_plain_in_name); }
 
 std::string to_header(std::string_view line) {
-  return header_begins + escaped(line, '%', is_plain_in_header);
+  return header_mark + escaped(line, '%', is_plain_in_header) + header_mark;
 }
 std::optional<std::string> from_header(std::string_view text) {
-  if (!text.starts_with(header_begins)) return std::nullopt;
-  return unescaped(text.substr(1), '%', is_plain_in_header);
+  if (text.size() < 2 || !text.starts_with(header_mark) || !text.ends_with(header_mark)) return std::nullopt;
+  return unescaped(text.substr(1, text.size() - 2), '%', is_plain_in_header);
 }
 
 // FNV-1a, and the finalizer of MurmurHash3, because the last bytes of FNV-1a hardly reach the high bits.

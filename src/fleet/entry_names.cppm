@@ -15,9 +15,9 @@ export std::string to_name(std::string_view key);
 // Empty: to_name() does not make such a name.
 export std::optional<std::string> from_name(std::string_view name);
 
-// Any line as the value of a header. Besides what headers cannot carry, the N is escaped of names such as
-// Nats-Expected-Last-Subject-Sequence, which nats-server looks for in the text of all headers: in a value
-// that would switch the comparison of revisions off.
+// Any line as the value of a header. Each N is escaped as well: nats-server 2.10 and older look for names
+// such as Nats-Expected-Last-Subject-Sequence in the text of all headers, and one in a value would switch the
+// comparison of revisions off.
 export std::string to_header(std::string_view line);
 // Empty: to_header() does not make such a text.
 export std::optional<std::string> from_header(std::string_view text);

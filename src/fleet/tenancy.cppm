@@ -87,7 +87,7 @@ export class tenancy {
   bool taken(std::uint64_t nonce, std::uint64_t revision) {
     const auto begun = std::ranges::find(sends_, nonce, &std::pair<std::uint64_t, time_point>::first);
     if (begun == sends_.end() || revision <= held_) return false;
-    if (revision < seen_revision_) return false;  // another worker has it meanwhile
+    if (revision < seen_revision_) return false;  // the entry was changed since
     const bool is_new = held_ == 0;
     if (is_new) epoch_ = revision;
     held_ = revision;

@@ -112,7 +112,13 @@ void tenant::tell_end() {
 void tenant::leave(std::function<void(std::string)> then) {
   tell_end();
   if (const auto conn = attached()) return conn->leave(std::move(then));
-  net::post(strand_, [then = std::move(then)] { then({}); });
+  // Nothing has acted since: what this key began with, or its newest snapshot, is for the next holder.
+  std::string state;
+  {
+    const std::lock_guard lock(mutex_);
+    state = facts_.state;
+  }
+  net::post(strand_, [then = std::move(then), state = std::move(state)] { then(state); });
 }
 
 void tenant::stop() {

@@ -167,6 +167,7 @@ net::awaitable<void> worker_core::live() {
     if (is_draining_ && has_handed_over_all()) break;
     auto next = now + longest_wait;
     if (!schedule_.empty()) next = std::min(next, schedule_.begin()->first.first);
+    if (has_more_room_) next = std::min(next, room_looked_at_ + times_.lease / 40);
     if (next > now)
       co_await wake_.async_wait_until(clock::now() + (next - now), net::as_tuple(net::deferred));
   }

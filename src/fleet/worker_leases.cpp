@@ -159,7 +159,8 @@ void worker_core::begin(shard& one) {
   }
   one.until = std::make_shared<term>();
   one.until->extend(how_.when_broker_is_lost == broker_loss::keep ? time_point::max() : until);
-  const auto states = read_states(std::exchange(one.states, {}));
+  auto states = read_states(std::exchange(one.states, {}));
+  std::erase_if(states, [&](const auto& each) { return !one.keys.contains(each.first); });  // removed since
   one.states_of = 0;
   one.sessions = states;
   one.sent_sessions.clear();

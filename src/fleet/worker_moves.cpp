@@ -173,7 +173,8 @@ net::awaitable<void> worker_core::leave(shard& one) {
       unfinished.insert(key);
     }
   }
-  while (!is_done() && one.running != 0 && clock::boot() < begun + times_.lease)
+  const auto is_running = [&] { return one.running != 0 || !one.replaced.empty(); };
+  while (!is_done() && is_running() && clock::boot() < begun + times_.lease)
     co_await all->changed.async_wait_until(clock::now() + times_.lease / 40, net::as_tuple(net::deferred));
   one.leaving.reset();
   if (!one.is_leaving) co_return;  // the lease was lost meanwhile
@@ -191,7 +192,9 @@ net::awaitable<void> worker_core::leave(shard& one) {
   if (has_run_out) all->states.clear();
   for (const auto& key : unfinished) all->states.erase(key);  // whatever it has left since
   one.left_behind = std::move(all->states);
-  one.left_behind.insert(one.sessions.begin(), one.sessions.end());  // of those that have left nothing
+  // For keys that have left nothing, what the last renewal had.
+  one.left_behind.insert(one.sessions.begin(), one.sessions.end());
+  std::erase_if(one.left_behind, [&](const auto& each) { return !one.keys.contains(each.first); });
   one.has_left = true;
   plan(one);
 }

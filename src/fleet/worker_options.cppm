@@ -25,7 +25,8 @@ export enum class broker_loss : std::uint8_t {
 export struct worker_options {
   std::string
       fleet{};       ///< the name of the fleet, for messages in the log; the coordinator belongs to one fleet
-  std::string id{};  ///< of this worker; the same after a restart, such as the name of the host
+  std::string id{};  ///< of this worker; the same after a restart, such as the name of the host; 1 to 128
+                     ///< bytes of UTF-8
   std::uint32_t capacity = 1'000;  ///< how many shards it may hold; keys are spread in proportion to it
   /// The lease time, the same in all workers of a fleet; from 1 s to an hour. A lease is renewed every
   /// quarter of it. A crashed worker's keys are held again after it.

@@ -176,8 +176,8 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
     if (answer->status == 404) co_return std::optional<entry>();
     if (answer->status != 0 || answer->sequence == 0) co_return make_error_code(error::unavailable);
     const auto line = from_header(answer->first_line);
-    if (!line) note(log_level::error, "the entry " + name + " was not written by holdfast");
-    auto value = line.value_or(std::string()) + answer->payload;
+    if (!line) note(log_level::warning, "the entry " + name + " was not written by holdfast");
+    auto value = line ? *line + answer->payload : std::string();
     co_return std::optional<entry>(entry{std::move(name), std::move(value), answer->sequence});
   }
 
