@@ -85,7 +85,7 @@ class Questions:
         """The answer as JSON, from the first server that gives one; None: none does."""
         for port in self.ports:
             try:
-                answer = self.ask_one(port, subject, json.dumps(body or {}))
+                answer = self.ask_one(port, subject, "" if body is None else json.dumps(body))
             except (OSError, ValueError):
                 continue
             if answer is not None:
@@ -102,8 +102,12 @@ class Questions:
                          f"PUB {subject} answer {len(body)}\r\n{body}\r\n".encode())
             while True:
                 line = lines.readline()
-                if not line or line.startswith(b"HMSG"):  # no responders
+                if not line:
                     return None
+                if line.startswith(b"HMSG"):
+                    headers, total = map(int, line.split()[-2:])
+                    status = lines.read(headers).split(b"\r\n")[0]  # "NATS/1.0 503" if nobody serves the subject
+                    return json.loads(lines.read(total - headers)) if status == b"NATS/1.0" else None
                 if line.startswith(b"PING"):
                     conn.sendall(b"PONG\r\n")
                 if line.startswith(b"MSG"):

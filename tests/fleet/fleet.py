@@ -97,6 +97,7 @@ def run(programs, count, which, keys, lease, interval_ms, sums, own_network=Fals
         stage.wait_for("the bucket", lambda: stage.questions.ask(f"$JS.API.STREAM.INFO.KV_holdfast_{FLEET}"))
         stage.add_keys()
         stage.wait_until_served()
+        stage.wait_for_states()
         for scene in which:
             problems += play(stage, scene, sums)
         problems += message_through_the_holder(stage)

@@ -111,6 +111,12 @@ class Stage:
         self.report_of_scene = None
         self.wait_for("each key is served", fact, patience)
 
+    def wait_for_states(self):
+        """Of each session; a holder that dies before its first renewal leaves nothing to go on with."""
+        entries = f"$JS.API.DIRECT.GET.KV_holdfast_{FLEET}.$KV.holdfast_{FLEET}.lease.tenant-"
+        for number in range(self.keys):
+            self.wait_for("a state of each session", lambda entry=f"{entries}{number}": self.questions.ask(entry))
+
     @staticmethod
     def worse_of(earlier, later):
         if earlier:
