@@ -5,19 +5,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "foreign"))
+from front_servers import free_ports  # noqa: E402 (it lies beside the tests of other servers)
+
 PATIENCE = 30
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def program():

@@ -8,13 +8,11 @@ import signal
 import sys
 import tempfile
 
-import brokers
+import brokers  # from here on modules are found beside the tests of other servers, too
+import browser
+from channel_backends import skip
+from foreign_server import Program
 from stage import FLEET, Stage
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "foreign"))
-import browser  # noqa: E402 (it lies beside the tests of other servers)
-from channel_backends import skip  # noqa: E402
-from foreign_server import Program  # noqa: E402
 
 KEYS = 12
 ODD_KEY = b"\xff<b>"  # neither text nor harmless in a page

@@ -12,18 +12,13 @@ import sys
 import tempfile
 import time
 
+from front_servers import free_ports
 from foreign_server import EchoServer, PATIENCE, Program, skip_without_websockets
 
 USER, PASSWORD = "user", "hunter2"
 SEARCHED = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # where Debian has servers
 TINYPROXY = shutil.which("tinyproxy", path=SEARCHED)
 MICROSOCKS = shutil.which("microsocks", path=SEARCHED)
-
-
-def free_port():
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Proxy(Program):
@@ -33,7 +28,7 @@ class Proxy(Program):
 
     def __init__(self, with_password, port=None):
         self.with_password = with_password
-        self.port = port or free_port()
+        self.port = port or free_ports(1)[0]
         super().__init__(*self.command())
         self._wait_until_it_listens()
 
@@ -123,12 +118,12 @@ def a_wrong_password_is_reported_as_such(watch, make):
 
 def a_server_that_cannot_be_reached_is_reported_as_such(watch, make):
     with make(False) as proxy:
-        with Program(watch, f"ws://127.0.0.1:{free_port()}/", "--proxy", proxy.url()) as program:
+        with Program(watch, f"ws://127.0.0.1:{free_ports(1)[0]}/", "--proxy", proxy.url()) as program:
             program.expect(r"  disconnected \(proxy [^ ]+: proxy refused to connect to the server")
 
 
 def a_proxy_of_the_environment_is_not_for_this_machine(watch):
-    os.environ["all_proxy"] = f"http://127.0.0.1:{free_port()}"
+    os.environ["all_proxy"] = f"http://127.0.0.1:{free_ports(1)[0]}"
     try:
         with EchoServer() as server, Program(watch, server.url, "--send", "hello") as program:
             program.expect(r"  < hello$")
