@@ -68,9 +68,10 @@ std::string to_openmetrics(const worker_stats& given, std::string_view worker) {
   std::string out;
   for (const auto& each : metrics) {
     const auto name = "holdfast_fleet_" + std::string(each.name);
-    out += "# TYPE " + name + ' ' + std::string(each.type) + "\n# HELP " + name + ' ' +
-           std::string(each.help) + '\n';
-    out += name + (each.type == "counter" ? "_total" : "") + label + std::to_string(each.value) + '\n';
+    out.append("# TYPE ").append(name).append(" ").append(each.type);
+    out.append("\n# HELP ").append(name).append(" ").append(each.help);
+    out.append("\n").append(name).append(each.type == "counter" ? "_total" : "");
+    out.append(label).append(std::to_string(each.value)).append("\n");
   }
   return out;
 }

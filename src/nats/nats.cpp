@@ -207,7 +207,7 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
 
   std::unique_ptr<registration> serve(std::string name, request_handler handler,
                                       net::any_io_executor where) override {
-    const auto strand = net::any_io_executor(net::make_strand(std::move(where)));
+    const auto strand = net::any_io_executor(net::make_strand(where));
     const auto shared = std::make_shared<request_handler>(std::move(handler));
     return link_->subscribe(
         own_subjects_ + name, [strand, shared, link = std::weak_ptr(link_)](nats_message message) {
@@ -233,7 +233,8 @@ class nats_coordinator final : public coordinator, public std::enable_shared_fro
     // The link holds no share: with the coroutine, which may be destroyed with its context, the request is
     // forgotten.
     const auto begin = [&](auto handler) {
-      const auto mine = waits;  // after an answer the coroutine may be gone
+      // After an answer the coroutine may be gone.
+      const auto mine = waits;  // NOLINT(performance-unnecessary-copy-initialization)
       mine->start(std::move(handler));
       const auto sent =
           link_->request(subject, payload, with, [weak = std::weak_ptr(waits)](nats_message answer) {

@@ -43,7 +43,8 @@ struct broker_way {
 
   void pass(std::function<void()> work) { held != 0 ? waiting.push_back(std::move(work)) : work(); }
   void let_through() {
-    if (held == 0 || --held != 0) return;
+    held = std::max(0, held - 1);
+    if (held != 0) return;
     for (const auto& work : std::exchange(waiting, {})) work();
   }
 };

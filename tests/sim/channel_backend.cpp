@@ -82,8 +82,11 @@ void channel_backend::subscribe(const std::string& id, const std::string& name, 
   std::string reply = "ok " + id;
   reply.append(" ").append(alias).append(recovered ? " 1 " : " 0 ");
   say(reply += tells && !recovered ? std::to_string(missed) : "-");
-  for (int number = recovered ? from + 1 : last_[name] + 1; number <= last_[name]; ++number)
-    say_kept(*peer_, "ev " + alias + ' ' + name + ' ' + std::to_string(number));
+  for (int number = recovered ? from + 1 : last_[name] + 1; number <= last_[name]; ++number) {
+    auto line = "ev " + alias;
+    line.append(" ").append(name).append(" ").append(std::to_string(number));
+    say_kept(*peer_, line);
+  }
 }
 
 void channel_backend::answer(const std::string& id, std::int64_t number) {
