@@ -202,7 +202,9 @@ class actor : public registry::member,
   // To another connection.
   void hand_rest_over();
   void stop_export();
+  void take_snapshot();
   std::string next_snapshot();
+  std::string finished_snapshot();
 
   // Records of what happens.
   void trace_step(unsigned attempt, const dial_step& step);
@@ -257,6 +259,7 @@ class actor : public registry::member,
   std::shared_ptr<gate_visit> login_;     // the gate's, until the protocol's login is over
   run_operation run_;
   std::unique_ptr<unfinished_snapshot> snapshot_;
+  bool leaves_snapshots_ = false;
   export_operation exporter_;
   std::uint64_t export_id_ = 0;
   waiting_list<error_code> settlers_;

@@ -57,6 +57,7 @@ void actor::act_while(std::shared_ptr<const authority> given) {
   in->depend_on(given);
   out->depend_on(std::move(given));
   if (spoken) spoken->use_checkpoints();
+  leaves_snapshots_ = true;
 }
 
 void actor::authority_renewed() {
@@ -103,18 +104,28 @@ void actor::snapshot(snapshot_handler then) {
 }
 
 // What is not done with is left out: another process gets it again. So a snapshot waits until the program has
-// done what had come when it was taken.
-std::string actor::next_snapshot() {
-  if (!spoken) return {};
-  if (!snapshot_) {
-    try {
-      snapshot_ = std::make_unique<unfinished_snapshot>(in->mark(), spoken->checkpoint());
-    } catch (...) {
-      note(log_level::error, "checkpoint() of the protocol " + describe_thrown());
-      return {};
-    }
+// done what had come when it was taken. The first is taken as soon as a session is usable: a program that is
+// busy with its first message leaves a session to go on with, too.
+void actor::take_snapshot() {
+  if (!leaves_snapshots_ || !spoken || snapshot_) return;
+  try {
+    snapshot_ = std::make_unique<unfinished_snapshot>(in->mark(), spoken->checkpoint());
+  } catch (...) {
+    note(log_level::error, "checkpoint() of the protocol " + describe_thrown());
   }
-  if (!in->is_done_with(snapshot_->mark)) return {};
+}
+
+std::string actor::next_snapshot() {
+  const bool has_waited = snapshot_ != nullptr;
+  auto state = finished_snapshot();
+  if (!has_waited || state.empty()) return state;
+  auto newer = finished_snapshot();
+  return newer.empty() ? state : newer;
+}
+
+std::string actor::finished_snapshot() {
+  take_snapshot();
+  if (!snapshot_ || !in->is_done_with(snapshot_->mark)) return {};
   auto protocol = std::move(std::exchange(snapshot_, nullptr)->protocol);
   if (protocol.empty()) return {};
   return write_state({.protocol = std::move(protocol), .last_number = out->last_number() + numbers_left_out});

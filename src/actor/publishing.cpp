@@ -40,6 +40,7 @@ void actor::publish_connected(const login_result& result) {
   trace_login(nullptr);
   retry_.session_opened();  // here, because decide() skips a session that the program ends
   out->ready();
+  take_snapshot();
   publish(
       {.to = connection_state::connected, .attempt = attempt_, .resumed = result.resumed, .gap = result.gap});
   end_move({});

@@ -93,6 +93,7 @@ struct fleet_scenario {
   std::vector<std::unique_ptr<process>> processes;
   std::uint64_t started = 0;
   bool has_failed = false;  // a program, at the event "fail"
+  bool was_busy = false;
 };
 
 process::process(fleet_scenario& of, std::string, fleet::worker_options how)
@@ -129,6 +130,7 @@ net::awaitable<void> process::hold(fleet::lease& lease) {
   for (;;) {
     const auto event = co_await conn.receive();
     in_.got[lease.key()].push_back(event.payload);
+    if (event.payload == "\"busy\"" && !std::exchange(in_.was_busy, true)) co_await lease.ended();
     if (event.payload == "\"fail\"" && !std::exchange(in_.has_failed, true)) throw std::runtime_error("once");
     [[maybe_unused]] const auto stored = co_await lease.publish(event.payload, event.payload);
   }
@@ -268,6 +270,22 @@ BOOST_AUTO_TEST_CASE(a_coroutine_that_is_run_again_goes_on_with_the_session) {
   s.in.run_for(10s);
   BOOST_TEST(s.at.resumes() == 1U);
   BOOST_TEST((s.got["k"] == std::vector<std::string>{"1", "\"fail\"", "\"fail\"", "3"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_session_goes_on_though_the_dead_holder_was_busy_with_its_first_event) {
+  fleet_scenario s;
+  auto& a = s.start("a");
+  s.add("k");
+  BOOST_REQUIRE(s.all_held(1, 5s));
+  s.in.run_for(1s);
+  s.at.tell("\"busy\"", s.clients["k"]);
+  s.in.run_for(10s);  // a renewal or two
+  BOOST_TEST(s.got["k"].size() == 1U);
+  const auto client = s.clients["k"];
+  s.start("b");
+  a.on.kill();
+  BOOST_REQUIRE(s.in.run_until([&] { return s.got["k"].size() == 2U; }, 40s));
+  BOOST_TEST(s.clients["k"] == client);
 }
 
 BOOST_AUTO_TEST_CASE(a_removed_key_ends_and_another_value_begins_anew) {
